@@ -1,0 +1,116 @@
+"""Image bytes in and out: PNG encoding, safe decoding, sizes from headers alone.
+
+Pillow is the decoder. What it may be handed is bounded here, once: three formats, at
+most `MAX_PIXELS`, eight bits per channel. EXIF orientation is applied and alpha is
+flattened onto white, so that an array is what a viewer shows.
+"""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from tbstar_jax.array_types import UInt8
+from tbstar_jax.errors import UserError
+
+MAX_PIXELS = 64_000_000
+"""Largest image that is decoded, in pixels."""
+
+_FORMATS = ("PNG", "JPEG", "WEBP")
+_MODES = ("1", "L", "LA", "P", "RGB", "RGBA")
+_ORIENTATION_TAG = 0x0112
+_QUARTER_TURNS = (5, 6, 7, 8)
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
+_BOMB = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+
+
+def encode_png(image: UInt8[np.ndarray, "h w *c"]) -> bytes:
+    """Encodes an image losslessly.
+
+    Args:
+      image: `[h w 3]` RGB or `[h w]` grey, 0..255.
+
+    Returns:
+      A PNG file of mode RGB or L.
+    """
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, format="PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def decode_image(data: bytes, name: str = "image") -> UInt8[np.ndarray, "h w 3"]:
+    """Decodes a PNG, JPEG or WebP file to RGB.
+
+    Args:
+      data: the encoded file.
+      name: what to call the image in an error, e.g. its record and field.
+
+    Returns:
+      Pixels 0..255, upright, alpha flattened onto white.
+
+    Raises:
+      UserError: damaged, too large, or in a format or mode that is not accepted.
+    """
+    image = _load(data, name)
+    if image.mode in ("LA", "RGBA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(white, image)
+    return np.asarray(image.convert("RGB"))
+
+
+def decode_mask(data: bytes, name: str = "mask") -> UInt8[np.ndarray, "h w"]:
+    """Decodes a mask file to one channel, 0..255; raises as `decode_image` does."""
+    return np.asarray(_load(data, name).convert("L"))
+
+
+def image_size(data: bytes, name: str = "image") -> tuple[int, int]:
+    """Reads (rows, columns) in pixels, as decoded, from the file's header alone.
+
+    Raises:
+      UserError: as `decode_image` does, except for damage behind the header.
+    """
+    image = _open(data, name)
+    width, height = image.size
+    try:
+        orientation = image.getexif().get(_ORIENTATION_TAG, 1)
+    except _BROKEN as error:
+        raise UserError(f"{name} has damaged EXIF data ({error})") from error
+    return (width, height) if orientation in _QUARTER_TURNS else (height, width)
+
+
+def _open(data: bytes, name: str) -> Image.Image:
+    try:
+        image = Image.open(io.BytesIO(data), formats=_FORMATS)
+    except _BOMB as error:
+        raise UserError(_too_large(name)) from error
+    except _BROKEN as error:
+        raise UserError(
+            f"{name} is not a readable PNG, JPEG or WebP file ({len(data)} bytes)"
+        ) from error
+    if image.width * image.height > MAX_PIXELS:
+        raise UserError(_too_large(name))
+    if image.mode not in _MODES:
+        raise UserError(
+            f"{name} has mode {image.mode}, but only 8-bit grey, palette, RGB and "
+            "RGBA are accepted; convert it to RGB first"
+        )
+    return image
+
+
+def _load(data: bytes, name: str) -> Image.Image:
+    image = _open(data, name)
+    try:
+        image.load()
+        return ImageOps.exif_transpose(image)
+    except _BOMB as error:
+        raise UserError(_too_large(name)) from error
+    except _BROKEN as error:
+        raise UserError(f"{name} is damaged or truncated ({error})") from error
+
+
+def _too_large(name: str) -> str:
+    limit = MAX_PIXELS // 1_000_000
+    return f"{name} has more than {limit} million pixels; make it smaller first"
