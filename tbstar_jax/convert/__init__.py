@@ -1,0 +1,1 @@
+"""Weights in and out: the diffusers folder layout and its key names."""

@@ -1,0 +1,1 @@
+"""Flow matching: path, training times, losses, sampler. Knows no model."""

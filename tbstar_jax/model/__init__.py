@@ -1,0 +1,1 @@
+"""The model: transformer, stage modules, autoencoder, conditioner, presets."""

@@ -1,0 +1,1 @@
+"""Instruction and source image to context tokens, one file per conditioner."""

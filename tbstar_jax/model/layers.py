@@ -1,0 +1,151 @@
+"""Layers shared by the transformer's two streams.
+
+The timestep's sinusoid is float32 whatever the compute dtype; parameters keep the
+dtype they were loaded with and are cast at use.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+
+from tbstar_jax.array_types import Array, Float
+from tbstar_jax.model.consistency import COLLECTION as CONSISTENCY
+from tbstar_jax.model.consistency import ConsistencyConfig
+from tbstar_jax.model.pattern_shifting import COLLECTION as PATTERN_SHIFTING
+from tbstar_jax.model.pattern_shifting import (
+    AdapterConfig,
+    PatternShiftingConfig,
+    low_rank_update,
+)
+
+Shard: TypeAlias = Callable[[Array, tuple[str | None, ...]], Array]
+"""Places a sharding constraint, given the logical name of every dimension."""
+
+
+def unsharded(x: Array, names: tuple[str | None, ...]) -> Array:
+    """The `Shard` of a single device: no constraint."""
+    del names
+    return x
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LinearSettings:
+    """What every linear of a transformer shares.
+
+    Attributes:
+      pattern_shifting: adapters of stage 1.
+      consistency: adapters of stage 2, for source tokens.
+      dtype: compute dtype.
+      shard: places sharding constraints on outputs.
+    """
+
+    pattern_shifting: PatternShiftingConfig
+    consistency: ConsistencyConfig
+    dtype: Any
+    shard: Shard
+
+
+class AdaptedLinear(nn.Module):
+    """`y = x W + b`, plus the adapters whose collections are passed.
+
+    Attributes:
+      features: width of the output.
+      target: the linear's name among the adapters' targets.
+      output_axis: logical name of the output's last dimension.
+      settings: adapters, dtype and sharding.
+    """
+
+    features: int
+    target: str
+    output_axis: str
+    settings: LinearSettings
+
+    @nn.compact
+    def __call__(
+        self, x: Float[Array, "b *n d"], *, is_source: bool = False
+    ) -> Float[Array, "b *n f"]:
+        """Applies the linear; consistency adapters act on source tokens only."""
+        settings = self.settings
+        kernel = self.param(
+            "kernel",
+            nn.initializers.lecun_normal(),
+            (x.shape[-1], self.features),
+        )
+        bias = self.param("bias", nn.initializers.zeros_init(), (self.features,))
+        x = x.astype(settings.dtype)
+        y = x @ kernel.astype(settings.dtype)
+        y = y + jnp.reshape(bias.astype(settings.dtype), (1,) * (y.ndim - 1) + (-1,))
+        stages: list[tuple[str, AdapterConfig]] = [
+            (PATTERN_SHIFTING, settings.pattern_shifting)
+        ]
+        if is_source:
+            stages.append((CONSISTENCY, settings.consistency.adapters))
+        for collection, config in stages:
+            if self.target in config.targets:
+                update = low_rank_update(self, collection, config, x, self.features)
+                y = y if update is None else y + update
+        middle: tuple[str | None, ...] = ("tokens",) * (y.ndim - 2)
+        return settings.shard(y, ("batch", *middle, self.output_axis))
+
+
+def modulate(
+    x: Float[Array, "b n d"],
+    shift: Float[Array, "#b 1 d"],
+    scale: Float[Array, "#b 1 d"],
+) -> Float[Array, "b n d"]:
+    """`x (1 + scale) + shift`."""
+    return x * (1 + scale) + shift
+
+
+def timestep_sinusoid(time: Float[Array, " b"], width: int) -> Float[Array, "b d"]:
+    """Sinusoidal features of the time, float32.
+
+    Angles `1000 t f_i` with `f_i = exp(-ln(10000) i / (width / 2))`; the first half of
+    the features are cosines, the second half sines (qwen_image checkpoints' order). The
+    product with 1000 is taken in float32 after the time was rounded to the compute
+    dtype, as the reference implementation does.
+
+    Args:
+      time: in [0, 1].
+      width: number of features, even.
+    """
+    half = width // 2
+    exponent = np.arange(half, dtype=np.float32) / np.float32(half)
+    frequencies = np.exp(np.float32(-np.log(10000.0)) * exponent)
+    angles = 1000 * (time.astype(jnp.float32)[:, None] * frequencies[None])
+    return jnp.concatenate([jnp.cos(angles), jnp.sin(angles)], axis=-1)
+
+
+class PlainLinear(nn.Module):
+    """A linear that no collection adapts."""
+
+    features: int
+    dtype: Any
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "*b d"]) -> Float[Array, "*b f"]:
+        """`x W + b` in the compute dtype."""
+        kernel = self.param(
+            "kernel", nn.initializers.lecun_normal(), (x.shape[-1], self.features)
+        )
+        bias = self.param("bias", nn.initializers.zeros_init(), (self.features,))
+        y = x.astype(self.dtype) @ kernel.astype(self.dtype)
+        return y + jnp.reshape(bias.astype(self.dtype), (1,) * (y.ndim - 1) + (-1,))
+
+
+class TimestepEmbedder(nn.Module):
+    """Sinusoid -> linear -> SiLU -> linear."""
+
+    features: int
+    dtype: Any
+
+    @nn.compact
+    def __call__(self, time: Float[Array, " b"]) -> Float[Array, "b d"]:
+        """Embeds times in [0, 1]."""
+        x = timestep_sinusoid(time.astype(self.dtype), 256).astype(self.dtype)
+        x = PlainLinear(self.features, self.dtype, name="linear_1")(x)
+        return PlainLinear(self.features, self.dtype, name="linear_2")(nn.silu(x))

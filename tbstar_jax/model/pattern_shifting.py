@@ -1,0 +1,108 @@
+"""Pattern-shifting modules: what stage 1 adds to turn a generator into an editor.
+
+Low-rank adapters on the linears of both streams,
+
+    y = x W + b + (alpha / rank) (x A) B,
+
+and a learned vector per source image that marks its tokens as a source. `B` and the
+vectors start at zero, so the modules at initialisation change nothing. The paper names
+these modules and leaves their form open; this form is ours (docs/design.md).
+"""
+
+import dataclasses
+
+import jax.numpy as jnp
+from flax import linen as nn
+from flax.linen import initializers
+
+from tbstar_jax.array_types import Array, Float
+
+COLLECTION = "pattern_shifting"
+
+IMAGE_LINEARS = ("to_q", "to_k", "to_v", "to_out", "img_mlp_in", "img_mlp_out")
+TEXT_LINEARS = (
+    "add_q_proj",
+    "add_k_proj",
+    "add_v_proj",
+    "to_add_out",
+    "txt_mlp_in",
+    "txt_mlp_out",
+)
+MODULATION_LINEARS = ("img_mod", "txt_mod")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AdapterConfig:
+    """Low-rank adapters of one collection.
+
+    Attributes:
+      rank: inner width of every adapter.
+      alpha: the update is scaled by `alpha / rank`.
+      targets: names of the adapted linears.
+    """
+
+    rank: int
+    alpha: float
+    targets: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a rank below 1 or an unknown or repeated target."""
+        known = IMAGE_LINEARS + TEXT_LINEARS + MODULATION_LINEARS
+        unknown = sorted(set(self.targets) - set(known))
+        if self.rank < 1:
+            raise ValueError(f"adapter rank must be at least 1, got {self.rank}")
+        if unknown or len(set(self.targets)) != len(self.targets):
+            raise ValueError(
+                f"adapter targets must be distinct names of {', '.join(known)}; "
+                f"got {', '.join(self.targets)}"
+            )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PatternShiftingConfig(AdapterConfig):
+    """Stage-1 modules.
+
+    Attributes:
+      num_source_embeddings: how many sources have an embedding of their own; 0 leaves
+        the source embedding out.
+    """
+
+    num_source_embeddings: int
+
+
+def low_rank_update(
+    module: nn.Module,
+    collection: str,
+    config: AdapterConfig,
+    x: Float[Array, "*b d"],
+    features: int,
+) -> Float[Array, "*b f"] | None:
+    """The update `(alpha / rank) (x A) B` of one linear, or None when it is off.
+
+    The leaves `<collection>/.../lora_a` `[d, rank]` (uniform within `1/sqrt(d)`) and
+    `lora_b` `[rank, features]` (zero) live in the scope of `module`.
+
+    Args:
+      module: the linear that owns the adapter, inside its call.
+      collection: `pattern_shifting` or `consistency`.
+      config: rank and scale.
+      x: the linear's input.
+      features: width of the linear's output.
+
+    Returns:
+      The update in the dtype of `x`; None if the collection is not passed.
+    """
+    if not (module.has_variable(collection, "lora_a") or module.is_initializing()):
+        return None
+    d = x.shape[-1]
+    uniform = initializers.variance_scaling(1 / 3, "fan_in", "uniform")
+    lora_a = module.variable(
+        collection,
+        "lora_a",
+        lambda: uniform(module.make_rng(collection), (d, config.rank), jnp.float32),
+    ).value
+    lora_b = module.variable(
+        collection, "lora_b", jnp.zeros, (config.rank, features), jnp.float32
+    ).value
+    scale = jnp.asarray(config.alpha / config.rank, x.dtype)
+    return (x @ lora_a.astype(x.dtype)) @ lora_b.astype(x.dtype) * scale
