@@ -1,0 +1,52 @@
+# make demo   edit a photo with the shipped weights, retrain both stages, contact sheet
+# make test   the whole test-suite
+# make lint   ruff, mypy, import layers
+# Each creates .venv first if needed. PYTHON=python3.12 chooses the interpreter, for
+# example `make test PYTHON=python3.12`; PIP_FLAGS goes to every `pip install`.
+
+PYTHON ?= python3
+PIP_FLAGS ?=
+TEST_FLAGS ?=
+VENV := .venv
+PIP_INSTALL = $(VENV)/bin/python -m pip install $(PIP_FLAGS) -c launch/constraints.txt
+INPUTS := setup.cfg pyproject.toml launch/constraints.txt
+
+.DELETE_ON_ERROR:
+.PHONY: demo test lint clean
+
+demo: $(VENV)/.installed-demo
+	. launch/xla_flags.sh && $(VENV)/bin/python -m experiments.demo
+
+test: $(VENV)/.installed-test
+	. launch/xla_flags.sh && \
+	  $(VENV)/bin/python -m pytest -m "not slow and not gpu" $(TEST_FLAGS)
+
+lint: $(VENV)/.installed-test
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+clean:
+	rm -rf $(VENV) *.egg-info
+
+# pip 25.1 is the first that knows --group; the lower bound leaves a newer one alone.
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	  || { echo "error: $(PYTHON) is $$($(PYTHON) -V 2>&1), Python 3.11 to 3.13 is" \
+	  "needed: install one and name it, for example: make $(MAKECMDGOALS)" \
+	  "PYTHON=python3.12" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install $(PIP_FLAGS) --upgrade 'pip>=25.1'
+	touch $@
+
+$(VENV)/.installed-demo: $(VENV)/.created $(INPUTS)
+	$(PIP_INSTALL) -e '.[demo]'
+	touch $@
+
+# torch first and by its exact number: pip then prefers a CPU build of that number
+# wherever one is offered, and does not look for a newer one with GPU libraries.
+$(VENV)/.installed-test: $(VENV)/.created $(INPUTS)
+	$(PIP_INSTALL) 'torch==2.13.0'
+	$(PIP_INSTALL) -e '.[test]' --group dev
+	touch $@
