@@ -1,0 +1,5 @@
+"""Image metrics, for numpy and jax arrays alike.
+
+`color` (CIE Lab, CIEDE2000), `similarity` (masked PSNR, SSIM, shares of pixels, IoU)
+compute with the module their arrays come from; `registration` (global shift) is numpy.
+"""
