@@ -1,0 +1,131 @@
+"""Similarity: literals, scikit-image, masks that hide everything else, jax twins."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from skimage.metrics import structural_similarity
+
+from tbstar_jax.metrics import similarity
+
+
+def images(size=(24, 31), seed=0):
+    rng = np.random.default_rng(seed)
+    first = rng.integers(0, 256, (*size, 3), np.uint8)
+    noise = rng.integers(-20, 21, first.shape)
+    return first, np.clip(first + noise, 0, 255).astype(np.uint8)
+
+
+def half_mask(size=(24, 31)):
+    mask = np.zeros(size, bool)
+    mask[:, : size[1] // 2] = True
+    return mask
+
+
+def test_psnr_of_one_level_is_48_13_db():
+    first = np.full((4, 4, 3), 100, np.uint8)
+    assert similarity.psnr(first, first + np.uint8(1)) == pytest.approx(48.1308, 1e-5)
+    unit = np.zeros((4, 4, 3))
+    assert similarity.psnr(unit, unit + 0.1) == pytest.approx(20.0)
+
+
+def test_psnr_of_identical_pixels_is_infinite():
+    first, second = images()
+    second[:, :15] = first[:, :15]
+    assert similarity.psnr(first, second, half_mask()) == np.inf
+    assert np.isfinite(similarity.psnr(first, second))
+
+
+def test_psnr_over_a_mask_is_psnr_of_the_cut():
+    first, second = images()
+    cut = similarity.psnr(first[:, :15], second[:, :15])
+    assert similarity.psnr(first, second, half_mask()) == pytest.approx(float(cut))
+
+
+@pytest.mark.parametrize(
+    "metric", ["psnr", "ciede2000_mean", "share_identical", "ssim"]
+)
+def test_an_empty_mask_gives_nan(metric):
+    first, second = images()
+    empty = np.zeros(first.shape[:2], bool)
+    assert np.isnan(getattr(similarity, metric)(first, second, empty))
+
+
+def test_leading_dims_are_kept():
+    pairs = [images(seed=seed) for seed in (1, 2)]
+    first, second = (np.stack(side) for side in zip(*pairs, strict=True))
+    together = similarity.psnr(first, second)
+    assert together.shape == (2,)
+    for k, pair in enumerate(pairs):
+        assert together[k] == pytest.approx(float(similarity.psnr(*pair)))
+
+
+def test_shares_count_pixels():
+    first = np.full((2, 2, 3), 100, np.uint8)
+    second = first.copy()
+    second[0, 0, 2] += 1  # invisible
+    second[0, 1] = 255
+    assert similarity.share_identical(first, second) == 0.5
+    assert similarity.share_within(first, second, 1.0) == 0.75
+    bottom = np.array([[False, False], [True, True]])
+    assert similarity.share_identical(first, second, bottom) == 1.0
+
+
+def test_ciede2000_mean_sees_only_the_mask():
+    first, second = images()
+    second[:, :15] = first[:, :15]
+    assert similarity.ciede2000_mean(first, second, half_mask()) == 0
+    assert similarity.ciede2000_mean(first, second) > 1
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_ssim_equals_scikit_image(seed):
+    first, second = images((40, 33), seed)
+    expected = structural_similarity(
+        first,
+        second,
+        channel_axis=-1,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        data_range=255,
+    )
+    assert similarity.ssim(first, second) == pytest.approx(expected, abs=1e-9)
+
+
+def test_masked_ssim_sees_nothing_outside():
+    first, second = images()
+    mask = half_mask()
+    changed = second.copy()
+    changed[~mask] = 0
+    masked = similarity.ssim(first, second, mask)
+    assert similarity.ssim(first, changed, mask) == masked
+    assert masked == pytest.approx(
+        float(similarity.ssim(first[:, :15], second[:, :15]))
+    )
+
+
+def test_ssim_of_an_image_smaller_than_its_window_is_nan():
+    assert np.isnan(similarity.ssim(*images((10, 40))))
+
+
+def test_mask_iou():
+    first = np.array([[True, True, False, False]])
+    second = np.array([[False, True, True, False]])
+    empty = np.zeros_like(first)
+    assert similarity.mask_iou(first, second) == pytest.approx(1 / 3)
+    assert similarity.mask_iou(first, first) == 1
+    assert similarity.mask_iou(first, empty) == 0
+    assert similarity.mask_iou(empty, empty) == 1
+
+
+@pytest.mark.parametrize(
+    "metric", ["psnr", "ciede2000_mean", "share_identical", "ssim"]
+)
+def test_jax_equals_numpy(metric):
+    first, second = images()
+    second[3:5] = first[3:5]
+    function = getattr(similarity, metric)
+    expected = function(first, second, half_mask())
+    arrays = (jnp.asarray(array) for array in (first, second, half_mask()))
+    assert jax.jit(function)(*arrays) == pytest.approx(float(expected), rel=1e-4)
