@@ -297,6 +297,11 @@ def open_shards(
             f"the record set {directory} is damaged ({type(error).__name__} in its "
             "metadata); build it again"
         ) from error
+    if info.file_format is not tfds.core.FileFormat.ARRAY_RECORD:
+        raise UserError(
+            f"{directory} is stored as {info.file_format}, which has no random access; "
+            "prepare it with file_format='array_record'"
+        )
     if split not in info.splits:
         raise UserError(
             f"the record set {directory} has no split {split!r}, only "

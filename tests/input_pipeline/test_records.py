@@ -13,33 +13,14 @@ from PIL import Image
 
 from tbstar_jax.errors import UserError
 from tbstar_jax.input_pipeline.records import (
-    EditRecord,
     RecordSource,
     decode_image,
     encode_png,
     write_records,
 )
+from tests.input_pipeline.samples import make_record
 
 ROOT = pathlib.Path(__file__).parents[2]
-
-
-def make_record(index, size=(32, 32), num_sources=1):
-    rng = np.random.default_rng(index)
-
-    def image(*shape):
-        return encode_png(rng.integers(0, 256, shape, np.uint8))
-
-    return EditRecord(
-        key=f"record-{index}",
-        source_images=tuple(image(*size, 3) for _ in range(num_sources)),
-        target_image=image(*size, 3),
-        change_mask=encode_png((rng.random(size) > 0.5).astype(np.uint8) * 255),
-        instructions_en=(f"edit {index}", f"please edit {index}"),
-        instructions_zh=(f"编辑{index}",),
-        task="recolor",
-        scene=f"scene-{index}",
-        provenance={"seed": index, "licence": "CC0", "scores": {"a": 0.5}},
-    )
 
 
 def png_of(image):
@@ -79,7 +60,7 @@ assert "tensorflow" not in sys.modules
 def test_a_killed_writer_leaves_nothing_that_opens(tmp_path):
     code = f"""
 import os, signal
-from tests.input_pipeline.test_records import make_record
+from tests.input_pipeline.samples import make_record
 from tbstar_jax.input_pipeline.records import write_records
 def records():
     for k in range(10):

@@ -1,0 +1,245 @@
+"""From one record to the arrays of one example.
+
+Random are only the language, the paraphrase and whether the instruction is dropped.
+Pairs are neither flipped nor recoloured: that would make texts, "left" and colour words
+wrong.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Literal
+
+import grain
+import numpy as np
+
+from tbstar_jax.array_types import Bool, UInt8
+from tbstar_jax.errors import UserError
+from tbstar_jax.geometry import CanvasPlan, mask_to_model, to_model
+from tbstar_jax.input_pipeline.buckets import plan_image
+from tbstar_jax.input_pipeline.images import decode_image, decode_mask
+from tbstar_jax.input_pipeline.latents import Arrays
+from tbstar_jax.input_pipeline.records import EditRecord
+
+Tokenize = Callable[[str], np.ndarray]
+"""Text to int32 token ids `[k]`; the empty text is the dropped instruction."""
+
+Language = Literal["en", "zh"]
+
+_LATENT_CELLS_PER_TOKEN = 2
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TransformConfig:
+    """How records become examples.
+
+    Attributes:
+      max_tokens: length to which instructions are padded, in tokens.
+      pixel_budget: most pixels of one padded image.
+      is_mask_required: whether every record must know what changed (stage 2); else a
+        record without mask counts as changed everywhere.
+      zh_share: how often the instruction is Chinese where both languages are given, in
+        [0, 1].
+      instruction_dropout: how often the instruction is emptied, for guidance, in
+        [0, 1].
+    """
+
+    max_tokens: int
+    pixel_budget: int
+    is_mask_required: bool
+    zh_share: float = 0.5
+    instruction_dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.max_tokens < 1:
+            raise UserError(f"max_tokens is {self.max_tokens}, but must be at least 1")
+        for name in ("zh_share", "instruction_dropout"):
+            value = getattr(self, name)
+            if not 0 <= value <= 1:
+                raise UserError(f"{name} is {value}, but must lie between 0 and 1")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Instruction:
+    """The request that an example gets.
+
+    Attributes:
+      text: what is tokenised; empty when dropped.
+      context_name: its name in a latent set, e.g. `context_zh_1`.
+      is_dropped: whether the text was dropped for guidance.
+    """
+
+    text: str
+    context_name: str
+    is_dropped: bool
+
+
+def draw_instruction(
+    record: EditRecord, config: TransformConfig, rng: np.random.Generator
+) -> Instruction:
+    """Draws language, paraphrase and dropout; always the same number of draws."""
+    is_zh = rng.random() < config.zh_share
+    position = rng.random()
+    is_dropped = rng.random() < config.instruction_dropout
+    if is_dropped:
+        return Instruction(text="", context_name="context_dropped", is_dropped=True)
+    return choose_instruction(record, "zh" if is_zh else "en", position)
+
+
+def choose_instruction(
+    record: EditRecord, language: Language, position: float = 0.0
+) -> Instruction:
+    """Takes one paraphrase; of the other language where the asked one has none.
+
+    Args:
+      record: the edit pair.
+      language: the preferred one.
+      position: which paraphrase, as a fraction of their number, in [0, 1).
+    """
+    texts = {"en": record.instructions_en, "zh": record.instructions_zh}
+    if not texts[language]:
+        language = "en" if language == "zh" else "zh"
+    index = int(position * len(texts[language]))
+    return Instruction(
+        text=texts[language][index],
+        context_name=f"context_{language}_{index}",
+        is_dropped=False,
+    )
+
+
+def make_example(
+    record: EditRecord,
+    instruction: Instruction,
+    config: TransformConfig,
+    tokenize: Tokenize,
+    latents: Arrays | None = None,
+) -> dict[str, np.ndarray]:
+    """Makes the arrays of one example.
+
+    With latents, `target_latent` and `source_latent_k` take the place of the images;
+    source images stay as long as the context is not given too, because the conditioner
+    looks at them.
+
+    Args:
+      record: the edit pair.
+      instruction: which request it gets.
+      config: sizes and what is required.
+      tokenize: text to token ids.
+      latents: the record's arrays from a latent set.
+
+    Returns:
+      `target_image`, `source_image_k` uint8 `[h w 3]`; `change_mask` bool `[h w]`;
+      `instruction_tokens` int32 `[m]`, `num_instruction_tokens` int32,
+      `is_instruction_dropped` bool; with latents also those, and `context` `[m d]`,
+      `num_context_tokens` int32 where they hold it.
+
+    Raises:
+      UserError: a damaged image, a mask of the wrong size or none where one is
+        required, an instruction that is too long, latents that do not fit.
+    """
+    place = f"record {record.key!r}"
+    images = {"target_image": record.target_image}
+    for number, data in enumerate(record.source_images, start=1):
+        images[f"source_image_{number}"] = data
+    has_context = latents is not None and any(
+        name.startswith("context_") for name in latents
+    )
+    example: dict[str, np.ndarray] = {}
+    plans: dict[str, CanvasPlan] = {}
+    for name, data in images.items():
+        label = f"{name} of {place}"
+        image = decode_image(data, label)
+        plan = plan_image(image.shape[:2], config.pixel_budget, label)
+        plans[name] = plan
+        if latents is not None:
+            latent_name = name.replace("_image", "_latent")
+            example[latent_name] = _latent(latents, latent_name, plan, place)
+        if latents is None or (name != "target_image" and not has_context):
+            example[name] = to_model(image, plan)
+    edited = plans.get("source_image_1", plans["target_image"])
+    example["change_mask"] = _change_mask(record, edited, config.is_mask_required)
+    example.update(_instruction(instruction, config.max_tokens, tokenize, place))
+    if latents is not None and has_context:
+        name = instruction.context_name
+        example.update(_context(latents, name, config.max_tokens, place))
+    return example
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RandomExample(grain.transforms.RandomMap):
+    """`make_example` with a drawn instruction, as a Grain transformation."""
+
+    config: TransformConfig
+    tokenize: Tokenize
+
+    def random_map(
+        self, element: tuple[EditRecord, Arrays | None], rng: np.random.Generator
+    ) -> dict[str, np.ndarray]:
+        """Makes one example; `element` is a record and its latents, if any."""
+        record, latents = element
+        instruction = draw_instruction(record, self.config, rng)
+        return make_example(record, instruction, self.config, self.tokenize, latents)
+
+
+def _change_mask(
+    record: EditRecord, plan: CanvasPlan, is_required: bool
+) -> Bool[np.ndarray, "h w"]:
+    """Pads the mask like the image it describes; True = changed."""
+    if not record.change_mask and is_required:
+        raise UserError(
+            f"record {record.key!r} has no change mask, but stage 2 needs one; add it "
+            "or use the set in stage 1"
+        )
+    mask: UInt8[np.ndarray, "h w"] = np.full(plan.canvas, 255, np.uint8)
+    if record.change_mask:
+        mask = decode_mask(record.change_mask, f"change_mask of record {record.key!r}")
+    try:
+        return mask_to_model(mask, plan) > 127
+    except UserError as error:
+        raise UserError(f"change_mask of record {record.key!r}: {error}") from error
+
+
+def _instruction(
+    instruction: Instruction, max_tokens: int, tokenize: Tokenize, place: str
+) -> dict[str, np.ndarray]:
+    try:
+        tokens = np.asarray(tokenize(instruction.text), np.int32)
+    except UserError as error:
+        raise UserError(f"the instruction of {place}: {error}") from error
+    if len(tokens) > max_tokens:
+        raise UserError(
+            f"the instruction of {place} has {len(tokens)} tokens, but at most "
+            f"{max_tokens} fit; shorten it"
+        )
+    return {
+        "instruction_tokens": np.pad(tokens, (0, max_tokens - len(tokens))),
+        "num_instruction_tokens": np.array(len(tokens), np.int32),
+        "is_instruction_dropped": np.array(instruction.is_dropped),
+    }
+
+
+def _latent(latents: Arrays, name: str, plan: CanvasPlan, place: str) -> np.ndarray:
+    rows, columns = plan.grid
+    expected = (_LATENT_CELLS_PER_TOKEN * rows, _LATENT_CELLS_PER_TOKEN * columns)
+    if name not in latents or latents[name].shape[:2] != expected:
+        found = latents[name].shape if name in latents else "absent"
+        raise UserError(
+            f"{name} of {place} must have {expected} rows and columns, but is {found}; "
+            "compute the latents again"
+        )
+    return latents[name]
+
+
+def _context(
+    latents: Arrays, name: str, max_tokens: int, place: str
+) -> dict[str, np.ndarray]:
+    if name not in latents or len(latents[name]) > max_tokens:
+        found = len(latents[name]) if name in latents else "no"
+        raise UserError(
+            f"{name} of {place} has {found} tokens, but 1 to {max_tokens} are needed; "
+            "compute the embeddings again"
+        )
+    context = latents[name]
+    return {
+        "context": np.pad(context, ((0, max_tokens - len(context)), (0, 0))),
+        "num_context_tokens": np.array(len(context), np.int32),
+    }
