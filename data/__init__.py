@@ -1,0 +1,1 @@
+"""Building of data sets; `build` writes the procedural sets of the tiny preset."""
