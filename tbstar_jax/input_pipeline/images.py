@@ -10,7 +10,7 @@ import struct
 import zlib
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from tbstar_jax.array_types import UInt8
 from tbstar_jax.errors import UserError
@@ -22,7 +22,15 @@ _FORMATS = ("PNG", "JPEG", "WEBP")
 _MODES = ("1", "L", "LA", "P", "RGB", "RGBA")
 _ORIENTATION_TAG = 0x0112
 _QUARTER_TURNS = (5, 6, 7, 8)
-_BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
+_BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    IndexError,
+    EOFError,
+    struct.error,
+    zlib.error,
+)
 _BOMB = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 
@@ -73,12 +81,8 @@ def image_size(data: bytes, name: str = "image") -> tuple[int, int]:
       UserError: as `decode_image` does, except for damage behind the header.
     """
     image = _open(data, name)
-    width, height = image.size
-    try:
-        orientation = image.getexif().get(_ORIENTATION_TAG, 1)
-    except _BROKEN as error:
-        raise UserError(f"{name} has damaged EXIF data ({error})") from error
-    return (width, height) if orientation in _QUARTER_TURNS else (height, width)
+    is_turned = _orientation(image, name) in _QUARTER_TURNS
+    return image.size if is_turned else (image.height, image.width)
 
 
 def _open(data: bytes, name: str) -> Image.Image:
@@ -100,11 +104,30 @@ def _open(data: bytes, name: str) -> Image.Image:
     return image
 
 
+def _orientation(image: Image.Image, name: str) -> int:
+    """Reads the EXIF orientation, 1 to 8, without decoding."""
+    try:
+        # A PNG's own `getexif` decodes it, in search of EXIF data behind the pixels.
+        return int(Image.Image.getexif(image).get(_ORIENTATION_TAG, 1))
+    except (*_BROKEN, TypeError) as error:
+        raise UserError(f"{name} has damaged EXIF data ({error})") from error
+
+
 def _load(data: bytes, name: str) -> Image.Image:
     image = _open(data, name)
+    orientation = _orientation(image, name)
+    turns = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_270,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_90,
+    }
     try:
         image.load()
-        return ImageOps.exif_transpose(image)
+        return image.transpose(turns[orientation]) if orientation in turns else image
     except _BOMB as error:
         raise UserError(_too_large(name)) from error
     except _BROKEN as error:

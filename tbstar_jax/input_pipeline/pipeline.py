@@ -222,12 +222,13 @@ def build_pipeline(
                 .shuffle()
                 .repeat()
                 .random_map(RandomExample(config=config.transform, tokenize=tokenize))
-                .batch(config.global_batch // shares)
-            )
+                # Nothing remains of an endless set; without the flag Grain computes
+                # its length in floating point and overflows.
+                .batch(config.global_batch // shares, drop_remainder=True)
+            )[process_index::process_count]
             # With one micro-batch this adds the leading dim of 1.
-            datasets.append(
-                dataset[process_index::process_count].batch(config.num_microbatches)
-            )
+            dataset = dataset.batch(config.num_microbatches, drop_remainder=True)
+            datasets.append(dataset)
     steps = grain.MapDataset.mix(datasets, bucket_weights(config.mixture, counts))
     return InputPipeline(
         steps,

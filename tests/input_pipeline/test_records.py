@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from tbstar_jax.errors import UserError
+from tbstar_jax.input_pipeline.images import image_size
 from tbstar_jax.input_pipeline.records import (
     RecordSource,
     decode_image,
@@ -136,6 +137,7 @@ def test_orientation_is_applied_and_alpha_lies_on_white():
     Image.fromarray(pixels).save(buffer, format="PNG", exif=exif)
     turned = decode_image(buffer.getvalue())
     np.testing.assert_array_equal(turned, np.rot90(pixels, -1))
+    assert image_size(buffer.getvalue()) == (4, 2)
     clear = decode_image(png_of(Image.new("RGBA", (3, 2), (9, 9, 9, 0))))
     np.testing.assert_array_equal(clear, np.full((2, 3, 3), 255, np.uint8))
 
@@ -146,6 +148,11 @@ def test_a_truncated_jpeg_is_named():
     Image.fromarray(pixels).save(buffer, format="JPEG")
     with pytest.raises(UserError, match="photo 7 is damaged or truncated"):
         decode_image(buffer.getvalue()[:-500], "photo 7")
+
+
+def test_the_size_is_known_from_a_file_cut_behind_its_header():
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 48, 3), np.uint8)
+    assert image_size(encode_png(pixels)[:200]) == (64, 48)
 
 
 @pytest.mark.parametrize("side", [8_100, 10_000, 20_000])
