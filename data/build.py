@@ -8,8 +8,10 @@ renamed when whole: the bytes depend on the seed and the counts, never on the wo
 
 import argparse
 import collections
+import contextlib
 import dataclasses
 import difflib
+import fcntl
 import itertools
 import json
 import math
@@ -20,7 +22,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from tqdm import tqdm
 
@@ -91,29 +93,38 @@ def build_tiny(
     """
     _check(counts, seed, workers)
     limit = min(os.cpu_count() or 1, 8) if workers is None else workers
-    built = []
-    for name, count in counts.items():
-        directory = Path(out) / name
-        facts = {"engine_version": ENGINE_VERSION, "seed": seed, "count": count}
-        tasks = _complete(directory, facts)
-        start = time.monotonic()
-        if tasks is None:
-            processes = min(limit, math.ceil(count / _RECORDS_PER_WORKER))
-            tasks = _build_set(directory, name, facts, processes)
-            is_kept = False
-        else:
-            is_kept = True
-        built.append(
-            BuiltSet(
-                name=name,
-                directory=directory,
-                num_records=count,
-                tasks=tasks,
-                is_kept=is_kept,
-                seconds=time.monotonic() - start,
-            )
+    with _only_builder(Path(out)):
+        return tuple(
+            _keep_or_build(Path(out) / name, count, seed, limit)
+            for name, count in counts.items()
         )
-    return tuple(built)
+
+
+@contextlib.contextmanager
+def _only_builder(out: Path) -> Iterator[None]:
+    """Makes a second builder of the same directory wait: it will find all complete."""
+    out.mkdir(parents=True, exist_ok=True)
+    with (out / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _keep_or_build(directory: Path, count: int, seed: int, limit: int) -> BuiltSet:
+    facts = {"engine_version": ENGINE_VERSION, "seed": seed, "count": count}
+    start = time.monotonic()
+    tasks = _complete(directory, facts)
+    is_kept = tasks is not None
+    if tasks is None:
+        processes = min(limit, math.ceil(count / _RECORDS_PER_WORKER))
+        tasks = _build_set(directory, facts, processes)
+    return BuiltSet(
+        name=directory.name,
+        directory=directory,
+        num_records=count,
+        tasks=tasks,
+        is_kept=is_kept,
+        seconds=time.monotonic() - start,
+    )
 
 
 def _check(counts: Mapping[str, int], seed: int, workers: int | None) -> None:
@@ -140,7 +151,7 @@ def _complete(directory: Path, facts: Mapping[str, int]) -> Mapping[str, int] | 
         return None
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
-        there = {fact: manifest[fact] for fact in facts}
+        there = {fact: int(manifest[fact]) for fact in facts}
         shards = [directory / shard["name"] for shard in manifest["shards"]]
         tasks = dict(manifest["tasks"])
     except (ValueError, KeyError, TypeError) as error:
@@ -163,8 +174,9 @@ def _say(facts: Mapping[str, int]) -> str:
 
 
 def _build_set(
-    directory: Path, name: str, facts: Mapping[str, int], processes: int
+    directory: Path, facts: Mapping[str, int], processes: int
 ) -> dict[str, int]:
+    name = directory.name
     staging = directory.with_name(f".{name}.building")
     shutil.rmtree(staging, ignore_errors=True)
     tasks: collections.Counter[str] = collections.Counter()
@@ -190,7 +202,7 @@ def _build_set(
 
 
 def _render(
-    jobs: Sequence[tuple[str, int, int]], processes: int, progress: "tqdm[NoReturn]"
+    jobs: Sequence[tuple[str, int, int]], processes: int, progress: "tqdm[Any]"
 ) -> Iterator[EditRecord]:
     """Renders in order; one process needs no pool."""
     if processes == 1:

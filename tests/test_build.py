@@ -1,0 +1,117 @@
+import json
+import subprocess
+import sys
+
+import pytest
+import tensorflow_datasets as tfds
+
+from data import build
+from tbstar_jax.errors import UserError, run_command
+from tbstar_jax.input_pipeline.records import RecordSource
+
+TINY = ["--num-base=6", "--num-stage1=8", "--num-stage2=8", "--num-heldout=5"]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    out = tmp_path_factory.mktemp("built") / "tiny"
+    command = [sys.executable, "-m", "data.build", "--preset=tiny", f"--out={out}"]
+    run = subprocess.run(
+        [*command, *TINY, "--workers=1"], capture_output=True, text=True, check=True
+    )
+    return out, run.stdout
+
+
+def test_the_command_writes_four_sets_that_open(built):
+    out, _ = built
+    for name, split, count in (
+        ("base", "train", 6),
+        ("stage1", "train", 8),
+        ("stage2", "train", 8),
+        ("heldout", "test", 5),
+    ):
+        source = RecordSource(out / name, split)
+        assert len(source) == count
+        assert source[count - 1].key == f"{name}-0-{count - 1:06d}"
+
+
+def test_a_set_opens_with_tensorflow_datasets_without_tensorflow(built):
+    out, _ = built
+    builder = tfds.builder_from_directory(out / "stage1")
+    assert builder.info.splits["train"].num_examples == 8
+    assert "tensorflow" not in sys.modules
+
+
+def test_the_command_prints_a_table_of_tasks(built):
+    _, printed = built
+    assert "images/s" in printed
+    (row,) = [line for line in printed.splitlines() if line.startswith("recolor")]
+    assert row.split()[-3:] == ["2", "2", "1"]
+
+
+def test_the_manifest_says_how_the_set_was_made(built):
+    out, _ = built
+    manifest = json.loads((out / "stage1" / "manifest.json").read_text())
+    assert manifest["seed"] == 0
+    assert manifest["count"] == 8
+    assert sum(manifest["tasks"].values()) == 8
+    assert manifest["shards"][0]["records"] == 8
+
+
+def test_a_complete_set_is_kept_and_said_so(built, capsys):
+    out, _ = built
+    build.main(["--preset=tiny", f"--out={out}", *TINY])
+    assert f"{out / 'base'} is complete and was kept." in capsys.readouterr().out
+
+
+def test_a_complete_set_of_another_seed_is_not_overwritten(built):
+    out, _ = built
+    with pytest.raises(UserError, match="seed 0, count 8, not"):
+        build.build_tiny(out, {"stage1": 8}, seed=1)
+
+
+def test_a_set_without_a_shard_is_built_again(tmp_path):
+    build.build_tiny(tmp_path, {"heldout": 2})
+    manifest = (tmp_path / "heldout" / "manifest.json").read_bytes()
+    (shard,) = (tmp_path / "heldout").glob("*.array_record-*")
+    shard.unlink()
+    (again,) = build.build_tiny(tmp_path, {"heldout": 2})
+    assert not again.is_kept
+    assert (tmp_path / "heldout" / "manifest.json").read_bytes() == manifest
+
+
+def test_the_bytes_do_not_depend_on_the_workers(tmp_path, monkeypatch):
+    monkeypatch.setattr(build, "_RECORDS_PER_WORKER", 4)
+    counts = {"stage2": 8}
+    build.build_tiny(tmp_path / "one", counts, workers=1)
+    build.build_tiny(tmp_path / "two", counts, workers=2)
+    one, two = (tmp_path / name / "stage2/manifest.json" for name in ("one", "two"))
+    assert one.read_bytes() == two.read_bytes()
+
+
+def test_foreign_files_are_never_removed(tmp_path):
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base" / "thesis.txt").write_text("mine")
+    with pytest.raises(UserError, match="holds no built set"):
+        build.build_tiny(tmp_path, {"base": 1})
+    assert (tmp_path / "base" / "thesis.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (["--preset=huge"], "--preset is 'huge'"),
+        (["--preset=tiny", "--seed=soon"], "invalid int value: 'soon'"),
+        (["--preset=tiny", "--seed=-1"], "the seed is -1"),
+        (["--preset=tiny", "--num-base=0"], "set 'base' has 0 records"),
+        (["--preset=tiny", "--workers=0"], "number of workers is 0"),
+        (["--preset=tiny", "--num-bases=3"], "did you mean --num-base?"),
+        ([], "required: --preset"),
+    ],
+)
+def test_a_bad_flag_is_one_sentence_and_status_two(flags, sentence, capsys):
+    assert run_command(build.main, flags) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert sentence in error
+    assert error.count("\n") == 1
