@@ -39,7 +39,6 @@ def initialise_distributed() -> tuple[int, int]:
     own = _own_launch()
     if not jax.distributed.is_initialized():
         if own is not None:
-            _use_cpu_collectives()
             coordinator, num_processes, process_id = own
             jax.distributed.initialize(
                 coordinator,
@@ -48,7 +47,6 @@ def initialise_distributed() -> tuple[int, int]:
                 cluster_detection_method="deactivate",
             )
         elif _in_slurm_step():
-            _use_cpu_collectives()
             # By default jax gives a Slurm task one device, the one of its local rank; a
             # task that is alone on its node takes them all.
             is_alone = (
@@ -122,8 +120,3 @@ def _on_tpu_pod() -> bool:
         or "," in os.environ.get("TPU_WORKER_HOSTNAMES", "")
         or "MEGASCALE_COORDINATOR_ADDRESS" in os.environ
     )
-
-
-def _use_cpu_collectives() -> None:
-    """Lets CPU processes talk to each other; no effect on accelerators."""
-    jax.config.update("jax_cpu_collectives_implementation", "gloo")

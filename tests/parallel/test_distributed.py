@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 
+import jax
 import pytest
 
 from tbstar_jax.errors import UserError
@@ -76,16 +77,59 @@ def test_a_process_alone_is_the_first_of_one():
     assert launched_process_count() == 1
 
 
-def test_slurm_announces_its_number_of_tasks(monkeypatch):
+@pytest.fixture
+def initialisations(monkeypatch):
+    """Arguments jax would have been started with."""
+    calls = []
+    monkeypatch.setattr(
+        jax.distributed, "initialize", lambda **options: calls.append(options)
+    )
+    return calls
+
+
+@pytest.fixture
+def slurm_step(monkeypatch):
     for name, value in {
         "SLURM_JOB_ID": "7",
         "SLURM_STEP_NODELIST": "node[1-4]",
+        "SLURM_STEP_NUM_NODES": "4",
         "SLURM_NTASKS": "4",
         "SLURM_PROCID": "1",
         "SLURM_LOCALID": "0",
     }.items():
         monkeypatch.setenv(name, value)
+    return monkeypatch
+
+
+def test_slurm_announces_its_number_of_tasks(slurm_step):
     assert launched_process_count() == 4
+
+
+def test_a_slurm_task_alone_on_its_node_takes_all_devices(slurm_step, initialisations):
+    initialise_distributed()
+    assert initialisations == [{"local_device_ids": []}]
+
+
+def test_slurm_tasks_that_share_a_node_share_its_devices(slurm_step, initialisations):
+    slurm_step.setenv("SLURM_NTASKS", "16")
+    initialise_distributed()
+    assert initialisations == [{"local_device_ids": None}]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TBSTAR_CLUSTER", "tpu"),
+        ("TPU_WORKER_HOSTNAMES", "worker-0,worker-1"),
+        ("MEGASCALE_COORDINATOR_ADDRESS", "worker-0:8080"),
+    ],
+)
+def test_tpu_workers_find_each_other_by_themselves(
+    monkeypatch, initialisations, name, value
+):
+    monkeypatch.setenv(name, value)
+    initialise_distributed()
+    assert initialisations == [{}]
 
 
 def test_a_batch_script_outside_a_slurm_step_is_alone(monkeypatch):
