@@ -18,6 +18,7 @@ count=${NUM_PROCESSES:-1}
 if [ "$count" -gt 1 ]; then
   # A port from this shell's number: two runs on one machine do not meet.
   address=127.0.0.1:${COORDINATOR_PORT:-$((20000 + $$ % 20000))}
+  # shellcheck disable=SC2046 # one number per job
   trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
   for ((id = 0; id < count; id++)); do
     command=(env JAX_PLATFORMS=cpu TBSTAR_COORDINATOR="$address"

@@ -14,6 +14,7 @@ name=$1; shift
 run() {
   if [ -n "$dry_run" ]; then printf '%q ' "$@"; echo; else "$@"; fi
 }
+# shellcheck disable=SC2016 # $PWD and $PATH are the worker's
 remote() {
   printf 'cd %q && export PATH="$PWD/.venv/bin:$PATH"' "${REMOTE_DIR:-tbstar_jax}"
   printf ' TBSTAR_PLATFORM=tpu TBSTAR_CLUSTER=tpu && . launch/xla_flags.sh &&'

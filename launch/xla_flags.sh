@@ -24,7 +24,8 @@ case "$TBSTAR_PLATFORM" in
     # The default reserves three quarters of the memory; the rest is of no use to others.
     export XLA_PYTHON_CLIENT_MEM_FRACTION="${XLA_PYTHON_CLIENT_MEM_FRACTION:-0.9}" ;;
   tpu)
-    # All-gathers of sharded weights run beside compute: three flags that go together.
+    # All-gathers of sharded weights start early and run beside compute; the three flags
+    # go together (libtpu 0.0.42 then compiles all-gather-start; without them it does not).
     # Not with xla_tpu_overlap_compute_collective_tc: both together have given NaN.
     LIBTPU_INIT_ARGS="${LIBTPU_INIT_ARGS:-} --xla_enable_async_all_gather=true"
     LIBTPU_INIT_ARGS="$LIBTPU_INIT_ARGS --xla_tpu_enable_async_collective_fusion=true"

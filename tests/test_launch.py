@@ -4,6 +4,7 @@ import os
 import pathlib
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -258,6 +259,19 @@ def test_every_platform_gets_its_own_flags_only(platform, variable, expected):
     assert expected in flags(variable)
     others = {"GLIBC_TUNABLES", "XLA_FLAGS", "LIBTPU_INIT_ARGS"} - {variable}
     assert [flags(name) for name in sorted(others)] == ["\n", "\n"]
+
+
+def test_the_installed_jax_knows_the_gpu_flags():
+    """XLA aborts on a flag it does not know, on every platform."""
+    command = '. "$0/xla_flags.sh" && exec "$1" -c "import jax; jax.devices()"'
+    result = subprocess.run(
+        ["sh", "-c", command, LAUNCH, sys.executable],
+        env={**os.environ, "TBSTAR_PLATFORM": "gpu", "JAX_PLATFORMS": "cpu"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
 
 
 def test_an_unknown_platform_is_refused(bench):
