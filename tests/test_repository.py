@@ -5,6 +5,7 @@ import functools
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -124,6 +125,42 @@ def test_importing_every_module_does_no_work():
         check=False,
     )
     assert result.returncode == 0, result.stderr
+
+
+def run_with_stand_in(tmp_path, command, name, script):
+    """Runs a command beside copies of the Makefile and `.ci`, one program replaced."""
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    shutil.copytree(ROOT / ".ci", tmp_path / ".ci")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{script}\n")
+    (tmp_path / "bin" / name).chmod(0o755)
+    return subprocess.run(
+        command,
+        cwd=tmp_path,
+        env={"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(("failing", "status"), [("none", 0), ("lint", 2), ("test", 2)])
+def test_ci_runs_lint_then_tests_and_fails_if_either_does(tmp_path, failing, status):
+    script = f'echo "$2"; if [ "$2" = {failing} ]; then exit 2; fi'
+    result = run_with_stand_in(tmp_path, [".ci/run"], "make", script)
+    assert result.stdout.split() == ["lint", "test"]
+    assert result.returncode == status
+
+
+def test_make_refuses_an_old_python_in_one_sentence(tmp_path):
+    script = 'if [ "$1" = -V ]; then echo Python 3.10.1; else exit 1; fi'
+    command = ["make", "test", "PYTHON=python3.10"]
+    result = run_with_stand_in(tmp_path, command, "python3.10", script)
+    assert result.returncode == 2
+    assert result.stderr.splitlines()[0] == (
+        "error: python3.10 is Python 3.10.1, Python 3.11 to 3.13 is needed: "
+        "install one and name it, for example: make test PYTHON=python3.12"
+    )
 
 
 @pytest.mark.parametrize(
