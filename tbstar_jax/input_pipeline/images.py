@@ -66,12 +66,12 @@ def decode_image(data: bytes, name: str = "image") -> UInt8[np.ndarray, "h w 3"]
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, (255, 255, 255, 255))
         image = Image.alpha_composite(white, image)
-    return np.asarray(image.convert("RGB"))
+    return np.array(image.convert("RGB"))
 
 
 def decode_mask(data: bytes, name: str = "mask") -> UInt8[np.ndarray, "h w"]:
     """Decodes a mask file to one channel, 0..255; raises as `decode_image` does."""
-    return np.asarray(_load(data, name).convert("L"))
+    return np.array(_load(data, name).convert("L"))
 
 
 def image_size(data: bytes, name: str = "image") -> tuple[int, int]:

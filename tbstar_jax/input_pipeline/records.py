@@ -122,7 +122,8 @@ def write_records(
 
     Raises:
       UserError: the directory is taken, a name is not valid, there is no record, a key
-        repeats, a record has no instruction, or an image or mask is not acceptable.
+        repeats, an instruction is missing or empty, or an image or mask is not
+        acceptable.
     """
     keys: set[str] = set()
 
@@ -150,8 +151,13 @@ def _check_record(record: EditRecord, keys: set[str]) -> None:
     if not record.key or record.key in keys:
         raise UserError(f"record key {record.key!r} is empty or used twice in this set")
     keys.add(record.key)
-    if not any(record.instructions_en + record.instructions_zh):
-        raise UserError(f"record {record.key!r} has no instruction in either language")
+    texts = record.instructions_en + record.instructions_zh
+    # The empty text is kept for guidance: it means that the request was dropped.
+    if not texts or not all(text.strip() for text in texts):
+        raise UserError(
+            f"record {record.key!r} has no instruction, or an empty one among "
+            f"{len(texts)}"
+        )
     sizes = record.image_sizes()
     if record.change_mask:
         mask_size = image_size(record.change_mask, f"change_mask of {record.key!r}")
@@ -204,11 +210,15 @@ def write_shards(
     partial = directory.with_name(directory.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    lengths = _write_shard_files(partial, features, examples, records_per_shard)
-    if not lengths:
-        raise UserError(f"there is no record to write to {directory}")
-    _finish(partial, dataset_name, split, features, lengths, manifest)
-    os.rename(partial, directory)
+    try:
+        lengths = _write_shard_files(partial, features, examples, records_per_shard)
+        if not lengths:
+            raise UserError(f"there is no record to write to {directory}")
+        _finish(partial, dataset_name, split, features, lengths, manifest)
+        os.rename(partial, directory)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
     return sum(lengths)
 
 

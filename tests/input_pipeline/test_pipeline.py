@@ -1,6 +1,7 @@
 """Batches: exact resume, the same for any number of processes, nothing lost."""
 
 import dataclasses
+import json
 
 import ml_dtypes
 import numpy as np
@@ -41,7 +42,7 @@ def config_for(*sources, **changes):
     return PipelineConfig(
         mixture=tuple(MixtureEntry(path=str(one.directory)) for one in sources),
         transform=TRANSFORM,
-        **{"seed": 7, "global_batch": 8, "num_microbatches": 2} | changes,
+        **{"seed": 7, "global_batch": 4, "num_microbatches": 2} | changes,
     )
 
 
@@ -72,24 +73,22 @@ def assert_equal(first, second):
 
 def test_elements_have_micro_batches_in_front(source):
     (element,) = take(build(config_for(source), source), 1)
-    assert element["target_image"].shape in [(2, 4, 32, 32, 3), (2, 4, 48, 16, 3)]
+    assert element["target_image"].shape in [(2, 2, 32, 32, 3), (2, 2, 48, 16, 3)]
     assert element["change_mask"].shape == element["target_image"].shape[:-1]
-    assert element["instruction_tokens"].shape == (2, 4, 40)
-    assert element["is_instruction_dropped"].shape == (2, 4)
+    assert element["instruction_tokens"].shape == (2, 2, 40)
+    assert element["is_instruction_dropped"].shape == (2, 2)
     assert element["target_image"].dtype == np.uint8
     assert element["change_mask"].dtype == np.bool_
 
 
 @pytest.mark.parametrize("num_microbatches", [1, 2])
 def test_1_2_and_4_processes_share_the_same_global_batches(source, num_microbatches):
-    config = config_for(source, num_microbatches=num_microbatches)
-    whole = take(build(config, source), 12)
+    config = config_for(source, global_batch=8, num_microbatches=num_microbatches)
+    whole = take(build(config, source), 6)
     shapes = {element["target_image"].shape[2:4] for element in whole}
     assert shapes == {(32, 32), (48, 16)}
     for count in (2, 4):
-        parts = [
-            take(build(config, source, p=p, count=count), 12) for p in range(count)
-        ]
+        parts = [take(build(config, source, p=p, count=count), 6) for p in range(count)]
         joined = [
             {name: np.concatenate([e[name] for e in step], axis=1) for name in step[0]}
             for step in zip(*parts, strict=True)
@@ -116,7 +115,7 @@ def test_grain_state_and_step_agree(source):
     whole = take(build(config, source), 9)
     first = build(config, source, start=2)
     next(first), next(first), next(first)
-    state = first.get_state()
+    state = json.loads(json.dumps(first.get_state()))
     assert first.step == 5
     first.close()
     by_step = build(config, source, start=5)
@@ -157,7 +156,7 @@ def test_each_epoch_of_a_bucket_shows_each_record_once_and_in_another_order(
 ):
     write_records(tmp_path / "set", "s", "train", map(make_record, range(8)), 8)
     source = RecordSource(tmp_path / "set", "train")
-    config = config_for(source, num_microbatches=1)
+    config = config_for(source, global_batch=8, num_microbatches=1)
     epochs = [
         [image.tobytes() for image in element["target_image"][0]]
         for element in take(build(config, source), 3)
@@ -187,7 +186,7 @@ def test_buckets_and_sets_come_by_their_weights(tmp_path, source):
 
 
 def test_counts_that_do_not_divide_are_refused(source):
-    with pytest.raises(UserError, match=r"global_batch=8 .* multiple of 6"):
+    with pytest.raises(UserError, match=r"global_batch=4 .* multiple of 6"):
         build(config_for(source), source, count=3)
     with pytest.raises(UserError, match="num_prefetched is 2"):
         config_for(source, num_prefetched=2)
@@ -247,6 +246,11 @@ def test_buckets_are_keyed_on_all_grids(tmp_path):
         ((2, 2), (2, 2), (2, 2)): [1],
         ((3, 2), (2, 2)): [4],
     }
+    elements = take(build(config_for(source), source), 12)
+    assert {
+        len([name for name in element if name.startswith("source_image")])
+        for element in elements
+    } == {0, 1, 2}
 
 
 def test_going_through_in_order_yields_each_record_once(source):
@@ -304,7 +308,7 @@ def test_latents_take_the_place_of_images(tmp_path, source):
             images["source_image_1"], encoded["source_image_1"]
         )
         assert encoded["target_latent"].dtype == ml_dtypes.bfloat16
-        for index in np.ndindex(2, 4):
+        for index in np.ndindex(2, 2):
             expected = by_image[images["target_image"][index].tobytes()]
             for name in ("target_latent", "source_latent_1"):
                 np.testing.assert_array_equal(encoded[name][index], expected[name])
@@ -314,9 +318,9 @@ def test_embeddings_follow_the_drawn_instruction(tmp_path, source):
     latents = open_latents(tmp_path / "latents", records(), has_context=True)
     config = config_for(source)
     lengths = set()
-    for element in take(build(config, source, latents=[latents]), 12):
+    for element in take(build(config, source, latents=[latents]), 16):
         assert not [name for name in element if "image" in name]
-        assert element["context"].shape == (2, 4, 40, 6)
+        assert element["context"].shape == (2, 2, 40, 6)
         counts = element["num_context_tokens"]
         np.testing.assert_array_equal(counts == 1, element["is_instruction_dropped"])
         np.testing.assert_array_equal(

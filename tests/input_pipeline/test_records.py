@@ -90,6 +90,7 @@ def test_a_finished_set_is_not_overwritten(tmp_path):
     [
         ({"key": ""}, "empty or used twice"),
         ({"instructions_en": (), "instructions_zh": ()}, "no instruction"),
+        ({"instructions_zh": ("", "编辑")}, "an empty one among 4"),
         ({"change_mask": encode_png(np.zeros((16, 32), np.uint8))}, r"\(16, 32\)"),
         ({"target_image": b"GIF89a"}, "target_image of record 'record-0'"),
     ],
@@ -98,7 +99,22 @@ def test_an_unusable_record_is_refused_by_the_writer(tmp_path, change, message):
     record = dataclasses.replace(make_record(0), **change)
     with pytest.raises(UserError, match=message):
         write_records(tmp_path / "set", "stage1", "train", [record], 3)
-    assert not (tmp_path / "set").exists()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "records_per_shard", "records", "message"),
+    [
+        ("Stage 1", 3, [make_record(0)], "not a valid set or split name"),
+        ("stage1", 0, [make_record(0)], "records_per_shard is 0"),
+        ("stage1", 3, [], "there is no record"),
+    ],
+)
+def test_a_set_needs_a_name_a_shard_size_and_records(
+    tmp_path, name, records_per_shard, records, message
+):
+    with pytest.raises(UserError, match=message):
+        write_records(tmp_path / "set", name, "train", records, records_per_shard)
 
 
 def test_keys_are_unique_within_a_set(tmp_path):
