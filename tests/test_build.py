@@ -1,3 +1,4 @@
+import concurrent.futures
 import json
 import subprocess
 import sys
@@ -87,6 +88,16 @@ def test_the_bytes_do_not_depend_on_the_workers(tmp_path, monkeypatch):
     build.build_tiny(tmp_path / "two", counts, workers=2)
     one, two = (tmp_path / name / "stage2/manifest.json" for name in ("one", "two"))
     assert one.read_bytes() == two.read_bytes()
+
+
+def test_two_builders_of_one_directory_do_not_disturb_each_other(tmp_path):
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        jobs = [
+            pool.submit(build.build_tiny, tmp_path, {"heldout": 5}) for _ in range(2)
+        ]
+        kept = [job.result()[0].is_kept for job in jobs]
+    assert sorted(kept) == [False, True]
+    assert len(RecordSource(tmp_path / "heldout", "test")) == 5
 
 
 def test_foreign_files_are_never_removed(tmp_path):
