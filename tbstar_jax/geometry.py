@@ -183,6 +183,18 @@ def mask_from_grid(
     return mask_from_model(padded, plan)
 
 
+def erode(mask: Bool[np.ndarray, "h w"], reach: int) -> Bool[np.ndarray, "h w"]:
+    """Drops the marked pixels within `reach` rows and columns of an unmarked one.
+
+    Beyond the border everything counts as marked. `~erode(~mask, reach)` dilates.
+    """
+    for _ in range(reach):
+        padded = np.pad(mask, 1, constant_values=True)
+        rows = padded[:-2] & padded[1:-1] & padded[2:]
+        mask = rows[:, :-2] & rows[:, 1:-1] & rows[:, 2:]
+    return mask
+
+
 @dataclass(frozen=True, kw_only=True)
 class Box:
     """A rectangle of pixels inside an image.

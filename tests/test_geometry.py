@@ -194,3 +194,12 @@ def test_crop_box_selects_its_pixels():
 def test_crop_off_the_image_is_refused(crop_size):
     with pytest.raises(UserError, match=r"the crop of .* inside the image of 5x4"):
         geometry.crop_box((4, 5), offset=(1, 2), crop_size=crop_size)
+
+
+def test_erosion_drops_the_rim_but_not_at_the_border():
+    mask = np.ones((5, 6), bool)
+    mask[0, 5] = False
+    expected = np.ones((5, 6), bool)
+    expected[:3, 3:] = False
+    np.testing.assert_array_equal(geometry.erode(mask, 2), expected)
+    np.testing.assert_array_equal(geometry.erode(mask, 0), mask)

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, UInt8, UInt16
 
 from tbstar_jax.errors import UserError
+from tbstar_jax.geometry import erode
 from tbstar_jax.inference.color_profile import from_srgb
 from tbstar_jax.inference.image_file import SourceImage
 
@@ -56,13 +57,6 @@ def _depth(
     depth = is_edited.astype(np.uint16)
     eroded = is_edited
     for _ in range(max_depth - 1):
-        eroded = _erode(eroded)
+        eroded = erode(eroded, 1)
         depth += eroded
     return depth
-
-
-def _erode(is_edited: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
-    """Keeps the pixels whose 3x3 neighbourhood is edited, beyond the border too."""
-    padded = np.pad(is_edited, 1, constant_values=True)
-    rows = padded[:-2] & padded[1:-1] & padded[2:]
-    return rows[:, :-2] & rows[:, 1:-1] & rows[:, 2:]

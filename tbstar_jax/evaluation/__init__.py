@@ -1,0 +1,4 @@
+"""Measuring edits.
+
+`consistency`: what an edit kept, changed and moved, per image and on average.
+"""
