@@ -13,13 +13,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jaxtyping import UInt32
 
+from tbstar_jax.array_types import Array, Shaped
 from tbstar_jax.errors import UserError
 
 _Value = TypeVar("_Value")
 
 _MAX_LISTED = 8
+# Any odd number that scatters bits well: it makes a checksum's weights distinct.
+_CHECKSUM_MULTIPLIER = 2654435761
 
 
 def flatten(tree: Mapping[str, Any]) -> dict[str, Any]:
@@ -178,6 +183,47 @@ def tensor_sha256(tensor: Any) -> str:
         array = array.astype(little)
     # A view as bytes also covers dtypes numpy does not know, such as bfloat16.
     return hashlib.sha256(array.reshape(-1).view(np.uint8).data).hexdigest()
+
+
+def checksums(named: Mapping[str, Any]) -> dict[str, int]:
+    """Computes one 32-bit checksum per named array, on the devices where it lies.
+
+    sum_i (bits_i * (2 multiplier i + 1)) mod 2**32: exact in any order, hence the same
+    on every mesh, and changed by any single flipped bit since the weights are odd.
+
+    Args:
+      named: name to array, of at most 32 bits per number.
+    """
+    groups: dict[Any, dict[str, Any]] = {}
+    for name, leaf in named.items():
+        array = jnp.asarray(leaf)
+        groups.setdefault(frozenset(array.sharding.device_set), {})[name] = array
+    result: dict[str, int] = {}
+    # One program per set of devices, and one program at a time: see design.md 7.
+    for group in groups.values():
+        values = jax.device_get(_checksum_all(group))
+        result.update({name: int(value) for name, value in values.items()})
+    return result
+
+
+@jax.jit
+def _checksum_all(named: dict[str, Any]) -> dict[str, Any]:
+    return {name: _checksum(leaf) for name, leaf in named.items()}
+
+
+def _checksum(x: Shaped[Array, "..."]) -> UInt32[Array, ""]:
+    if x.dtype == jnp.bool_:
+        x = x.astype(jnp.uint8)
+    unsigned = {1: jnp.uint8, 2: jnp.uint16, 4: jnp.uint32}[x.dtype.itemsize]
+    bits = jax.lax.bitcast_convert_type(x, unsigned).astype(jnp.uint32)
+    # The index is built from one iota per axis, so that no axis is reshaped: a reshape
+    # would gather a sharded array.
+    index = jnp.zeros(bits.shape, jnp.uint32)
+    for axis, size in enumerate(bits.shape):
+        iota = jax.lax.broadcasted_iota(jnp.uint32, bits.shape, axis)
+        index = index * np.uint32(size) + iota
+    weights = index * np.uint32(2 * _CHECKSUM_MULTIPLIER % 2**32) + np.uint32(1)
+    return jnp.sum(bits * weights, dtype=jnp.uint32)
 
 
 def require_same_structure(expected: Any, actual: Any, what: str) -> None:

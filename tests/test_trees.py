@@ -10,6 +10,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from tbstar_jax.errors import UserError
 from tbstar_jax.trees import (
+    checksums,
     count_bytes,
     count_leaves,
     count_parameters,
@@ -130,3 +131,23 @@ def test_a_structure_error_lists_missing_extra_and_reshaped_leaves():
 
 def test_equal_structures_pass():
     require_same_structure(tree(), jax.eval_shape(tree), "the tree")
+
+
+def test_a_checksum_is_the_documented_sum_on_any_mesh():
+    values = np.array([[1, 2], [3, 4]], np.uint32)
+    multiplier = 2654435761
+    bits = values.reshape(-1).tolist()
+    expected = sum(v * (2 * multiplier * i + 1) for i, v in enumerate(bits)) % 2**32
+    assert checksums({"x": values}) == {"x": expected}
+    large = np.random.default_rng(0).normal(size=(8, 6)).astype(np.float32)
+    mesh = Mesh(np.array(jax.devices()).reshape(4, 2), ("data", "model"))
+    sharding = NamedSharding(mesh, PartitionSpec("data", "model"))
+    sharded = jax.device_put(large, sharding)
+    assert checksums({"x": large}) == checksums({"x": sharded})
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", "bfloat16", "int32", "float32"])
+def test_a_checksum_sees_a_change_in_every_dtype(dtype):
+    before = jnp.zeros((2, 3), dtype)
+    after = before.at[1, 2].set(jnp.ones((), dtype))
+    assert checksums({"x": before}) != checksums({"x": after})
