@@ -62,6 +62,29 @@ class CanvasPlan:
         return self.scale != 1
 
 
+def require_canvas(height: int, width: int) -> None:
+    """Checks that a canvas can be edited at all.
+
+    Args:
+      height: canvas rows, in pixels.
+      width: canvas columns, in pixels.
+
+    Raises:
+      UserError: an empty canvas or a ratio beyond 4:1.
+    """
+    if height < 1 or width < 1:
+        raise UserError(
+            f"an image of {width}x{height} pixels is empty; each side must be at "
+            "least 1 pixel"
+        )
+    if max(height, width) > MAX_ASPECT_RATIO * min(height, width):
+        raise UserError(
+            f"an image of {width}x{height} pixels is too elongated; the ratio of its "
+            f"sides must lie between 1:{MAX_ASPECT_RATIO} and {MAX_ASPECT_RATIO}:1, "
+            "so crop it or extend its canvas"
+        )
+
+
 def plan_canvas(
     height: int, width: int, pixel_budget: int, multiple: int = 16
 ) -> CanvasPlan:
@@ -79,17 +102,7 @@ def plan_canvas(
     Raises:
       UserError: an empty canvas, a ratio beyond 4:1, or a budget below one token.
     """
-    if height < 1 or width < 1:
-        raise UserError(
-            f"an image of {width}x{height} pixels is empty; each side must be at "
-            "least 1 pixel"
-        )
-    if max(height, width) > MAX_ASPECT_RATIO * min(height, width):
-        raise UserError(
-            f"an image of {width}x{height} pixels is too elongated; the ratio of its "
-            f"sides must lie between 1:{MAX_ASPECT_RATIO} and {MAX_ASPECT_RATIO}:1, "
-            "so crop it or extend its canvas"
-        )
+    require_canvas(height, width)
     if pixel_budget < multiple**2:
         raise UserError(
             f"a pixel budget of {pixel_budget} is below one token of "

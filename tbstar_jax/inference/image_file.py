@@ -206,7 +206,7 @@ def save_mask(path: Path, mask: UInt8[np.ndarray, "h w"]) -> None:
     """Writes a mask as a grey PNG: 255 = edited."""
     if path.suffix.lower() != ".png":
         raise UserError(f"a mask is written as .png, not as {path}")
-    _write(path, Image.fromarray(mask), format="PNG")
+    _write(path, Image.fromarray(np.ascontiguousarray(mask)), format="PNG")
 
 
 def require_writable(path: Path, source: SourceImage) -> None:
@@ -216,6 +216,8 @@ def require_writable(path: Path, source: SourceImage) -> None:
         raise UserError(
             f"cannot write {path}: the suffix must be one of {', '.join(_WRITERS)}"
         )
+    if not path.parent.is_dir():
+        raise UserError(f"cannot write {path}: there is no folder {path.parent}")
     if source.alpha is not None and _WRITERS[suffix][1]["format"] == "JPEG":
         raise UserError(f"cannot write {path}: JPEG has no transparency; use .png")
     if source.path is not None and path.exists() and path.samefile(source.path):

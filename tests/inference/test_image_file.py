@@ -232,7 +232,7 @@ def test_outputs_that_cannot_be_written_are_refused(tmp_path):
     source = image_file.source_from_array(noise(4, 4))
     with pytest.raises(UserError, match=r"out.txt: the suffix must be one of .png"):
         save_image(tmp_path / "out.txt", source.rgb, source)
-    with pytest.raises(UserError, match=r"cannot write .*no/out.png: No such file"):
+    with pytest.raises(UserError, match=r"no/out.png: there is no folder"):
         save_image(tmp_path / "no" / "out.png", source.rgb, source)
     pixels = noise(4, 4, 4)
     Image.fromarray(pixels).save(tmp_path / "in.png")
