@@ -147,15 +147,19 @@ def _convert(image: Image.Image, name: str) -> Image.Image:
 
 
 def _cmyk_to_srgb(image: Image.Image) -> Image.Image:
+    """Converts by the file's profile; without one that fits, by the plain formula."""
     converted = image.convert("RGB")
     profile = converted.info.pop("icc_profile", None)  # describes ink, not light
     if profile:
-        transformed = ImageCms.profileToProfile(
-            image,
-            ImageCms.getOpenProfile(io.BytesIO(profile)),
-            ImageCms.createProfile("sRGB"),
-            outputMode="RGB",
-        )
+        try:
+            transformed = ImageCms.profileToProfile(
+                image,
+                ImageCms.getOpenProfile(io.BytesIO(profile)),
+                ImageCms.createProfile("sRGB"),
+                outputMode="RGB",
+            )
+        except ImageCms.PyCMSError:
+            return converted
         assert transformed is not None  # only in-place conversion returns nothing
         converted.paste(transformed)
     return converted

@@ -10,6 +10,7 @@ from PIL import Image, ImageCms
 from tbstar_jax import geometry
 from tbstar_jax.errors import UserError
 from tbstar_jax.inference import image_file
+from tbstar_jax.inference.composite import composite
 from tbstar_jax.inference.image_file import open_image, save_image
 
 
@@ -22,6 +23,22 @@ def swapped_profile() -> bytes:
         name = data[at : at + 4]
         table[at : at + 4] = swap.get(name, name)
     return bytes(table)
+
+
+def grey_profile(gamma: float) -> bytes:
+    """A minimal ICC v2 profile of a grey device with a pure power curve."""
+    curve = struct.pack(">4s4xIH2x", b"curv", 1, round(gamma * 256))
+    white = struct.pack(">4s4xiii", b"XYZ ", 63190, 65536, 54061)  # D50, s15Fixed16
+    start = 128 + 4 + 2 * 12
+    table = struct.pack(">I", 2)
+    table += struct.pack(">4sII", b"kTRC", start, len(curve))
+    table += struct.pack(">4sII", b"wtpt", start + len(curve), len(white))
+    size = start + len(curve) + len(white)
+    header = struct.pack(
+        ">I4xI4s4s4s12x4s", size, 0x2100000, b"mntr", b"GRAY", b"XYZ ", b"acsp"
+    )
+    header += bytes(28) + struct.pack(">iii", 63190, 65536, 54061) + bytes(48)
+    return header + table + curve + white
 
 
 def noise(height, width, channels=3, seed=0):
@@ -97,6 +114,44 @@ def test_the_model_sees_srgb_and_the_composite_the_own_profile(tmp_path):
     source = open_image(tmp_path / "in.png")
     np.testing.assert_array_equal(source.rgb, red)
     assert source.srgb[0, 0, 1] > source.srgb[0, 0, 0]  # this profile's red is green
+
+
+def test_a_grey_profile_is_used_both_ways_and_kept(tmp_path):
+    profile = grey_profile(gamma=1.0)  # linear light: 55 of 255 is sRGB's 128
+    Image.new("L", (3, 2), 55).save(tmp_path / "in.png", icc_profile=profile)
+    source = open_image(tmp_path / "in.png")
+    np.testing.assert_allclose(source.srgb.astype(int), 128, atol=1)
+    np.testing.assert_array_equal(source.rgb, np.full((2, 3, 3), 55))
+    edit = np.full((2, 3, 3), 188, np.uint8)  # half the light
+    whole = np.full((2, 3), 255, np.uint8)
+    result = composite(source, edit, whole, feather_px=0)
+    np.testing.assert_allclose(result.astype(int), 128, atol=1)
+    save_image(tmp_path / "out.png", result, source)
+    with Image.open(tmp_path / "out.png") as written:
+        assert (written.mode, written.info["icc_profile"]) == ("L", profile)
+
+
+def test_a_profile_of_other_channels_is_refused(tmp_path):
+    path = tmp_path / "in.png"
+    Image.fromarray(noise(4, 4)).save(path, icc_profile=grey_profile(1.0))
+    with pytest.raises(UserError, match="ICC profile that cannot be used"):
+        open_image(path)
+
+
+def test_a_phone_photo_with_a_second_picture_is_its_first(tmp_path):
+    first, second = (Image.fromarray(noise(8, 8, seed=k)) for k in (1, 2))
+    path = tmp_path / "in.jpg"
+    first.save(path, format="MPO", save_all=True, append_images=[second])
+    with Image.open(path) as expected:
+        np.testing.assert_array_equal(open_image(path).rgb, np.asarray(expected))
+
+
+def test_cmyk_with_a_profile_that_does_not_fit_converts_plainly(tmp_path):
+    path = tmp_path / "in.jpg"
+    ink = Image.fromarray(noise(8, 8)).convert("CMYK")
+    ink.save(path, icc_profile=swapped_profile())
+    source = open_image(path, convert=True)
+    assert (source.mode, source.icc_profile) == ("RGB", None)
 
 
 def test_an_srgb_profile_changes_no_pixel(tmp_path):
