@@ -7,6 +7,7 @@ Read in this order:
 - `step`: the train step, a pure function.
 - `train_config`: the configuration of a run.
 - `initialise`: where the weights come from.
-- `loop`: the loop, its interruptions and its logs.
+- `loop`: the loop around the step; `interrupt`: how it stops when told to.
 - `logging`, `preview`, `throughput`: what the loop writes.
+- `autoencoder`: the loss of the tiny VAE's own training.
 """

@@ -1,0 +1,143 @@
+"""The configuration of a training run: one tree of frozen dataclasses.
+
+This file composes; what a part means is said where the part is. The experiments hold
+the functions that return a full `TrainConfig`.
+"""
+
+import dataclasses
+from pathlib import Path
+from typing import Literal
+
+from tbstar_jax.diffusion.loss import ConsistencyLossConfig
+from tbstar_jax.errors import UserError
+from tbstar_jax.input_pipeline.pipeline import PipelineConfig
+from tbstar_jax.parallel.mesh import parse_mesh
+from tbstar_jax.training.freeze import TRAIN_ALL
+from tbstar_jax.training.optimizer import OptimizerConfig, PhaseSchedule
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class IntervalConfig:
+    """How often what happens, in optimizer steps, each at least 1.
+
+    Attributes:
+      log: loss and speed are written.
+      evaluate: held-out pairs are edited and measured.
+      save: a checkpoint is written.
+      keep_latest: number of newest checkpoints that are kept.
+    """
+
+    log: int = 10
+    evaluate: int = 500
+    save: int = 500
+    keep_latest: int = 2
+
+    def __post_init__(self) -> None:
+        for name, value in dataclasses.asdict(self).items():
+            if value < 1:
+                raise UserError(f"intervals.{name} is {value}; it must be at least 1")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EvaluationConfig:
+    """What is measured on held-out pairs while training.
+
+    Attributes:
+      path: the held-out set.
+      num_pairs: pairs that are edited, the first of the set; at least 1.
+      num_previews: how many of them are drawn, at most `num_pairs`.
+      num_steps: sampling steps of each edit.
+    """
+
+    path: Path
+    num_pairs: int = 16
+    num_previews: int = 4
+    num_steps: int = 8
+
+    def __post_init__(self) -> None:
+        if self.num_pairs < 1 or self.num_steps < 1:
+            raise UserError(
+                f"evaluation.num_pairs is {self.num_pairs} and evaluation.num_steps "
+                f"{self.num_steps}; both must be at least 1"
+            )
+        if not 0 <= self.num_previews <= self.num_pairs:
+            raise UserError(
+                f"evaluation.num_previews is {self.num_previews}; it must lie "
+                f"between 0 and evaluation.num_pairs={self.num_pairs}"
+            )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """One stage of training.
+
+    Attributes:
+      stage: what is trained; see `freeze.STAGE_COLLECTIONS`.
+      preset: name of the model, a function of `model/presets.py`.
+      mesh: as on the command line, `4x2` or `data:4,model:2,context:2`.
+      workdir: checkpoints, logs and previews.
+      num_steps: optimizer steps of this stage.
+      seed: of initial weights, noise, times.
+      compute_dtype: of the model's matrix products; weights and sums stay float32.
+      base: frozen base weights: `shipped`, `random` (only pretraining), or the path of
+        a folder of converted weights or of a pretraining run.
+      previous: workdir of stage 1, for stage 2; None in the other stages.
+      trainable_rules: ordered (path regex, is trainable) over the stage's leaves.
+      data: mixture, batch size, accumulation, language and dropout shares.
+      evaluation: the held-out set.
+      intervals: logging, evaluation, checkpoints.
+      optimizer: AdamW, clip, moving average.
+      phase1: learning rate of stage 1 and of pretraining.
+      phase2: learning rate of stage 2.
+      loss: weights of the stage-2 terms; no other stage reads them.
+    """
+
+    stage: Literal["pretrain", "stage1", "stage2"]
+    preset: str
+    mesh: str
+    workdir: Path
+    num_steps: int
+    seed: int
+    compute_dtype: Literal["float32", "bfloat16"]
+    base: str
+    previous: Path | None
+    trainable_rules: tuple[tuple[str, bool], ...] = TRAIN_ALL
+    data: PipelineConfig
+    evaluation: EvaluationConfig
+    intervals: IntervalConfig
+    optimizer: OptimizerConfig
+    phase1: PhaseSchedule
+    phase2: PhaseSchedule
+    loss: ConsistencyLossConfig
+
+    def __post_init__(self) -> None:
+        if self.num_steps < 1:
+            raise UserError(f"num_steps is {self.num_steps}; it must be at least 1")
+        if self.seed < 0:
+            raise UserError(f"seed is {self.seed}; it must not be negative")
+        if (self.previous is None) == (self.stage == "stage2"):
+            raise UserError(
+                f"previous is {self.previous} in {self.stage}; stage2 needs the "
+                "workdir of stage 1, and no other stage may have one"
+            )
+        if self.base == "random" and self.stage != "pretrain":
+            raise UserError(
+                f"base=random in {self.stage} would train modules on noise; give "
+                "shipped weights, converted weights or a pretraining run"
+            )
+        if self.stage == "stage2" and not self.data.transform.is_mask_required:
+            raise UserError(
+                "data.transform.is_mask_required is false in stage2, whose gate learns "
+                "from the true masks; set it to true"
+            )
+        self._check_batch()
+
+    def _check_batch(self) -> None:
+        axis = parse_mesh(self.mesh).data
+        num_micro_batches = self.data.num_microbatches
+        if self.data.global_batch % (num_micro_batches * axis):
+            raise UserError(
+                f"data.global_batch={self.data.global_batch} does not divide into "
+                f"{num_micro_batches} micro-batches over the {axis} data devices of "
+                f"--mesh={self.mesh}; make it a multiple of {num_micro_batches * axis}"
+            )
