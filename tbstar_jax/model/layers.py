@@ -55,12 +55,14 @@ class AdaptedLinear(nn.Module):
     Attributes:
       features: width of the output.
       target: the linear's name among the adapters' targets.
+      input_axis: logical name of the input's last dimension.
       output_axis: logical name of the output's last dimension.
       settings: adapters, dtype and sharding.
     """
 
     features: int
     target: str
+    input_axis: str
     output_axis: str
     settings: LinearSettings
 
@@ -76,6 +78,9 @@ class AdaptedLinear(nn.Module):
             (x.shape[-1], self.features),
         )
         bias = self.param("bias", nn.initializers.zeros_init(), (self.features,))
+        if x.ndim == 2:
+            # So few rows that XLA would rather reduce outputs than gather the kernel.
+            kernel = settings.shard(kernel, (self.input_axis, self.output_axis))
         x = x.astype(settings.dtype)
         y = x @ kernel.astype(settings.dtype)
         y = y + jnp.reshape(bias.astype(settings.dtype), (1,) * (y.ndim - 1) + (-1,))

@@ -131,10 +131,10 @@ class FeedForward(nn.Module):
     def setup(self) -> None:
         """Makes the two linears, named `<prefix>_in` and `<prefix>_out` as targets."""
         self.linear_in = AdaptedLinear(
-            4 * self.width, f"{self.prefix}_in", "mlp", self.settings
+            4 * self.width, f"{self.prefix}_in", "embed", "mlp", self.settings
         )
         self.linear_out = AdaptedLinear(
-            self.width, f"{self.prefix}_out", "embed", self.settings
+            self.width, f"{self.prefix}_out", "mlp", "embed", self.settings
         )
 
     def __call__(
@@ -156,10 +156,10 @@ class JointAttention(nn.Module):
         width = self.config.width
 
         def heads(target: str) -> AdaptedLinear:
-            return AdaptedLinear(width, target, "heads", self.settings)
+            return AdaptedLinear(width, target, "embed", "heads", self.settings)
 
         def out(target: str) -> AdaptedLinear:
-            return AdaptedLinear(width, target, "embed", self.settings)
+            return AdaptedLinear(width, target, "heads", "embed", self.settings)
 
         self.to_q, self.to_k, self.to_v = heads("to_q"), heads("to_k"), heads("to_v")
         self.add_q_proj = heads("add_q_proj")
@@ -215,9 +215,13 @@ class TransformerBlock(nn.Module):
     def setup(self) -> None:
         """Makes the block's modules, named as in the public checkpoints."""
         width = self.config.width
-        # Modulation is per example and small: its output is not split over `model`.
-        self.img_mod = AdaptedLinear(6 * width, "img_mod", "modulation", self.settings)
-        self.txt_mod = AdaptedLinear(6 * width, "txt_mod", "modulation", self.settings)
+
+        def modulation(target: str) -> AdaptedLinear:
+            return AdaptedLinear(
+                6 * width, target, "embed", "modulation", self.settings
+            )
+
+        self.img_mod, self.txt_mod = modulation("img_mod"), modulation("txt_mod")
         self.attn = JointAttention(self.config, self.settings)
         self.img_mlp = FeedForward("img_mlp", width, self.settings)
         self.txt_mlp = FeedForward("txt_mlp", width, self.settings)
@@ -256,9 +260,7 @@ class TransformerBlock(nn.Module):
         sources = []
         for i, x in enumerate(streams.sources):
             q, k, v = source_qkv[i]
-            attended = (
-                self.attn.attend(q, k, v, None) if joint is None else joint[i]
-            )
+            attended = self.attn.attend(q, k, v, None) if joint is None else joint[i]
             assert source_modulation is not None
             sources.append(
                 self._finish_image(x, attended, source_modulation, is_source=True)
@@ -308,6 +310,8 @@ class TransformerBlock(nn.Module):
     ) -> tuple[Array, ...]:
         """(shift, scale, gate) of the attention, then of the feed-forward; `[b 1 d]`."""
         vector = linear(nn.silu(time_embedding))
+        # Small, and every part has the width of the stream, which is not split.
+        vector = self.settings.shard(vector, ("batch", "embed"))
         return tuple(jnp.split(vector[:, None], 6, axis=-1))
 
     def _finish_image(

@@ -80,7 +80,9 @@ def low_rank_update(
     """The update `(alpha / rank) (x A) B` of one linear, or None when it is off.
 
     The leaves `<collection>/.../lora_a` `[d, rank]` (uniform within `1/sqrt(d)`) and
-    `lora_b` `[rank, features]` (zero) live in the scope of `module`.
+    `lora_b` `[rank, features]` (zero) live in the scope of `module`. Both may be passed
+    with a leading dimension `g`, one copy for each of `g` groups of consecutive
+    examples; see `data_parallel_copies` in `parallel/sharding.py`.
 
     Args:
       module: the linear that owns the adapter, inside its call.
@@ -105,4 +107,19 @@ def low_rank_update(
         collection, "lora_b", jnp.zeros, (config.rank, features), jnp.float32
     ).value
     scale = jnp.asarray(config.alpha / config.rank, x.dtype)
-    return (x @ lora_a.astype(x.dtype)) @ lora_b.astype(x.dtype) * scale
+    hidden = _multiply(x, lora_a.astype(x.dtype))
+    return _multiply(hidden, lora_b.astype(x.dtype)) * scale
+
+
+def _multiply(x: Float[Array, "*b d"], kernel: Float[Array, "*g d f"]) -> Array:
+    """`x @ kernel`, with a kernel of its own for each group of examples if it has one.
+
+    What all examples share (a batch of one) takes the first copy.
+    """
+    if kernel.ndim == 2:
+        return x @ kernel
+    if x.shape[0] == 1:
+        return x @ kernel[0]
+    grouped = x.reshape(kernel.shape[0], -1, *x.shape[1:])
+    y = jnp.einsum("g...d,gdf->g...f", grouped, kernel)
+    return y.reshape(*x.shape[:-1], kernel.shape[-1])
