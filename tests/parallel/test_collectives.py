@@ -124,8 +124,8 @@ def activation_reductions(data):
                                                      1 (width + rank) + rank
         backward    to_q, to_k, to_v, mlp_in         4 (width + rank)
 
-    XLA for GPU and TPU adds the gradients of q, k and v before reducing them; XLA for
-    CPU does not have that pass, so here they count one by one.
+    XLA for GPU adds the gradients of q, k and v before reducing them (its pass
+    all-reduce-reassociate); XLA for CPU lacks that pass: here they count one by one.
     """
     width = CONFIG.transformer.width
     tokens = BATCH.size // data * sum(BATCH.stream_lengths)
