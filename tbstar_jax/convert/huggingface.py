@@ -116,4 +116,3 @@ def tensors_from_tree(tree: Tree, rows: Sequence[KeyRow]) -> dict[str, np.ndarra
             tensors[row.theirs] = _to_theirs(array, row.form)
     assert not flat, sorted(flat)
     return {name: np.ascontiguousarray(array) for name, array in tensors.items()}
-

@@ -147,9 +147,7 @@ def consistency_loss(
     return ConsistencyLoss(flow, blend * has_gate, gate * has_gate, has_gate)
 
 
-def total(
-    parts: ConsistencyLoss, config: ConsistencyLossConfig
-) -> Float[Array, " b"]:
+def total(parts: ConsistencyLoss, config: ConsistencyLossConfig) -> Float[Array, " b"]:
     """`flow + lambda_b blend + lambda_g gate` per example."""
     return (
         parts.flow
@@ -158,9 +156,7 @@ def total(
     )
 
 
-def changed_tokens(
-    change_mask: Bool[Array, "b h w"], cell: int
-) -> Bool[Array, "b n"]:
+def changed_tokens(change_mask: Bool[Array, "b h w"], cell: int) -> Bool[Array, "b n"]:
     """Tokens of which any pixel changes.
 
     Args:

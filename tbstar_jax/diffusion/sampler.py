@@ -1,11 +1,11 @@
 """Euler sampling along the learned velocity, as one scan.
 
-    noise --(t_0 = 1)--> x --...--> x --(t_N = 0)--> latent
+noise --(t_0 = 1)--> x --...--> x --(t_N = 0)--> latent
 
-    every step: model (and its unconditional twin under guidance)
-                -> guided velocity, norm rescaled per token
-                -> blend with the source where the edit keeps it
-                -> x + (t_next - t) velocity
+every step: model (and its unconditional twin under guidance)
+-> guided velocity, norm rescaled per token
+-> blend with the source where the edit keeps it
+-> x + (t_next - t) velocity
 """
 
 import dataclasses

@@ -41,7 +41,7 @@ class TimestepConfig:
 
 
 def resolution_shift(num_image_tokens: int, config: TimestepConfig) -> float:
-    """mu of the formula above."""
+    """Mu of the formula above."""
     slope = (config.max_shift - config.base_shift) / (
         config.max_image_seq_len - config.base_image_seq_len
     )

@@ -76,4 +76,3 @@ class KeepGate(nn.Module):
         x = nn.gelu(x + hidden_bias.astype(self.dtype)[None, None])
         logit = x.astype(jnp.float32) @ out_kernel + out_bias[None, None]
         return logit[..., 0]
-

@@ -17,9 +17,12 @@ from tbstar_jax.model.consistency import COLLECTION as CONSISTENCY
 from tbstar_jax.model.consistency import ConsistencyConfig
 from tbstar_jax.model.pattern_shifting import COLLECTION as PATTERN_SHIFTING
 from tbstar_jax.model.pattern_shifting import (
+    Adapter,
     AdapterConfig,
     PatternShiftingConfig,
+    adapter_of,
     low_rank_update,
+    merged_product,
 )
 
 Shard: TypeAlias = Callable[[Array, tuple[str | None, ...]], Array]
@@ -81,20 +84,40 @@ class AdaptedLinear(nn.Module):
         if x.ndim == 2:
             # So few rows that XLA would rather reduce outputs than gather the kernel.
             kernel = settings.shard(kernel, (self.input_axis, self.output_axis))
-        x = x.astype(settings.dtype)
-        y = x @ kernel.astype(settings.dtype)
-        y = y + jnp.reshape(bias.astype(settings.dtype), (1,) * (y.ndim - 1) + (-1,))
+        x, kernel = x.astype(settings.dtype), kernel.astype(settings.dtype)
+        bias = bias.astype(settings.dtype).reshape((1,) * (x.ndim - 1) + (-1,))
+        scales, adapters = self._adapters(x.shape[-1], is_source)
+        is_merged = settings.dtype == jnp.float32 and all(
+            lora_a.ndim == 2 for lora_a, _ in adapters
+        )
+        if is_merged:
+            y = merged_product(scales, x, kernel, adapters) + bias
+        else:
+            y = x @ kernel + bias
+            for scale, adapter in zip(scales, adapters, strict=True):
+                y = y + low_rank_update(x, adapter, scale)
+        middle: tuple[str | None, ...] = ("tokens",) * (y.ndim - 2)
+        return settings.shard(y, ("batch", *middle, self.output_axis))
+
+    def _adapters(
+        self, width: int, is_source: bool
+    ) -> tuple[tuple[float, ...], tuple[Adapter, ...]]:
+        """Scales and matrices of the adapters that act on this call."""
+        settings = self.settings
         stages: list[tuple[str, AdapterConfig]] = [
             (PATTERN_SHIFTING, settings.pattern_shifting)
         ]
         if is_source:
             stages.append((CONSISTENCY, settings.consistency.adapters))
+        scales, adapters = [], []
         for collection, config in stages:
-            if self.target in config.targets:
-                update = low_rank_update(self, collection, config, x, self.features)
-                y = y if update is None else y + update
-        middle: tuple[str | None, ...] = ("tokens",) * (y.ndim - 2)
-        return settings.shard(y, ("batch", *middle, self.output_axis))
+            if self.target not in config.targets:
+                continue
+            adapter = adapter_of(self, collection, config, width, self.features)
+            if adapter is not None:
+                scales.append(config.alpha / config.rank)
+                adapters.append(adapter)
+        return tuple(scales), tuple(adapters)
 
 
 def modulate(
@@ -132,12 +155,16 @@ class PlainLinear(nn.Module):
     dtype: Any
 
     @nn.compact
-    def __call__(self, x: Float[Array, "*b d"]) -> Float[Array, "*b f"]:
-        """`x W + b` in the compute dtype."""
+    def __call__(
+        self, x: Float[Array, "*b d"], offset: Float[Array, " f"] | None = None
+    ) -> Float[Array, "*b f"]:
+        """`x W + (b + offset)` in the compute dtype."""
         kernel = self.param(
             "kernel", nn.initializers.lecun_normal(), (x.shape[-1], self.features)
         )
         bias = self.param("bias", nn.initializers.zeros_init(), (self.features,))
+        if offset is not None:
+            bias = bias + offset
         y = x.astype(self.dtype) @ kernel.astype(self.dtype)
         return y + jnp.reshape(bias.astype(self.dtype), (1,) * (y.ndim - 1) + (-1,))
 

@@ -308,7 +308,7 @@ class TransformerBlock(nn.Module):
     def _modulation(
         self, linear: AdaptedLinear, time_embedding: Float[Array, "b d"]
     ) -> tuple[Array, ...]:
-        """(shift, scale, gate) of the attention, then of the feed-forward; `[b 1 d]`."""
+        """(shift, scale, gate) of attention, then of the feed-forward; `[b 1 d]`."""
         vector = linear(nn.silu(time_embedding))
         # Small, and every part has the width of the stream, which is not split.
         vector = self.settings.shard(vector, ("batch", "embed"))

@@ -7,10 +7,18 @@ Low-rank adapters on the linears of both streams,
 and a learned vector per source image that marks its tokens as a source. `B` and the
 vectors start at zero, so the modules at initialisation change nothing. The paper names
 these modules and leaves their form open; this form is ours (docs/design.md).
+
+In float32 the product is computed as `x (W + (alpha / rank) A B)`: one matrix product
+per linear, the program around it the same with adapters and without, so that modules at
+initialisation change no bit. In bfloat16 that sum would round small updates away, and
+the form above is computed.
 """
 
 import dataclasses
+import functools
+from typing import TypeAlias
 
+import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from flax.linen import initializers
@@ -70,45 +78,111 @@ class PatternShiftingConfig(AdapterConfig):
     num_source_embeddings: int
 
 
-def low_rank_update(
+Adapter: TypeAlias = tuple[Array, Array]
+"""`A` `[d, rank]` and `B` `[rank, f]` of one adapter."""
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+def merged_product(
+    scales: tuple[float, ...],
+    x: Float[Array, "*b d"],
+    kernel: Float[Array, "d f"],
+    adapters: tuple[Adapter, ...],
+) -> Float[Array, "*b f"]:
+    """`x (W + sum_i scale_i A_i B_i)`, with adapter gradients of low rank.
+
+    Plain differentiation would form the gradient of the merged kernel, `d x f` numbers
+    and as many FLOPs as training the base; the rule below never does.
+
+    Args:
+      scales: `alpha / rank` of every adapter.
+      x: the linear's input.
+      kernel: the base's.
+      adapters: on top of it.
+    """
+    return x @ _merge(scales, kernel, adapters)
+
+
+def _merge(
+    scales: tuple[float, ...], kernel: Array, adapters: tuple[Adapter, ...]
+) -> Array:
+    for scale, (lora_a, lora_b) in zip(scales, adapters, strict=True):
+        update = (lora_a @ lora_b) * jnp.asarray(scale, kernel.dtype)
+        kernel = kernel + update.astype(kernel.dtype)
+    return kernel
+
+
+def _merged_forward(
+    scales: tuple[float, ...], x: Array, kernel: Array, adapters: tuple[Adapter, ...]
+) -> tuple[Array, tuple[Array, Array, tuple[Adapter, ...]]]:
+    return merged_product(scales, x, kernel, adapters), (x, kernel, adapters)
+
+
+def _merged_backward(
+    scales: tuple[float, ...],
+    residuals: tuple[Array, Array, tuple[Adapter, ...]],
+    dy: Array,
+) -> tuple[Array, Array, tuple[Adapter, ...]]:
+    x, kernel, adapters = residuals
+    dx = dy @ _merge(scales, kernel, adapters).T
+    rows, drows = x.reshape(-1, x.shape[-1]), dy.reshape(-1, dy.shape[-1])
+    # The base's own gradient is dead code where the base is frozen.
+    dkernel = rows.T @ drows
+    gradients = []
+    for scale, (lora_a, lora_b) in zip(scales, adapters, strict=True):
+        factor = jnp.asarray(scale, dy.dtype)
+        da = rows.T @ (drows @ lora_b.T) * factor
+        db = (rows @ lora_a).T @ drows * factor
+        gradients.append((da, db))
+    return dx, dkernel, tuple(gradients)
+
+
+merged_product.defvjp(_merged_forward, _merged_backward)
+
+
+def adapter_of(
     module: nn.Module,
     collection: str,
     config: AdapterConfig,
-    x: Float[Array, "*b d"],
+    width: int,
     features: int,
-) -> Float[Array, "*b f"] | None:
-    """The update `(alpha / rank) (x A) B` of one linear, or None when it is off.
+) -> Adapter | None:
+    """The adapter of one linear, or None when its collection is not passed.
 
-    The leaves `<collection>/.../lora_a` `[d, rank]` (uniform within `1/sqrt(d)`) and
-    `lora_b` `[rank, features]` (zero) live in the scope of `module`. Both may be passed
-    with a leading dimension `g`, one copy for each of `g` groups of consecutive
-    examples; see `data_parallel_copies` in `parallel/sharding.py`.
+    The leaves `<collection>/.../lora_a` `[width, rank]` (uniform within
+    `1/sqrt(width)`) and `lora_b` `[rank, features]` (zero) live in the scope of
+    `module`. Both may be passed with a leading dimension `g`, one copy for each of `g`
+    groups of consecutive examples; see `data_parallel_copies` in
+    `parallel/sharding.py`.
 
     Args:
       module: the linear that owns the adapter, inside its call.
       collection: `pattern_shifting` or `consistency`.
       config: rank and scale.
-      x: the linear's input.
+      width: of the linear's input.
       features: width of the linear's output.
-
-    Returns:
-      The update in the dtype of `x`; None if the collection is not passed.
     """
     if not (module.has_variable(collection, "lora_a") or module.is_initializing()):
         return None
-    d = x.shape[-1]
     uniform = initializers.variance_scaling(1 / 3, "fan_in", "uniform")
     lora_a = module.variable(
         collection,
         "lora_a",
-        lambda: uniform(module.make_rng(collection), (d, config.rank), jnp.float32),
+        lambda: uniform(module.make_rng(collection), (width, config.rank), jnp.float32),
     ).value
     lora_b = module.variable(
         collection, "lora_b", jnp.zeros, (config.rank, features), jnp.float32
     ).value
-    scale = jnp.asarray(config.alpha / config.rank, x.dtype)
+    return lora_a, lora_b
+
+
+def low_rank_update(
+    x: Float[Array, "*b d"], adapter: Adapter, scale: float
+) -> Float[Array, "*b f"]:
+    """`scale (x A) B` in the dtype of `x`."""
+    lora_a, lora_b = adapter
     hidden = _multiply(x, lora_a.astype(x.dtype))
-    return _multiply(hidden, lora_b.astype(x.dtype)) * scale
+    return _multiply(hidden, lora_b.astype(x.dtype)) * jnp.asarray(scale, x.dtype)
 
 
 def _multiply(x: Float[Array, "*b d"], kernel: Float[Array, "*g d f"]) -> Array:

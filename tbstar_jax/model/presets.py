@@ -59,4 +59,6 @@ def tiny() -> ModelConfig:
             thumbnail_patch=8,
         ),
         pixel_budget=128 * 128,
+        num_steps=16,
+        guidance_scale=2.0,
     )

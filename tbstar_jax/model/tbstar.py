@@ -68,6 +68,8 @@ class ModelConfig:
       vae: image to latent and back.
       conditioner: instruction and source thumbnail to context tokens.
       pixel_budget: largest number of pixels the transformer works on.
+      num_steps: default number of sampling steps.
+      guidance_scale: default guidance; 1 runs the conditional branch alone.
     """
 
     transformer: TransformerConfig
@@ -76,6 +78,8 @@ class ModelConfig:
     vae: VAEConfig
     conditioner: ByteConditionerConfig
     pixel_budget: int
+    num_steps: int
+    guidance_scale: float
 
 
 @struct.dataclass
@@ -262,10 +266,11 @@ class TBStar(nn.Module):
         return self.timestep_embedder(jnp.zeros((1,), jnp.float32))
 
     def _embed_image(self, tokens: Array, source_index: int | None) -> Array:
-        x = self.img_in(tokens)
+        # The vector joins the bias, so that a zero vector changes no bit.
+        vector = None
         if source_index is not None and self.source_embedding is not None:
-            vector = self.source_embedding.value[source_index].astype(x.dtype)
-            x = x + vector[None, None]
+            vector = self.source_embedding.value[source_index]
+        x = self.img_in(tokens, vector)
         return self.shard(x, ("batch", "tokens", "embed"))
 
     def _embed_sources(self, tokens: tuple[Array, ...]) -> tuple[Array, ...]:

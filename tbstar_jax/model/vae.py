@@ -24,7 +24,7 @@ class VAEConfig:
       base_dim: channels at full resolution.
       dim_mult: multiples of `base_dim` per level; each level after the first halves
         the resolution.
-      num_res_blocks: residual blocks per level of the encoder; the decoder has one more.
+      num_res_blocks: residual blocks per encoder level; the decoder has one more.
       z_dim: latent channels.
       latents_mean: per channel, subtracted from the encoder's output.
       latents_std: per channel, the encoder's output is divided by it.
@@ -224,16 +224,18 @@ class VAE(nn.Module):
         shift, scale = self._statistics()
         return (mean - shift) / scale
 
-    def decode_raw(self, latent: Float[Array, "b h w c"]) -> Float[Array, "b h2 w2 3"]:
-        """The image of a normalised latent before clipping, float32."""
-        shift, scale = self._statistics()
-        x = latent.astype(jnp.float32) * scale + shift
-        x = self.decoder(self.post_quant_conv(x.astype(self.dtype)))
+    def decode_unnormalised(
+        self, latent: Float[Array, "b h w c"]
+    ) -> Float[Array, "b h2 w2 3"]:
+        """The image of a latent as `moments` gives it, before clipping, float32."""
+        x = self.decoder(self.post_quant_conv(latent.astype(self.dtype)))
         return x.astype(jnp.float32)
 
     def decode(self, latent: Float[Array, "b h w c"]) -> Float[Array, "b h2 w2 3"]:
         """The image of a normalised latent, clipped to [-1, 1], float32."""
-        return jnp.clip(self.decode_raw(latent), -1.0, 1.0)
+        shift, scale = self._statistics()
+        image = self.decode_unnormalised(latent.astype(jnp.float32) * scale + shift)
+        return jnp.clip(image, -1.0, 1.0)
 
     def __call__(self, image: Float[Array, "b h w 3"]) -> Float[Array, "b h w 3"]:
         """Encodes and decodes."""

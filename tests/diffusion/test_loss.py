@@ -36,9 +36,7 @@ def test_one_region_alone_is_a_plain_mean(value):
     velocity = jnp.zeros((1, 2, 1))
     target = jnp.asarray([[[3.0], [1.0]]])
     changed = jnp.full((1, 2), value)
-    np.testing.assert_allclose(
-        region_flow_loss(velocity, target, changed, 0.9), [5.0]
-    )
+    np.testing.assert_allclose(region_flow_loss(velocity, target, changed, 0.9), [5.0])
 
 
 def test_a_token_changes_when_one_of_its_pixels_does():
@@ -51,7 +49,8 @@ def test_a_token_changes_when_one_of_its_pixels_does():
 
 def _example(logit):
     latent, noise, source = (
-        jax.random.normal(key, (2, 3, 4)) for key in jax.random.split(jax.random.key(1), 3)
+        jax.random.normal(key, (2, 3, 4))
+        for key in jax.random.split(jax.random.key(1), 3)
     )
     time = jnp.asarray([0.5, 0.05])
     velocity = velocity_of(latent, noise)
@@ -79,7 +78,9 @@ def test_keeping_the_source_costs_its_distance_over_time_squared():
     arguments["is_instruction_dropped"] = jnp.zeros(2, bool)
     parts = consistency_loss(**arguments, config=CONFIG)
     distance = jnp.mean((arguments["source"] - arguments["latent"]) ** 2, axis=(1, 2))
-    np.testing.assert_allclose(parts.blend, distance / np.array([0.25, 0.01]), rtol=1e-3)
+    np.testing.assert_allclose(
+        parts.blend, distance / np.array([0.25, 0.01]), rtol=1e-3
+    )
 
 
 def test_total_weighs_the_parts():

@@ -14,7 +14,7 @@ SOURCE = jax.random.normal(jax.random.key(2), (2, 3, 4))
 
 
 def _towards(latent, logit=None):
-    """The perfect model of one latent: from x_t, noise - latent = (x_t - latent) / t."""
+    """The perfect model of one latent: noise - latent = (x_t - latent) / t."""
 
     def denoise(noisy, time):
         return ModelOutput((noisy - latent) / time[:, None, None], logit)
@@ -30,9 +30,7 @@ def test_a_perfect_model_arrives_at_its_latent():
 
 def test_kept_tokens_arrive_at_the_source_and_the_others_at_the_edit():
     strength = jnp.asarray([[1.0, 0, 0], [0, 0, 1]])
-    result = sample(
-        _towards(LATENT), NOISE, TIMES, keep=Keep(SOURCE, strength)
-    )
+    result = sample(_towards(LATENT), NOISE, TIMES, keep=Keep(SOURCE, strength))
     expected = jnp.where(strength[..., None] > 0, SOURCE, LATENT)
     np.testing.assert_allclose(result.latent, expected, atol=1e-5)
 
@@ -54,7 +52,9 @@ def test_guidance_keeps_the_conditional_norm_of_every_token():
     conditional, unconditional = NOISE, SOURCE
     guided = guide(conditional, unconditional, 4.0)
     np.testing.assert_allclose(
-        jnp.linalg.norm(guided, axis=-1), jnp.linalg.norm(conditional, axis=-1), rtol=1e-5
+        jnp.linalg.norm(guided, axis=-1),
+        jnp.linalg.norm(conditional, axis=-1),
+        rtol=1e-5,
     )
     direction = unconditional + 4 * (conditional - unconditional)
     cosine = jnp.sum(guided * direction, -1) / (

@@ -59,9 +59,7 @@ def _reference(zero_cond_t: bool):
 
 def _inputs(grids):
     rng = np.random.default_rng(1)
-    tokens = [
-        rng.standard_normal((2, h * w, 64), dtype=np.float32) for h, w in grids
-    ]
+    tokens = [rng.standard_normal((2, h * w, 64), dtype=np.float32) for h, w in grids]
     context = rng.standard_normal((2, max(CONTEXT_LENGTHS), CONTEXT), np.float32)
     return tokens, context, np.asarray([0.83, 0.21], np.float32)
 

@@ -50,9 +50,7 @@ def _reference(config):
 
 def _tree(model, config):
     tensors = {name: t.numpy() for name, t in model.state_dict().items()}
-    return tree_from_tensors(
-        tensors, vae_rows(config), num_layers=0, ignored=UNUSED
-    )
+    return tree_from_tensors(tensors, vae_rows(config), num_layers=0, ignored=UNUSED)
 
 
 @pytest.mark.parametrize("num_res_blocks", [1, 2])

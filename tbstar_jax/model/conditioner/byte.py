@@ -140,7 +140,11 @@ class ByteConditioner(nn.Module):
     ) -> Float[Array, "b p d"]:
         """Embedded thumbnail patches, or the null vector where there is no source."""
         config = self.config
-        b, side, patch = has_source.shape[0], config.thumbnail_size, config.thumbnail_patch
+        b, side, patch = (
+            has_source.shape[0],
+            config.thumbnail_size,
+            config.thumbnail_patch,
+        )
         null = self.param("null_patch", nn.initializers.normal(0.02), (config.width,))
         if source_image is None:
             source_image = jnp.zeros((b, side, side, 3), jnp.float32)
