@@ -1,0 +1,238 @@
+"""Editing a batch of model-size images: the compiled core of every edit.
+
+`prepare` computes what depends on the photo alone (latent, and with cached source
+attention every block's keys and values); `generate` runs the sampler for one
+instruction. The pipeline for single photos, the in-training evaluation and the
+benchmark all call these two.
+"""
+
+import dataclasses
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+
+from tbstar_jax.array_types import (
+    Array,
+    Float,
+    Grid,
+    Int32,
+    ModelOutput,
+    PRNGKeyArray,
+    UInt8,
+    Variables,
+)
+from tbstar_jax.diffusion.sampler import Denoiser, Guidance, Keep, sample
+from tbstar_jax.diffusion.timesteps import TimestepConfig, sampling_times
+from tbstar_jax.model.conditioner.byte import ByteConditioner, tokenize
+from tbstar_jax.model.layers import Shard, unsharded
+from tbstar_jax.model.tbstar import COLLECTIONS, ModelConfig, SourceCache, TBStar
+from tbstar_jax.model.tokens import grid_of, pack, unpack
+from tbstar_jax.model.vae import VAE
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SamplingOptions:
+    """How an edit is sampled.
+
+    Attributes:
+      num_steps: model evaluations per branch.
+      guidance_scale: 1 runs the conditional branch alone.
+      use_gate: blend kept tokens with the source at every step.
+    """
+
+    num_steps: int
+    guidance_scale: float
+    use_gate: bool
+
+
+@struct.dataclass
+class PreparedSource:
+    """A photo as the transformer sees it, computed once.
+
+    Attributes:
+      image: `[b h w 3]` in [-1, 1].
+      tokens: packed clean latent `[b n c]`.
+      cache: keys and values of every block; None with full source attention.
+      grid: rows and columns of tokens.
+    """
+
+    image: Float[Array, "b h w 3"]
+    tokens: Float[Array, "b n c"]
+    cache: SourceCache | None
+    grid: Grid = struct.field(pytree_node=False)
+
+
+@struct.dataclass
+class EditedBatch:
+    """The sampler's pictures.
+
+    Attributes:
+      image: `[b h w 3]` uint8, decoded, before any compositing.
+      keep_probability: the gate's last p on the token grid `[b rows columns]`, or None.
+    """
+
+    image: UInt8[Array, "b h w 3"]
+    keep_probability: Float[Array, "b rows columns"] | None
+
+
+class Editor:
+    """Compiled functions of one model configuration; weights are arguments.
+
+    Attributes:
+      config: of the model.
+    """
+
+    def __init__(
+        self, config: ModelConfig, *, dtype: Any = jnp.float32, shard: Shard = unsharded
+    ) -> None:
+        self.config = config
+        self._model = TBStar(config, dtype=dtype, shard=shard)
+        self._vae = VAE(config.vae, dtype=dtype)
+        self._conditioner = ByteConditioner(config.conditioner, dtype=dtype)
+        self.prepare = jax.jit(self._prepare)
+        self._generate = jax.jit(
+            self._generate_batch, static_argnames=("options", "grid")
+        )
+
+    def generate(
+        self,
+        parts: Variables,
+        prepared: PreparedSource,
+        instructions: tuple[str, ...],
+        keys: PRNGKeyArray,
+        options: SamplingOptions,
+        strength: Float[Array, "b n"] | None = None,
+    ) -> EditedBatch:
+        """Edits every image of a batch by its instruction.
+
+        Args:
+          parts: trees of base, autoencoder, conditioner and the stage modules in use.
+          prepared: from `prepare`.
+          instructions: one per image.
+          keys: one random key per image, `[b]`.
+          options: how to sample.
+          strength: how much of each token is kept, `[b n]` in [0, 1]; None leaves it to
+            the gate if the options use it.
+
+        Raises:
+          UserError: an instruction is too long for the conditioner.
+        """
+        ids, lengths = self._tokenize(instructions)
+        empty_ids, empty_lengths = self._tokenize(("",) * len(instructions))
+        return self._generate(
+            parts,
+            prepared,
+            (ids, lengths),
+            (empty_ids, empty_lengths),
+            keys,
+            strength,
+            options=options,
+            grid=prepared.grid,
+        )
+
+    def _tokenize(
+        self, texts: tuple[str, ...]
+    ) -> tuple[Int32[np.ndarray, "b m"], Int32[np.ndarray, " b"]]:
+        config = self.config.conditioner
+        ids = np.zeros((len(texts), config.max_tokens), np.int32)
+        lengths = np.zeros(len(texts), np.int32)
+        for row, text in enumerate(texts):
+            tokens = tokenize(text, config)
+            ids[row, : len(tokens)] = tokens
+            lengths[row] = len(tokens)
+        return ids, lengths
+
+    def _prepare(
+        self, parts: Variables, image: UInt8[Array, "b h w 3"]
+    ) -> PreparedSource:
+        pixels = image.astype(jnp.float32) / np.float32(127.5) - 1
+        latent = self._vae.apply({"params": parts["vae"]}, pixels, method=VAE.encode)
+        grid, tokens = grid_of(latent), pack(latent)
+        cache = None
+        if self.config.transformer.source_attention == "cached":
+            cache = self._model.apply(
+                _transformer_variables(parts),
+                (tokens,),
+                source_grids=(grid,),
+                method=TBStar.encode_source,
+            )
+        return PreparedSource(pixels, tokens, cache, grid)
+
+    def _denoiser(
+        self,
+        parts: Variables,
+        prepared: PreparedSource,
+        text: tuple[Array, Array],
+    ) -> Denoiser:
+        ids, lengths = text
+        context, num_context_tokens = self._conditioner.apply(
+            {"params": parts["conditioner"]},
+            ids,
+            lengths,
+            prepared.image,
+            jnp.ones(ids.shape[0], bool),
+        )
+        cache = prepared.cache
+
+        def denoise(noisy: Array, time: Array) -> ModelOutput:
+            return self._model.apply(
+                _transformer_variables(parts),
+                noisy,
+                time,
+                context,
+                num_context_tokens,
+                (prepared.tokens,) if cache is None else (),
+                target_grid=prepared.grid,
+                source_grids=(prepared.grid,),
+                source_cache=cache,
+            )
+
+        return denoise
+
+    def _generate_batch(
+        self,
+        parts: Variables,
+        prepared: PreparedSource,
+        text: tuple[Array, Array],
+        empty_text: tuple[Array, Array],
+        keys: PRNGKeyArray,
+        strength: Float[Array, "b n"] | None,
+        *,
+        options: SamplingOptions,
+        grid: Grid,
+    ) -> EditedBatch:
+        guidance = None
+        if options.guidance_scale != 1:
+            guidance = Guidance(
+                scale=options.guidance_scale,
+                unconditional=self._denoiser(parts, prepared, empty_text),
+            )
+        keep = None
+        if options.use_gate or strength is not None:
+            keep = Keep(prepared.tokens, strength)
+        draw = functools.partial(jax.random.normal, shape=prepared.tokens.shape[1:])
+        noise = jax.vmap(draw)(keys)
+        config = TimestepConfig()
+        times = sampling_times(options.num_steps, prepared.tokens.shape[1], config)
+        result = sample(
+            self._denoiser(parts, prepared, text),
+            noise,
+            times,
+            guidance=guidance,
+            keep=keep,
+        )
+        latent = unpack(result.latent, grid)
+        decoded = self._vae.apply({"params": parts["vae"]}, latent, method=VAE.decode)
+        p = result.keep_probability
+        return EditedBatch(
+            image=jnp.round((decoded + 1) * np.float32(127.5)).astype(jnp.uint8),
+            keep_probability=None if p is None else p.reshape(-1, *grid),
+        )
+
+
+def _transformer_variables(parts: Variables) -> Variables:
+    return {name: parts[name] for name in COLLECTIONS if name in parts}
