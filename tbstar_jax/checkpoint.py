@@ -21,6 +21,7 @@ import gc
 import json
 import logging
 import re
+import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -87,12 +88,15 @@ class Checkpoints:
         self.directory = directory.resolve()
         for path in half_written(self.directory):
             _log.warning("ignoring and removing the half-written checkpoint %s", path)
+            # Here and not by Orbax, whose cleaning runs beside the first save.
+            if jax.process_index() == 0:
+                shutil.rmtree(path)
         policies = ocp.training.save_decision_policies
         self._checkpointer = ocp.training.Checkpointer(
             str(self.directory),
             save_decision_policy=policies.FixedIntervalPolicy(save_every),
             preservation_policy=ocp.training.preservation_policies.LatestN(keep_latest),
-            cleanup_tmp_directories=True,
+            cleanup_tmp_directories=False,
         )
 
     def __enter__(self) -> "Checkpoints":

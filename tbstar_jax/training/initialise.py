@@ -62,7 +62,7 @@ class Initialised(NamedTuple):
       data_iterator_state: of the checkpoint, None for a fresh run.
       origins: collection to the place its weights came from.
       metadata: what this run's checkpoints must say to be resumed: the `expected`
-        entries, `first_step` and `previous_identity`.
+        entries, `config`, `first_step` and `previous_identity`.
     """
 
     state: TrainState
@@ -81,6 +81,7 @@ def initialise(
     make_state: Callable[[Tree], TrainState],
     checkpoints: Checkpoints,
     expected: Mapping[str, Any],
+    config: Mapping[str, Any],
     first_step: int,
 ) -> Initialised:
     """Fills every collection and makes or restores the training state.
@@ -95,24 +96,30 @@ def initialise(
         values for its structure and shardings.
       checkpoints: of this run; where it holds one, the run is resumed.
       expected: metadata a checkpoint of this run must have: stage, preset, base.
+      config: `config.to_dict` of this run; see `require_same_config`.
       first_step: from `first_step`.
 
     Raises:
       UserError: a collection no source has, one whose structure differs, or a
         checkpoint that cannot be read or is of another run.
     """
+    is_resuming = checkpoints.latest_step() is not None
+    if is_resuming:
+        stored = read_metadata(checkpoints.directory)
+        require_same_config(stored.get("config", {}), config)
     variables, origins = _load_variables(abstract_variables, sources)
-    metadata = {
+    required = {
         **expected,
         "first_step": first_step,
         "previous_identity": _previous_identity(variables, origins),
     }
+    metadata = {**required, "config": dict(config)}
     parts = partition(variables, stage, rules)
     log_partition(parts)
     state = make_state(parts.trainable)
-    if checkpoints.latest_step() is None:
+    if not is_resuming:
         return Initialised(state, parts.frozen, None, origins, metadata)
-    restored = checkpoints.restore(abstract_like(state), expected=metadata)
+    restored = checkpoints.restore(abstract_like(state), expected=required)
     for collection in parts.trainable:
         origins[collection] = "resume"
         trained = describe(restored.state.trainable[collection])

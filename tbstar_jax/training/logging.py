@@ -1,5 +1,6 @@
 """What a run writes: JSON lines, TensorBoard and preview images, by one process.
 
+    <workdir>/config.json          the resolved configuration
     <workdir>/metrics.jsonl        one event per line: step, event, time, values
     <workdir>/tensorboard/         the same values, and the previews
     <workdir>/previews/            <step>_<name>.png
@@ -26,6 +27,7 @@ from tbstar_jax.errors import UserError
 
 _log = logging.getLogger(__name__)
 
+CONFIG_FILE = "config.json"
 METRICS_FILE = "metrics.jsonl"
 
 
@@ -60,6 +62,11 @@ class RunWriter:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+    def config(self, text: str) -> None:
+        """Writes the run's configuration, `config.to_json`."""
+        if self._is_primary:
+            (self._workdir / CONFIG_FILE).write_text(text, encoding="utf-8")
 
     def event(self, step: int, event: str, values: Mapping[str, Any]) -> None:
         """Writes one line, flushed to the system; numbers also go to TensorBoard.

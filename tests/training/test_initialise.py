@@ -115,6 +115,15 @@ def test_another_base_is_an_error_and_not_a_restart(tmp_path):
         initialise_toy(checkpoints, expected=EXPECTED | {"base_identity": "other"})
 
 
+def test_another_seed_is_an_error_and_not_a_restart(tmp_path):
+    train(tmp_path, 4)
+    with (
+        open_checkpoints(tmp_path) as checkpoints,
+        pytest.raises(UserError, match="seed is 8, but the checkpoint was made with 7"),
+    ):
+        initialise_toy(checkpoints, seed=8)
+
+
 def test_a_collection_without_a_source_is_an_error(tmp_path):
     with (
         open_checkpoints(tmp_path) as checkpoints,

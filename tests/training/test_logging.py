@@ -28,9 +28,16 @@ def test_events_are_json_lines_that_are_on_disk_at_once(tmp_path):
 
 def test_another_process_writes_nothing(tmp_path):
     with RunWriter(tmp_path / "run", resume_step=0, is_primary=False) as writer:
+        writer.config("{}")
         writer.event(1, "train", {"loss": 0.5})
         writer.preview(1, "x", np.zeros((2, 2, 3), np.uint8))
     assert not (tmp_path / "run").exists()
+
+
+def test_the_config_lies_beside_the_events(tmp_path):
+    with RunWriter(tmp_path, resume_step=0, is_primary=True) as writer:
+        writer.config('{"seed": 1}\n')
+    assert (tmp_path / "config.json").read_text() == '{"seed": 1}\n'
 
 
 def test_dropping_events_keeps_the_others_byte_for_byte_in_order(tmp_path):

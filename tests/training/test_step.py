@@ -1,13 +1,28 @@
 """The train step: what moves, what stays, and what it is worth."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
-from jax.sharding import Mesh
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from tbstar_jax.parallel.sharding import optimizer_state_shardings
+from tbstar_jax.training.freeze import partition
+from tbstar_jax.training.optimizer import make_optimizer
+from tbstar_jax.training.step import init_train_state, make_train_step
 from tbstar_jax.trees import count_parameters, flatten, leaf_names
-from tests.training.toy import toy_batch, toy_loss, toy_run
+from tests.training.toy import (
+    CONFIG,
+    LOSS_WEIGHTS,
+    SCHEDULE,
+    toy_batch,
+    toy_loss,
+    toy_run,
+    toy_variables,
+)
 
 
 def copies(tree):
@@ -146,6 +161,51 @@ def test_eight_devices_give_the_losses_of_one():
             values.append(float(jax.block_until_ready(metrics)["loss"]))
         losses.append(values)
     assert losses[1] == pytest.approx(losses[0], rel=1e-5)
+
+
+def test_a_state_made_in_its_shardings_can_be_donated_and_equals_the_one_on_a_device():
+    mesh = Mesh(np.array(jax.devices()).reshape(4, 2), ("data", "model"))
+    replicated = NamedSharding(mesh, PartitionSpec())
+    split = NamedSharding(mesh, PartitionSpec(None, "model"))
+    parts = partition(toy_variables(), "stage1")
+    shardings = {"pattern_shifting": {"down": split, "up": split}}
+    optimizer = make_optimizer(CONFIG, SCHEDULE, first_step=0)
+
+    def init(trainable):
+        return init_train_state(trainable, optimizer, jax.random.key(7), 0)
+
+    abstract = jax.eval_shape(init, parts.trainable)
+    state_shardings = dataclasses.replace(
+        jax.tree.map(lambda _: replicated, abstract),
+        trainable=shardings,
+        ema=shardings,
+        optimizer_state=optimizer_state_shardings(
+            optimizer, abstract.optimizer_state, shardings
+        ),
+    )
+    step = make_train_step(
+        toy_loss,
+        optimizer,
+        SCHEDULE,
+        loss_weights=LOSS_WEIGHTS,
+        largest_ema_decay=CONFIG.ema_decay,
+        state_shardings=state_shardings,
+        frozen_shardings=replicated,
+        batch_shardings=NamedSharding(mesh, PartitionSpec(None, "data")),
+    )
+    state = jax.jit(init, out_shardings=state_shardings)(parts.trainable)
+    frozen = jax.device_put(parts.frozen, replicated)
+    single, single_frozen, single_step = toy_run()
+    for index in range(2):
+        batch = toy_batch(index, num_micro_batches=2)
+        state, metrics = jax.block_until_ready(step(state, frozen, batch))
+        single, single_metrics = single_step(single, single_frozen, batch)
+        assert float(metrics["loss"]) == pytest.approx(
+            float(single_metrics["loss"]), rel=1e-5
+        )
+    moment = optax.tree_utils.tree_get(state.optimizer_state, "mu")
+    assert moment["pattern_shifting"]["up"].sharding == split
+    assert metrics["loss"].sharding.is_fully_replicated
 
 
 def test_counting_the_weights_first_costs_no_second_forward_pass():

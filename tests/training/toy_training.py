@@ -1,10 +1,9 @@
-"""A whole toy run: `python -m tests.training.toy_training DIR LAST [STEP [SIGNAL]]`.
+"""A whole toy run: `python -m tests.training.toy_training DIR LAST STEP`.
 
-Trains the toy model to step LAST with a checkpoint every 4 steps; kills itself with
-SIGKILL, or ends itself with SIGTERM, after drawing the batch of a given step.
+Trains the toy model to step LAST with a checkpoint every 4 steps, but kills itself
+after drawing the batch of STEP, as soon as a checkpoint is complete.
 """
 
-import json
 import os
 import signal
 import sys
@@ -23,7 +22,6 @@ from tbstar_jax.training.optimizer import make_optimizer
 from tbstar_jax.training.step import init_train_state
 from tbstar_jax.training.throughput import Workload
 from tbstar_jax.training.train_config import IntervalConfig
-from tbstar_jax.trees import checksums, leaf_names
 from tests.training.toy import CONFIG, SCHEDULE, toy_batch, toy_run, toy_variables
 
 EXPECTED = {"stage": "stage1", "base_identity": "toy"}
@@ -72,7 +70,7 @@ def sources():
     return [WeightSource(origin="random", path="seed 0", load=load)]
 
 
-def initialise_toy(checkpoints, offered=None, expected=EXPECTED):
+def initialise_toy(checkpoints, offered=None, expected=EXPECTED, seed=7):
     begin = first_step(checkpoints, None)
     optimizer = make_optimizer(CONFIG, SCHEDULE, first_step=begin)
 
@@ -87,6 +85,7 @@ def initialise_toy(checkpoints, offered=None, expected=EXPECTED):
         make_state=make_state,
         checkpoints=checkpoints,
         expected=expected,
+        config={"seed": seed, "workdir": "here"},
         first_step=begin,
     )
 
@@ -111,7 +110,7 @@ def train(workdir, last_step, signal_at=None, number=signal.SIGKILL, batches=Non
                 place_batch=lambda batch: batch,
                 evaluate=evaluate,
                 checkpoints=checkpoints,
-                metadata={**run.metadata, "config": {}},
+                metadata=run.metadata,
                 writer=writer,
                 intervals=INTERVALS,
                 last_step=last_step,
@@ -124,8 +123,5 @@ def train(workdir, last_step, signal_at=None, number=signal.SIGKILL, batches=Non
 
 
 if __name__ == "__main__":
-    directory, last = Path(sys.argv[1]), int(sys.argv[2])
-    kill = int(sys.argv[3]) if len(sys.argv) > 3 else None
-    sent = getattr(signal, sys.argv[4]) if len(sys.argv) > 4 else signal.SIGKILL
-    final = train(directory, last, kill, sent)
-    print(json.dumps(checksums(leaf_names(final))))
+    directory, last, kill = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    train(directory, last, kill)
