@@ -24,7 +24,7 @@ from tbstar_jax.checkpoint import (
 )
 from tbstar_jax.errors import UserError
 
-METADATA = {"stage": "stage1", "base_identity": "abc", "config": {"seed": 1}}
+METADATA = {"stage": "stage1", "base_identity": "abc", "preset": "tiny"}
 EXPECTED = {"stage": "stage1", "base_identity": "abc"}
 ITERATOR = {"next_index": 12, "workers": [1, 2], "note": "x", "limit": None}
 
@@ -143,7 +143,8 @@ def test_a_missing_checkpoint_is_an_error(tmp_path):
     [
         (EXPECTED | {"base_identity": "xyz"}, "base_identity 'abc', .* has 'xyz'"),
         (EXPECTED | {"stage": "stage2"}, "stage 'stage1', .* has 'stage2'"),
-        (EXPECTED | {"preset": "tiny"}, "does not say its preset"),
+        (EXPECTED | {"preset": "small"}, "preset 'tiny', .* has 'small'"),
+        (EXPECTED | {"first_step": 0}, "does not say its first_step"),
     ],
 )
 def test_another_base_stage_or_preset_is_an_error(tmp_path, expected, sentence):

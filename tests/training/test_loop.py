@@ -11,6 +11,7 @@ from tbstar_jax.checkpoint import saved_steps
 from tbstar_jax.errors import UserError
 from tbstar_jax.training.logging import read_events
 from tbstar_jax.training.loop import TrainingError
+from tbstar_jax.training.train_config import IntervalConfig
 from tbstar_jax.trees import checksums, leaf_names
 from tests.training.toy import toy_batch
 from tests.training.toy_training import CountingBatches, train
@@ -65,19 +66,39 @@ def test_sigterm_saves_the_running_step_and_returns(tmp_path):
     assert (events[-1]["event"], events[-1]["is_complete"]) == ("stop", False)
 
 
-def test_a_non_finite_loss_stops_with_a_sentence_and_saves_nothing(tmp_path):
-    class Broken(CountingBatches):
-        def __next__(self):
-            batch = super().__next__()
-            if self.step == 6:
-                batch["x"][0, 0, 0] = np.inf
-            return batch
+class BrokenBatches(CountingBatches):
+    def __next__(self):
+        batch = super().__next__()
+        if self.step == 6:
+            batch["x"][0, 0, 0] = np.inf
+        return batch
 
+
+def test_a_non_finite_loss_stops_with_a_sentence_and_saves_nothing(tmp_path):
     with pytest.raises(TrainingError, match=r"step 6 has the loss (nan|inf)"):
-        train(tmp_path, 10, batches=Broken())
+        train(tmp_path, 10, batches=BrokenBatches())
     assert saved_steps(tmp_path / "checkpoints") == [4]
     assert max(steps_of(tmp_path, "train")) == 5
     assert issubclass(TrainingError, UserError)
+
+
+def test_a_non_finite_loss_is_noticed_when_the_host_runs_one_step_ahead(tmp_path):
+    intervals = IntervalConfig(log=100, evaluate=100, save=4, keep_latest=2)
+    batches = BrokenBatches()
+    with pytest.raises(TrainingError, match="step 6 has the loss"):
+        train(tmp_path, 10, batches=batches, intervals=intervals, platform="gpu")
+    assert batches.step == 7
+    assert saved_steps(tmp_path / "checkpoints") == [4]
+
+
+def test_running_one_step_ahead_gives_the_same_state(tmp_path):
+    intervals = IntervalConfig(log=3, evaluate=100, save=4, keep_latest=2)
+    states = [
+        train(tmp_path / platform, 6, intervals=intervals, platform=platform)
+        for platform in ("cpu", "gpu")
+    ]
+    first, second = (checksums(leaf_names(state)) for state in states)
+    assert first == second
 
 
 def test_a_finished_run_is_left_as_it_is(tmp_path):

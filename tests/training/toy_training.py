@@ -90,12 +90,20 @@ def initialise_toy(checkpoints, offered=None, expected=EXPECTED, seed=7):
     )
 
 
-def train(workdir, last_step, signal_at=None, number=signal.SIGKILL, batches=None):
+def train(
+    workdir,
+    last_step,
+    signal_at=None,
+    number=signal.SIGKILL,
+    batches=None,
+    intervals=INTERVALS,
+    platform="cpu",
+):
     """Starts or resumes the toy run; returns its final state."""
     with Checkpoints(
         workdir / "checkpoints",
-        save_every=INTERVALS.save,
-        keep_latest=INTERVALS.keep_latest,
+        save_every=intervals.save,
+        keep_latest=intervals.keep_latest,
     ) as checkpoints:
         run = initialise_toy(checkpoints)
         begin = int(run.state.step)
@@ -112,12 +120,12 @@ def train(workdir, last_step, signal_at=None, number=signal.SIGKILL, batches=Non
                 checkpoints=checkpoints,
                 metadata=run.metadata,
                 writer=writer,
-                intervals=INTERVALS,
+                intervals=intervals,
                 last_step=last_step,
                 workload=Workload(
                     num_images=8, tflop=1.0, num_devices=1, peak_tflops=None
                 ),
-                platform="cpu",
+                platform=platform,
             )
             return loop.run(run.state, show_progress=False)
 
