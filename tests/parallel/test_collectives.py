@@ -164,7 +164,7 @@ def test_sixty_blocks_compile_like_twelve():
     shape = BatchShape(size=2, grid=(4, 4), num_context=8)
     seconds = {12: [], 60: []}
     sizes = {}
-    for _ in range(2):
+    for _ in range(3):  # other programs disturb a measurement, so up to three
         for num_layers, measured in seconds.items():
             config = make_config(
                 num_layers=num_layers,
@@ -178,5 +178,7 @@ def test_sixty_blocks_compile_like_twelve():
             compiled = lowered.compile(compiler_options=FAST_COMPILE)
             measured.append(time.process_time() - before)
             sizes[num_layers] = len(compiled.as_text().splitlines())
+        if min(seconds[60]) <= 1.3 * min(seconds[12]):
+            break
     assert sizes[60] == sizes[12]
     assert min(seconds[60]) <= 1.3 * min(seconds[12])
