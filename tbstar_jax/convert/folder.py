@@ -87,9 +87,9 @@ def save_weights(directory: Path, config: ModelConfig, parts: Variables) -> Weig
         path.parent.mkdir(exist_ok=True)
         save_file(_tensors(name, tree, config), path, metadata={"format": "pt"})
     (directory / "tbstar_config.json").write_text(to_json(config))
-    for path, content in _public_configs(config).items():
-        (directory / path).parent.mkdir(exist_ok=True)
-        (directory / path).write_text(json.dumps(content, indent=2) + "\n")
+    for relative, content in _public_configs(config).items():
+        (directory / relative).parent.mkdir(exist_ok=True)
+        (directory / relative).write_text(json.dumps(content, indent=2) + "\n")
     (directory / "manifest.json").write_text(json.dumps(identities, indent=2) + "\n")
     return load_weights(directory)
 

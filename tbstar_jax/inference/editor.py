@@ -150,9 +150,11 @@ class Editor:
         self, parts: Variables, image: UInt8[Array, "b h w 3"]
     ) -> PreparedSource:
         pixels = image.astype(jnp.float32) / np.float32(127.5) - 1
-        latent = self._vae.apply({"params": parts["vae"]}, pixels, method=VAE.encode)
+        latent: Any = self._vae.apply(
+            {"params": parts["vae"]}, pixels, method=VAE.encode
+        )
         grid, tokens = grid_of(latent), pack(latent)
-        cache = None
+        cache: Any = None
         if self.config.transformer.source_attention == "cached":
             cache = self._model.apply(
                 _transformer_variables(parts),
@@ -179,7 +181,7 @@ class Editor:
         cache = prepared.cache
 
         def denoise(noisy: Array, time: Array) -> ModelOutput:
-            return self._model.apply(
+            output = self._model.apply(
                 _transformer_variables(parts),
                 noisy,
                 time,
@@ -190,6 +192,8 @@ class Editor:
                 source_grids=(prepared.grid,),
                 source_cache=cache,
             )
+            assert isinstance(output, ModelOutput)
+            return output
 
         return denoise
 
@@ -226,7 +230,9 @@ class Editor:
             keep=keep,
         )
         latent = unpack(result.latent, grid)
-        decoded = self._vae.apply({"params": parts["vae"]}, latent, method=VAE.decode)
+        decoded: Any = self._vae.apply(
+            {"params": parts["vae"]}, latent, method=VAE.decode
+        )
         p = result.keep_probability
         return EditedBatch(
             image=jnp.round((decoded + 1) * np.float32(127.5)).astype(jnp.uint8),

@@ -7,6 +7,8 @@ first invents texture, which an editor that preserves must not, the second needs
 network that cannot be had without its weights.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -43,11 +45,12 @@ def autoencoder_loss(
       key: random key of the latent's sample.
     """
     variables = {"params": params}
-    mean, log_variance = vae.apply(variables, image, method=VAE.moments)
+    moments: Any = vae.apply(variables, image, method=VAE.moments)
+    mean, log_variance = moments
     log_variance = jnp.clip(log_variance, -30.0, 20.0)
     noise = jax.random.normal(key, mean.shape, jnp.float32)
     sample = mean + jnp.exp(np.float32(0.5) * log_variance) * noise
-    decoded = vae.apply(variables, sample, method=VAE.decode_unnormalised)
+    decoded: Any = vae.apply(variables, sample, method=VAE.decode_unnormalised)
     axes = (1, 2, 3)
     differences = [
         jnp.mean(jnp.abs(jnp.diff(decoded, axis=a) - jnp.diff(image, axis=a)), axes)

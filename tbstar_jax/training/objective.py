@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
+from jax.sharding import Mesh
 
 from tbstar_jax.array_types import (
     Array,
@@ -37,12 +38,15 @@ from tbstar_jax.diffusion.loss import (
 from tbstar_jax.diffusion.path import interpolate, velocity_of
 from tbstar_jax.diffusion.timesteps import TimestepConfig, sample_training_times
 from tbstar_jax.model.conditioner.byte import ByteConditioner
-from tbstar_jax.model.layers import Shard, unsharded
 from tbstar_jax.model.tbstar import COLLECTIONS, ModelConfig, TBStar
 from tbstar_jax.model.tokens import PATCH_SIZE, grid_of, pack
 from tbstar_jax.model.vae import VAE
+from tbstar_jax.parallel.sharding import ActivationShard, data_parallel_copies
+from tbstar_jax.training.freeze import merge
 
 Stage: TypeAlias = Literal["pretrain", "stage1", "stage2"]
+
+BASE_PARTS = ("params", "vae", "conditioner")
 
 THUMBNAIL_SHARE = 0.5
 """Share of the base's training examples that see a thumbnail."""
@@ -85,14 +89,15 @@ class Objective:
         *,
         consistency: ConsistencyLossConfig,
         timesteps: TimestepConfig,
-        dtype: Any = jnp.float32,
-        shard: Shard = unsharded,
+        dtype: Any,
+        mesh: Mesh,
     ) -> None:
         self._stage = stage
+        self._mesh = mesh
         self._consistency = consistency
         self._timesteps = timesteps
         self._config = config
-        self._model = TBStar(config, dtype=dtype, shard=shard)
+        self._model = TBStar(config, dtype=dtype, shard=ActivationShard(mesh))
         self._vae = VAE(config.vae, dtype=dtype)
         self._conditioner = ByteConditioner(config.conditioner, dtype=dtype)
         self.loss_weights = {"flow": 1.0}
@@ -115,7 +120,13 @@ class Objective:
           micro_batch: arrays of the input pipeline without the accumulation axis.
           key: of this micro-batch.
         """
-        parts = {**frozen, **trainable}
+        # Stage modules are differentiated as one copy per data-parallel device, so that
+        # their gradients cross the network once.
+        copied = {
+            name: tree if name in BASE_PARTS else data_parallel_copies(tree, self._mesh)
+            for name, tree in trainable.items()
+        }
+        parts = merge(copied, frozen)
         noise_key, thumbnail_key = jax.random.split(key)
         batch = self._noise(parts, micro_batch, noise_key)
         output = self._apply(parts, micro_batch, batch, thumbnail_key)
@@ -205,14 +216,14 @@ class Objective:
         has_source: Bool[Array, " b"] = jnp.ones(ids.shape[0], bool)
         if self._stage == "pretrain":
             has_source = jax.random.bernoulli(key, THUMBNAIL_SHARE, (ids.shape[0],))
-        context, lengths = self._conditioner.apply(
+        encoded: Any = self._conditioner.apply(
             {"params": parts["conditioner"]},
             ids,
             micro_batch["num_instruction_tokens"],
             to_unit(micro_batch["source_image_1"]),
             has_source,
         )
-        return context, lengths
+        return encoded[0], encoded[1]
 
 
 def num_sources(batch: dict[str, Array]) -> int:
@@ -233,7 +244,7 @@ def required_parts(stage: Stage) -> tuple[str, ...]:
         "stage1": ("pattern_shifting",),
         "stage2": ("pattern_shifting", "consistency"),
     }
-    return ("params", "vae", "conditioner", *stages[stage])
+    return (*BASE_PARTS, *stages[stage])
 
 
 def with_statistics(config: ModelConfig, mean: Array, std: Array) -> ModelConfig:

@@ -11,6 +11,7 @@ from typing import Literal
 from tbstar_jax.diffusion.loss import ConsistencyLossConfig
 from tbstar_jax.errors import UserError
 from tbstar_jax.input_pipeline.pipeline import PipelineConfig
+from tbstar_jax.model.tbstar import ModelConfig
 from tbstar_jax.parallel.mesh import parse_mesh
 from tbstar_jax.training.freeze import TRAIN_ALL
 from tbstar_jax.training.optimizer import OptimizerConfig, PhaseSchedule
@@ -74,6 +75,7 @@ class TrainConfig:
     Attributes:
       stage: what is trained; see `freeze.STAGE_COLLECTIONS`.
       preset: name of the model, a function of `model/presets.py`.
+      model: sizes and choices; those of the base follow its weights.
       mesh: as on the command line, `4x2` or `data:4,model:2,context:2`.
       workdir: checkpoints, logs and previews.
       num_steps: optimizer steps of this stage.
@@ -94,6 +96,7 @@ class TrainConfig:
 
     stage: Literal["pretrain", "stage1", "stage2"]
     preset: str
+    model: ModelConfig
     mesh: str
     workdir: Path
     num_steps: int

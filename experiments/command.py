@@ -1,0 +1,170 @@
+"""The closed command line of the training experiments.
+
+python -m experiments.stage1 --mesh=4x2 --workdir=DIR --preset=tiny --steps=N
+--set path.to.field=value
+"""
+
+import argparse
+import dataclasses
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+import jax
+
+from data.build import build_tiny
+from experiments.evaluate import make_evaluate
+from tbstar_jax.config import apply_overrides
+from tbstar_jax.convert.folder import Weights, load_weights
+from tbstar_jax.errors import UserError
+from tbstar_jax.inference.pipeline import SHIPPED_WEIGHTS
+from tbstar_jax.input_pipeline.mixtures import MixtureEntry
+from tbstar_jax.input_pipeline.pipeline import PipelineConfig
+from tbstar_jax.input_pipeline.transforms import TransformConfig
+from tbstar_jax.model.presets import PRESETS, preset
+from tbstar_jax.model.tbstar import ModelConfig
+from tbstar_jax.parallel.distributed import initialise_distributed
+from tbstar_jax.parallel.mesh import ensure_virtual_devices, parse_mesh
+from tbstar_jax.training.run import train
+from tbstar_jax.training.train_config import TrainConfig
+
+BUILT_TINY = Path("data/built/tiny")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Flags:
+    """What the command line says.
+
+    Attributes:
+      preset: name of the model.
+      mesh: as typed.
+      workdir: of the run; None for the default.
+      num_steps: optimizer steps; None for the default.
+      overrides: `path.to.field=value` texts.
+    """
+
+    preset: str
+    mesh: str
+    workdir: Path | None
+    num_steps: int | None
+    overrides: tuple[str, ...]
+
+
+MakeConfig: TypeAlias = Callable[[Flags, ModelConfig], TrainConfig]
+"""Flags and the base's model configuration to a full configuration."""
+
+
+def parse_flags(description: str, argv: Sequence[str]) -> Flags:
+    """Reads the flags.
+
+    Raises:
+      SystemExit: with status 2, after one sentence, for flags that do not exist.
+      UserError: an unknown preset.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--mesh", default="1x1", help="data x model, e.g. 4x2")
+    parser.add_argument("--workdir", type=Path, help="default runs/<preset>/<stage>")
+    parser.add_argument("--preset", default="tiny", help=", ".join(PRESETS))
+    parser.add_argument("--steps", type=int, help="optimizer steps of this stage")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="PATH=VALUE",
+        help="any field of the configuration, e.g. optimizer.clip_norm=0.5",
+    )
+    parsed = parser.parse_args(argv)
+    preset(parsed.preset)
+    return Flags(
+        preset=parsed.preset,
+        mesh=parsed.mesh,
+        workdir=parsed.workdir,
+        num_steps=parsed.steps,
+        overrides=tuple(parsed.set),
+    )
+
+
+def run_stage(flags: Flags, make_config: MakeConfig) -> None:
+    """Prepares devices and data and trains."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.getLogger("absl").setLevel(logging.WARNING)
+    ensure_virtual_devices(parse_mesh(flags.mesh).num_devices)
+    initialise_distributed()
+    # The base is among what `--set` may change, and brings the sizes of the model.
+    base = load_base(base_of(flags), flags.preset)
+    modules = preset(flags.preset)
+    model = dataclasses.replace(
+        base.config,
+        pattern_shifting=modules.pattern_shifting,
+        consistency=modules.consistency,
+    )
+    config = apply_overrides(make_config(flags, model), flags.overrides)
+    build_missing_data(config)
+    train(
+        config,
+        base,
+        make_evaluate,
+        show_progress=jax.process_index() == 0,
+    )
+
+
+def base_of(flags: Flags) -> str:
+    """The base the flags ask for: the last `--set base=...`, or the shipped one."""
+    named = [t.partition("=")[2] for t in flags.overrides if t.startswith("base=")]
+    return named[-1] if named else "shipped"
+
+
+def load_base(name: str, preset_name: str) -> Weights:
+    """The base weights by `shipped` or by the path of a weights folder.
+
+    Raises:
+      UserError: there is no such folder, it is damaged, or nothing is shipped for the
+        preset.
+    """
+    if name != "shipped":
+        return load_weights(Path(name))
+    if preset_name != "tiny":
+        raise UserError(
+            f"no base is shipped for the preset {preset_name}; train one with `python "
+            f"-m experiments.pretrain --preset={preset_name}` and pass its export with "
+            "--set base=DIR"
+        )
+    return load_weights(SHIPPED_WEIGHTS)
+
+
+def build_missing_data(config: TrainConfig) -> None:
+    """Builds the tiny sets where the configuration names them and they are missing.
+
+    Raises:
+      UserError: another set is missing; the sentence gives the command.
+    """
+    paths = [Path(entry.path) for entry in config.data.mixture]
+    for path in (*paths, config.evaluation.path):
+        if path.exists():
+            continue
+        if path.parent == BUILT_TINY and config.preset == "tiny":
+            if jax.process_index() == 0:
+                build_tiny(BUILT_TINY)
+            continue
+        raise UserError(
+            f"there is no data in {path}; build it with `python -m data.build "
+            f"--preset={config.preset} --out={path.parent}` or name another set with "
+            "--set data.mixture=..."
+        )
+
+
+def data_of(
+    flags: Flags, model: ModelConfig, name: str, *, is_mask_required: bool
+) -> PipelineConfig:
+    """The input of one stage: its built set, 16 examples a step."""
+    return PipelineConfig(
+        mixture=(MixtureEntry(path=f"data/built/{flags.preset}/{name}"),),
+        transform=TransformConfig(
+            max_tokens=model.conditioner.max_tokens,
+            pixel_budget=model.pixel_budget,
+            is_mask_required=is_mask_required,
+        ),
+        seed=0,
+        global_batch=16,
+    )

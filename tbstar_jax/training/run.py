@@ -1,0 +1,327 @@
+"""One training run from its configuration: wires mesh, weights, data, step and loop."""
+
+import functools
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding
+
+from tbstar_jax.array_types import Array, Tree, Variables
+from tbstar_jax.checkpoint import Checkpoints
+from tbstar_jax.config import to_dict, to_json
+from tbstar_jax.convert.folder import BASE_PARTS, Weights
+from tbstar_jax.diffusion.timesteps import TimestepConfig
+from tbstar_jax.input_pipeline.mixtures import open_mixture
+from tbstar_jax.input_pipeline.pipeline import InputPipeline, build_pipeline
+from tbstar_jax.model.conditioner.byte import ByteConditioner, tokenize
+from tbstar_jax.model.tbstar import TBStar, init_variables
+from tbstar_jax.model.vae import VAE
+from tbstar_jax.parallel.mesh import make_mesh, parse_mesh
+from tbstar_jax.parallel.sharding import (
+    batch_sharding,
+    optimizer_state_shardings,
+    replicated,
+    variable_shardings,
+)
+from tbstar_jax.training.initialise import (
+    CHECKPOINTS,
+    Initialised,
+    WeightSource,
+    first_step,
+    initialise,
+    previous_stage,
+)
+from tbstar_jax.training.logging import RunWriter
+from tbstar_jax.training.loop import Evaluate, Loop
+from tbstar_jax.training.objective import Objective, required_parts
+from tbstar_jax.training.optimizer import (
+    make_optimizer,
+    phase_schedule,
+    two_phase_schedule,
+)
+from tbstar_jax.training.step import TrainState, init_train_state, make_train_step
+from tbstar_jax.training.throughput import Workload, peak_tflops
+from tbstar_jax.training.train_config import TrainConfig
+from tbstar_jax.training.workload import train_step_tflop
+
+MakeEvaluate: TypeAlias = Callable[[TrainConfig, Tree, Mesh], Evaluate]
+"""(config, frozen trees, mesh) to the evaluation on held-out pairs."""
+
+
+def train(
+    config: TrainConfig,
+    base: Weights | None,
+    make_evaluate: MakeEvaluate,
+    *,
+    show_progress: bool,
+) -> TrainState:
+    """Trains one stage, resuming where its workdir holds a checkpoint.
+
+    Args:
+      config: of the run.
+      base: the frozen base; None starts the transformer and conditioner at random, for
+        pretraining, whose autoencoder must then be among `base`'s parts.
+      make_evaluate: the evaluation, injected: it stands above this layer.
+      show_progress: whether to draw a progress bar.
+
+    Returns:
+      The last state; it is saved.
+
+    Raises:
+      UserError: settings, weights, data or checkpoints that do not fit.
+    """
+    mesh = make_mesh(parse_mesh(config.mesh))
+    checkpoints = Checkpoints(
+        config.workdir / CHECKPOINTS,
+        save_every=config.intervals.save,
+        keep_latest=config.intervals.keep_latest,
+    )
+    start = first_step(checkpoints, config.previous)
+    if config.stage == "stage2":
+        schedule = two_phase_schedule(config.phase1, config.phase2, start)
+    else:
+        schedule = phase_schedule(config.phase1)
+    optimizer = make_optimizer(config.optimizer, schedule, first_step=start)
+    place = functools.partial(_place, mesh, _dtype(config))
+    base_identity = "none" if base is None else base.base_identity
+    initialised = initialise(
+        abstract_parts(config),
+        stage=config.stage,
+        rules=config.trainable_rules,
+        sources=_sources(config, base, mesh, start, base_identity),
+        make_state=functools.partial(_make_state, config, optimizer, mesh, start),
+        checkpoints=checkpoints,
+        expected={
+            "stage": config.stage,
+            "preset": config.preset,
+            "base_identity": base_identity,
+        },
+        config=to_dict(config),
+        first_step=start,
+    )
+    state, frozen = initialised.state, place(initialised.frozen)
+    batches = _batches(config, initialised, int(state.step) - start)
+    objective = Objective(
+        config.stage,
+        config.model,
+        consistency=config.loss,
+        timesteps=TimestepConfig(),
+        dtype=_dtype(config),
+        mesh=mesh,
+    )
+    loop = Loop(
+        step_fn=make_train_step(
+            objective,
+            optimizer,
+            schedule,
+            loss_weights=objective.loss_weights,
+            largest_ema_decay=config.optimizer.ema_decay,
+            state_shardings=jax.tree.map(lambda x: x.sharding, state),
+            frozen_shardings=jax.tree.map(lambda x: x.sharding, frozen),
+            batch_shardings=batch_sharding(mesh, batch_axis=1),
+        ),
+        frozen=frozen,
+        batches=batches,
+        place_batch=functools.partial(_place_batch, mesh),
+        evaluate=make_evaluate(config, frozen, mesh),
+        checkpoints=checkpoints,
+        metadata=initialised.metadata,
+        writer=RunWriter(
+            config.workdir,
+            resume_step=int(state.step),
+            is_primary=jax.process_index() == 0,
+        ),
+        intervals=config.intervals,
+        last_step=start + config.num_steps,
+        workload=_workload(config),
+        platform=jax.devices()[0].platform,
+    )
+    with loop.writer, batches:
+        loop.writer.config(to_json(config))
+        state = loop.run(state, show_progress=show_progress)
+    checkpoints.close()
+    return state
+
+
+def abstract_parts(config: TrainConfig) -> Variables:
+    """Shapes of every tree the stage needs, float32."""
+    return jax.eval_shape(lambda: _random_parts(config, jax.random.key(0)))
+
+
+def _random_parts(config: TrainConfig, key: Array) -> Variables:
+    model = config.model
+    image = jnp.zeros((1, 2 * model.vae.downscale, 2 * model.vae.downscale, 3))
+    ids, length = jnp.zeros((1, 1), jnp.int32), jnp.ones((1,), jnp.int32)
+    parts = {
+        **init_variables(TBStar(model), jax.random.fold_in(key, 0)),
+        "vae": VAE(model.vae).init(jax.random.fold_in(key, 1), image)["params"],
+        "conditioner": ByteConditioner(model.conditioner).init(
+            jax.random.fold_in(key, 2), ids, length, None, jnp.zeros((1,), bool)
+        )["params"],
+    }
+    return {name: parts[name] for name in required_parts(config.stage)}
+
+
+def _sources(
+    config: TrainConfig,
+    base: Weights | None,
+    mesh: Mesh,
+    start: int,
+    base_identity: str,
+) -> list[WeightSource]:
+    sources = []
+    if config.previous is not None:
+        trained = {"pattern_shifting": abstract_parts(config)["pattern_shifting"]}
+        shardings = _shardings(trained, mesh)
+        abstract = jax.tree.map(
+            lambda leaf, sharding: jax.ShapeDtypeStruct(
+                leaf.shape, leaf.dtype, sharding=sharding
+            ),
+            trained,
+            shardings,
+        )
+        expected = {
+            "stage": "stage1",
+            "preset": config.preset,
+            "base_identity": base_identity,
+        }
+        sources.append(previous_stage(config.previous, start, abstract, expected))
+    if base is not None:
+        load = {
+            name: functools.partial(_as_float32, base.parts[name])
+            for name in BASE_PARTS
+            if name in base.parts
+        }
+        sources.append(
+            WeightSource(origin="converted weights", path=config.base, load=load)
+        )
+    sources.append(
+        WeightSource(
+            origin="random",
+            path=f"seed {config.seed}",
+            load={
+                name: functools.partial(_random_part, config, name)
+                for name in _randomly_started(config)
+            },
+        )
+    )
+    return sources
+
+
+def _randomly_started(config: TrainConfig) -> tuple[str, ...]:
+    return {
+        "pretrain": ("params", "conditioner"),
+        "stage1": ("pattern_shifting",),
+        "stage2": ("consistency",),
+    }[config.stage]
+
+
+def _random_part(config: TrainConfig, name: str) -> Tree:
+    make = jax.jit(lambda key: _random_parts(config, key)[name])
+    return dict(make(jax.random.key(config.seed)))
+
+
+def _as_float32(tree: Tree) -> Tree:
+    return jax.tree.map(lambda leaf: np.asarray(leaf).astype(np.float32), tree)
+
+
+def _shardings(variables: Variables, mesh: Mesh) -> Variables:
+    return {
+        name: variable_shardings(tree, mesh, name) for name, tree in variables.items()
+    }
+
+
+def _place(mesh: Mesh, dtype: Any, variables: Variables) -> Variables:
+    """Frozen trees on their devices, in the compute dtype."""
+    return jax.tree.map(
+        lambda leaf, sharding: _global_array(np.asarray(leaf, dtype), sharding),
+        variables,
+        _shardings(variables, mesh),
+    )
+
+
+def _global_array(array: np.ndarray, sharding: NamedSharding) -> Array:
+    """An array every process holds a copy of, placed by shards."""
+    return jax.make_array_from_callback(
+        array.shape, sharding, lambda index: array[index]
+    )
+
+
+def _make_state(
+    config: TrainConfig, optimizer: Any, mesh: Mesh, start: int, trainable: Tree
+) -> TrainState:
+    shardings = _shardings(trainable, mesh)
+    placed = jax.tree.map(
+        lambda leaf, sharding: _global_array(np.asarray(leaf), sharding),
+        trainable,
+        shardings,
+    )
+    key = jax.random.key(config.seed)
+
+    def make(tree: Tree) -> TrainState:
+        return init_train_state(tree, optimizer, key, start)
+
+    abstract = jax.eval_shape(make, placed)
+    whole = replicated(mesh)
+    out_shardings = TrainState(
+        step=whole,
+        trainable=shardings,
+        optimizer_state=optimizer_state_shardings(
+            optimizer, abstract.optimizer_state, shardings
+        ),
+        ema=shardings,
+        key_data=whole,
+    )
+    return jax.jit(make, out_shardings=out_shardings)(placed)
+
+
+def _batches(
+    config: TrainConfig, initialised: Initialised, num_steps_done: int
+) -> InputPipeline:
+    sources = open_mixture(config.data.mixture, "train")
+    batches = build_pipeline(
+        config.data,
+        sources,
+        functools.partial(tokenize, config=config.model.conditioner),
+        process_index=jax.process_index(),
+        process_count=jax.process_count(),
+        start_step=num_steps_done,
+    )
+    if initialised.data_iterator_state is not None:
+        batches.check_state(initialised.data_iterator_state)
+    return batches
+
+
+def _place_batch(mesh: Mesh, batch: Mapping[str, np.ndarray]) -> dict[str, Array]:
+    sharding = batch_sharding(mesh, batch_axis=1)
+    return {
+        name: jax.make_array_from_process_local_data(sharding, array)
+        for name, array in batch.items()
+    }
+
+
+def _workload(config: TrainConfig) -> Workload:
+    return Workload(
+        num_images=config.data.global_batch,
+        num_devices=parse_mesh(config.mesh).num_devices,
+        peak_tflops=peak_tflops(jax.devices()[0].device_kind),
+        tflop=train_step_tflop(
+            config.model,
+            config.data.global_batch,
+            is_base_trained=config.stage == "pretrain",
+            has_source=config.stage != "pretrain",
+        ),
+    )
+
+
+def _dtype(config: TrainConfig) -> Any:
+    return jnp.bfloat16 if config.compute_dtype == "bfloat16" else jnp.float32
+
+
+def run_directory(preset: str, stage: str) -> Path:
+    """Where a run lies unless `--workdir` says otherwise."""
+    return Path("runs") / preset / stage
