@@ -216,19 +216,9 @@ def build_pipeline(
         buckets = _buckets(source, config.transform, encoded)
         counts.append([len(rows) for _, rows in buckets])
         for grids, rows in buckets:
-            dataset = (
-                grain.MapDataset.source(rows)
-                .seed(_derived_seed(config.seed, number, grids))
-                .shuffle()
-                .repeat()
-                .random_map(RandomExample(config=config.transform, tokenize=tokenize))
-                # Nothing remains of an endless set; without the flag Grain computes
-                # its length in floating point and overflows.
-                .batch(config.global_batch // shares, drop_remainder=True)
-            )[process_index::process_count]
-            # With one micro-batch this adds the leading dim of 1.
-            dataset = dataset.batch(config.num_microbatches, drop_remainder=True)
-            datasets.append(dataset)
+            seed = _derived_seed(config.seed, number, grids)
+            every = slice(process_index, None, process_count)
+            datasets.append(_bucket_steps(config, rows, seed, tokenize, shares, every))
     steps = grain.MapDataset.mix(datasets, bucket_weights(config.mixture, counts))
     return InputPipeline(
         steps,
@@ -236,6 +226,29 @@ def build_pipeline(
         start_step,
         grain.ReadOptions(config.num_threads, config.num_prefetched),
     )
+
+
+def _bucket_steps(
+    config: PipelineConfig,
+    rows: Any,
+    seed: int,
+    tokenize: Tokenize,
+    shares: int,
+    every: slice,
+) -> grain.MapDataset:
+    """The endless steps of one bucket, as one process reads them."""
+    dataset = (
+        grain.MapDataset.source(rows)
+        .seed(seed)
+        .shuffle()
+        .repeat()
+        .random_map(RandomExample(config=config.transform, tokenize=tokenize))
+        # Nothing remains of an endless set; without the flag Grain computes its length
+        # in floating point and overflows.
+        .batch(config.global_batch // shares, drop_remainder=True)
+    )[every]
+    # With one micro-batch this adds the leading dim of 1.
+    return dataset.batch(config.num_microbatches, drop_remainder=True)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

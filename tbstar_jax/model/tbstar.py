@@ -179,18 +179,14 @@ class TBStar(nn.Module):
                 "a source cache replaces the source tokens and requires "
                 "source_attention='cached'"
             )
-        config = self.config.transformer
-        num_image_tokens = target_tokens.shape[1] + sum(h * w for h, w in source_grids)
+        grids = (target_grid, *source_grids)
         time_embedding = self.timestep_embedder(time)
-        inputs = BlockInputs(
-            time_embedding=time_embedding,
-            source_time_embedding=self._source_time_embedding(time_embedding),
-            target_rotary=self._rotary(image_position_ids(target_grid, 0)),
-            source_rotary=self._source_rotary(source_grids if source_tokens else ()),
-            context_rotary=self._rotary(
-                context_position_ids(context.shape[1], (target_grid, *source_grids))
-            ),
-            num_keys=num_context_tokens + num_image_tokens,
+        inputs = self._block_inputs(
+            time_embedding,
+            num_context_tokens,
+            context.shape[1],
+            grids,
+            has_sources=bool(source_tokens),
         )
         streams = Streams(
             target=self._embed_image(target_tokens, None),
@@ -203,18 +199,14 @@ class TBStar(nn.Module):
         cached = None if source_cache is None else source_cache.keys_values
         streams, _ = self.transformer_blocks(streams, cached, inputs)
         assert streams.target is not None
-        scale, shift = jnp.split(
-            self.norm_out(nn.silu(time_embedding))[:, None], 2, axis=-1
-        )
-        velocity = self.proj_out(modulate(layer_norm(streams.target), shift, scale))
+        velocity = self._velocity(streams.target, time_embedding)
         keep_logit = None
         if source_grids and source_grids[0] == target_grid:
             last = (
                 streams.sources[0] if source_cache is None else source_cache.last_hidden
             )
             keep_logit = self.keep_gate(streams.target, last)
-        assert config.in_channels == velocity.shape[-1]
-        return ModelOutput(velocity.astype(jnp.float32), keep_logit)
+        return ModelOutput(velocity, keep_logit)
 
     def encode_source(
         self,
@@ -247,6 +239,37 @@ class TBStar(nn.Module):
         streams = Streams(None, self._embed_sources(source_tokens), None)
         streams, keys_values = self.transformer_blocks(streams, None, inputs)
         return SourceCache(keys_values, streams.sources[0])
+
+    def _velocity(
+        self, hidden: Float[Array, "b n d"], time_embedding: Float[Array, "b d"]
+    ) -> Float[Array, "b n c"]:
+        """The head, float32: unlike the blocks, its halves are (scale, shift)."""
+        modulation = self.norm_out(nn.silu(time_embedding))[:, None]
+        scale, shift = jnp.split(modulation, 2, axis=-1)
+        velocity = self.proj_out(modulate(layer_norm(hidden), shift, scale))
+        return velocity.astype(jnp.float32)
+
+    def _block_inputs(
+        self,
+        time_embedding: Float[Array, "b d"],
+        num_context_tokens: Int32[Array, " b"],
+        max_context_tokens: int,
+        grids: tuple[Grid, ...],
+        *,
+        has_sources: bool,
+    ) -> BlockInputs:
+        """What every block reads; `grids` are the target's and every source's."""
+        num_image_tokens = sum(rows * columns for rows, columns in grids)
+        return BlockInputs(
+            time_embedding=time_embedding,
+            source_time_embedding=self._source_time_embedding(time_embedding),
+            target_rotary=self._rotary(image_position_ids(grids[0], 0)),
+            source_rotary=self._source_rotary(grids[1:] if has_sources else ()),
+            context_rotary=self._rotary(
+                context_position_ids(max_context_tokens, grids)
+            ),
+            num_keys=num_context_tokens + num_image_tokens,
+        )
 
     def _rotary(self, position_ids: Any) -> RotaryTable:
         return rotary_table(position_ids, self.config.transformer.axes_dims_rope)

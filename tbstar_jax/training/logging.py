@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from tensorboardX import SummaryWriter
 
 from tbstar_jax.array_types import UInt8
 from tbstar_jax.errors import UserError
@@ -53,6 +52,9 @@ class RunWriter:
         path = workdir / METRICS_FILE
         drop_events_after(path, resume_step)
         self._file = path.open("a", encoding="utf-8")
+        # Imported here: it loads torch where torch is installed, which takes seconds.
+        from tensorboardX import SummaryWriter
+
         self._board = SummaryWriter(
             str(workdir / "tensorboard"), purge_step=resume_step + 1
         )

@@ -1,13 +1,14 @@
 """One training run from its configuration: wires mesh, weights, data, step and loop."""
 
+import contextlib
 import functools
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jax.sharding import Mesh, NamedSharding
 
 from tbstar_jax.array_types import Array, Tree, Variables
@@ -15,6 +16,7 @@ from tbstar_jax.checkpoint import Checkpoints
 from tbstar_jax.config import to_dict, to_json
 from tbstar_jax.convert.folder import BASE_PARTS, Weights
 from tbstar_jax.diffusion.timesteps import TimestepConfig
+from tbstar_jax.input_pipeline.latents import LatentSource
 from tbstar_jax.input_pipeline.mixtures import open_mixture
 from tbstar_jax.input_pipeline.pipeline import InputPipeline, build_pipeline
 from tbstar_jax.model.conditioner.byte import ByteConditioner, tokenize
@@ -27,6 +29,7 @@ from tbstar_jax.parallel.sharding import (
     replicated,
     variable_shardings,
 )
+from tbstar_jax.training.freeze import STAGE_COLLECTIONS
 from tbstar_jax.training.initialise import (
     CHECKPOINTS,
     Initialised,
@@ -34,6 +37,7 @@ from tbstar_jax.training.initialise import (
     first_step,
     initialise,
     previous_stage,
+    start_as_identity,
 )
 from tbstar_jax.training.logging import RunWriter
 from tbstar_jax.training.loop import Evaluate, Loop
@@ -42,6 +46,10 @@ from tbstar_jax.training.optimizer import (
     make_optimizer,
     phase_schedule,
     two_phase_schedule,
+)
+from tbstar_jax.training.reconstruction import (
+    ReconstructionObjective,
+    reconstruction_step_tflop,
 )
 from tbstar_jax.training.step import TrainState, init_train_state, make_train_step
 from tbstar_jax.training.throughput import Workload, peak_tflops
@@ -58,15 +66,17 @@ def train(
     make_evaluate: MakeEvaluate,
     *,
     show_progress: bool,
+    latents: Sequence[LatentSource] | None = None,
 ) -> TrainState:
     """Trains one stage, resuming where its workdir holds a checkpoint.
 
     Args:
       config: of the run.
-      base: the frozen base; None starts the transformer and conditioner at random, for
-        pretraining, whose autoencoder must then be among `base`'s parts.
+      base: the frozen base; in pretraining the autoencoder alone, and None to train
+        that.
       make_evaluate: the evaluation, injected: it stands above this layer.
       show_progress: whether to draw a progress bar.
+      latents: of every set of the mixture, encoded ahead; None encodes in every step.
 
     Returns:
       The last state; it is saved.
@@ -81,49 +91,14 @@ def train(
         keep_latest=config.intervals.keep_latest,
     )
     start = first_step(checkpoints, config.previous)
-    if config.stage == "stage2":
-        schedule = two_phase_schedule(config.phase1, config.phase2, start)
-    else:
-        schedule = phase_schedule(config.phase1)
+    schedule = _schedule(config, start)
     optimizer = make_optimizer(config.optimizer, schedule, first_step=start)
-    place = functools.partial(_place, mesh, _dtype(config))
-    base_identity = "none" if base is None else base.base_identity
-    initialised = initialise(
-        abstract_parts(config),
-        stage=config.stage,
-        rules=config.trainable_rules,
-        sources=_sources(config, base, mesh, start, base_identity),
-        make_state=functools.partial(_make_state, config, optimizer, mesh, start),
-        checkpoints=checkpoints,
-        expected={
-            "stage": config.stage,
-            "preset": config.preset,
-            "base_identity": base_identity,
-        },
-        config=to_dict(config),
-        first_step=start,
-    )
-    state, frozen = initialised.state, place(initialised.frozen)
-    batches = _batches(config, initialised, int(state.step) - start)
-    objective = Objective(
-        config.stage,
-        config.model,
-        consistency=config.loss,
-        timesteps=TimestepConfig(),
-        dtype=_dtype(config),
-        mesh=mesh,
-    )
+    initialised = _initialise(config, base, optimizer, mesh, checkpoints, start)
+    state = initialised.state
+    frozen = _place(mesh, _dtype(config), initialised.frozen)
+    batches = _batches(config, initialised, start, latents)
     loop = Loop(
-        step_fn=make_train_step(
-            objective,
-            optimizer,
-            schedule,
-            loss_weights=objective.loss_weights,
-            largest_ema_decay=config.optimizer.ema_decay,
-            state_shardings=jax.tree.map(lambda x: x.sharding, state),
-            frozen_shardings=jax.tree.map(lambda x: x.sharding, frozen),
-            batch_shardings=batch_sharding(mesh, batch_axis=1),
-        ),
+        step_fn=_step_fn(config, optimizer, schedule, mesh, state, frozen),
         frozen=frozen,
         batches=batches,
         place_batch=functools.partial(_place_batch, mesh),
@@ -140,11 +115,88 @@ def train(
         workload=_workload(config),
         platform=jax.devices()[0].platform,
     )
-    with loop.writer, batches:
+    with contextlib.closing(checkpoints), loop.writer, contextlib.closing(batches):
         loop.writer.config(to_json(config))
-        state = loop.run(state, show_progress=show_progress)
-    checkpoints.close()
-    return state
+        return loop.run(state, show_progress=show_progress)
+
+
+def _schedule(config: TrainConfig, start: int) -> optax.Schedule:
+    """Learning rate by global step; stage 2 is in the second phase from its start."""
+    if config.stage == "stage2":
+        return two_phase_schedule(config.phase1, config.phase2, start)
+    return phase_schedule(config.phase1)
+
+
+def _initialise(
+    config: TrainConfig,
+    base: Weights | None,
+    optimizer: optax.GradientTransformation,
+    mesh: Mesh,
+    checkpoints: Checkpoints,
+    start: int,
+) -> Initialised:
+    expected = run_identity(config, base)
+    return initialise(
+        abstract_parts(config),
+        stage=config.stage,
+        rules=config.trainable_rules,
+        sources=_sources(config, base, mesh, start, expected["base_identity"]),
+        make_state=functools.partial(_make_state, config, optimizer, mesh, start),
+        checkpoints=checkpoints,
+        expected=expected,
+        config=to_dict(config),
+        first_step=start,
+    )
+
+
+def _step_fn(
+    config: TrainConfig,
+    optimizer: optax.GradientTransformation,
+    schedule: optax.Schedule,
+    mesh: Mesh,
+    state: TrainState,
+    frozen: Variables,
+) -> Any:
+    """The compiled step of the stage's objective."""
+    objective: Objective | ReconstructionObjective
+    if config.stage == "autoencoder":
+        objective = ReconstructionObjective(
+            config.model.vae, config.reconstruction, dtype=_dtype(config)
+        )
+    else:
+        objective = Objective(
+            config.stage,
+            config.model,
+            consistency=config.loss,
+            timesteps=TimestepConfig(),
+            dtype=_dtype(config),
+            mesh=mesh,
+        )
+    return make_train_step(
+        objective,
+        optimizer,
+        schedule,
+        loss_weights=objective.loss_weights,
+        largest_ema_decay=config.optimizer.ema_decay,
+        state_shardings=jax.tree.map(lambda x: x.sharding, state),
+        frozen_shardings=jax.tree.map(lambda x: x.sharding, frozen),
+        batch_shardings=batch_sharding(mesh, batch_axis=1),
+    )
+
+
+def run_identity(config: TrainConfig, base: Weights | None) -> dict[str, str]:
+    """What the checkpoints of a run must say: stage, preset and frozen base."""
+    if base is None:
+        identity = "none"
+    elif config.stage == "pretrain":
+        identity = base.identities["vae"]
+    else:
+        identity = base.base_identity
+    return {
+        "stage": config.stage,
+        "preset": config.preset,
+        "base_identity": identity,
+    }
 
 
 def abstract_parts(config: TrainConfig) -> Variables:
@@ -213,16 +265,13 @@ def _sources(
 
 
 def _randomly_started(config: TrainConfig) -> tuple[str, ...]:
-    return {
-        "pretrain": ("params", "conditioner"),
-        "stage1": ("pattern_shifting",),
-        "stage2": ("consistency",),
-    }[config.stage]
+    return STAGE_COLLECTIONS[config.stage]
 
 
 def _random_part(config: TrainConfig, name: str) -> Tree:
     make = jax.jit(lambda key: _random_parts(config, key)[name])
-    return dict(make(jax.random.key(config.seed)))
+    tree = dict(make(jax.random.key(config.seed)))
+    return start_as_identity(tree) if name == "params" else tree
 
 
 def _as_float32(tree: Tree) -> Tree:
@@ -280,8 +329,12 @@ def _make_state(
 
 
 def _batches(
-    config: TrainConfig, initialised: Initialised, num_steps_done: int
+    config: TrainConfig,
+    initialised: Initialised,
+    first_step: int,
+    latents: Sequence[LatentSource] | None,
 ) -> InputPipeline:
+    """The input, standing at the state's next step."""
     sources = open_mixture(config.data.mixture, "train")
     batches = build_pipeline(
         config.data,
@@ -289,7 +342,8 @@ def _batches(
         functools.partial(tokenize, config=config.model.conditioner),
         process_index=jax.process_index(),
         process_count=jax.process_count(),
-        start_step=num_steps_done,
+        start_step=int(initialised.state.step) - first_step,
+        latents=latents,
     )
     if initialised.data_iterator_state is not None:
         batches.check_state(initialised.data_iterator_state)
@@ -305,23 +359,24 @@ def _place_batch(mesh: Mesh, batch: Mapping[str, np.ndarray]) -> dict[str, Array
 
 
 def _workload(config: TrainConfig) -> Workload:
-    return Workload(
-        num_images=config.data.global_batch,
-        num_devices=parse_mesh(config.mesh).num_devices,
-        peak_tflops=peak_tflops(jax.devices()[0].device_kind),
-        tflop=train_step_tflop(
+    batch_size = config.data.global_batch
+    if config.stage == "autoencoder":
+        crop_size = config.reconstruction.crop_size
+        tflop = reconstruction_step_tflop(config.model.vae, batch_size, crop_size)
+    else:
+        tflop = train_step_tflop(
             config.model,
-            config.data.global_batch,
+            batch_size,
             is_base_trained=config.stage == "pretrain",
             has_source=config.stage != "pretrain",
-        ),
+        )
+    return Workload(
+        num_images=batch_size,
+        num_devices=parse_mesh(config.mesh).num_devices,
+        peak_tflops=peak_tflops(jax.devices()[0].device_kind),
+        tflop=tflop,
     )
 
 
 def _dtype(config: TrainConfig) -> Any:
     return jnp.bfloat16 if config.compute_dtype == "bfloat16" else jnp.float32
-
-
-def run_directory(preset: str, stage: str) -> Path:
-    """Where a run lies unless `--workdir` says otherwise."""
-    return Path("runs") / preset / stage
