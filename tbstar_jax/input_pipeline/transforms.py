@@ -115,9 +115,9 @@ def make_example(
 ) -> dict[str, np.ndarray]:
     """Makes the arrays of one example.
 
-    With latents, `target_latent` and `source_latent_k` take the place of the images;
-    source images stay as long as the context is not given too, because the conditioner
-    looks at them.
+    With latents, `target_latent` and `source_latent_k` take the place of the images; a
+    set for text-to-image may hold the targets' alone. Source images stay as long as the
+    context is not given too, because the conditioner looks at them.
 
     Args:
       record: the edit pair.
@@ -140,9 +140,9 @@ def make_example(
     images = {"target_image": record.target_image}
     for number, data in enumerate(record.source_images, start=1):
         images[f"source_image_{number}"] = data
-    has_context = latents is not None and any(
-        name.startswith("context_") for name in latents
-    )
+    names = () if latents is None else tuple(latents)
+    has_context = any(name.startswith("context_") for name in names)
+    has_source_latents = any(name.startswith("source_latent_") for name in names)
     example: dict[str, np.ndarray] = {}
     plans: dict[str, CanvasPlan] = {}
     for name, data in images.items():
@@ -150,10 +150,11 @@ def make_example(
         image = decode_image(data, label)
         plan = plan_image(image.shape[:2], config.pixel_budget, label)
         plans[name] = plan
-        if latents is not None:
+        if latents is not None and (name == "target_image" or has_source_latents):
             latent_name = name.replace("_image", "_latent")
             example[latent_name] = _latent(latents, latent_name, plan, place)
-        if latents is None or (name != "target_image" and not has_context):
+        is_read = name != "target_image" and not (has_context and has_source_latents)
+        if latents is None or is_read:
             example[name] = to_model(image, plan)
     edited = plans.get("source_image_1", plans["target_image"])
     example["change_mask"] = _change_mask(record, edited, config.is_mask_required)

@@ -9,5 +9,6 @@ Read in this order:
 - `initialise`: where the weights come from.
 - `loop`: the loop around the step; `interrupt`: how it stops when told to.
 - `logging`, `preview`, `throughput`: what the loop writes.
-- `autoencoder`: the loss of the tiny VAE's own training.
+- `autoencoder`, `reconstruction`: loss and objective of a VAE trained from scratch.
+- `pretrain`, `pretrain_evaluation`: a base from nothing, in two phases.
 """

@@ -17,6 +17,7 @@ _log = logging.getLogger(__name__)
 
 STAGE_COLLECTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
+        "autoencoder": ("vae",),
         "pretrain": ("params", "conditioner"),
         "stage1": ("pattern_shifting",),
         "stage2": ("consistency",),

@@ -12,9 +12,12 @@ import functools
 import hashlib
 import json
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
+
+import jax.numpy as jnp
 
 from tbstar_jax.array_types import Tree, Variables
 from tbstar_jax.checkpoint import (
@@ -27,7 +30,13 @@ from tbstar_jax.checkpoint import (
 from tbstar_jax.errors import UserError
 from tbstar_jax.training.freeze import log_partition, partition
 from tbstar_jax.training.step import TrainState
-from tbstar_jax.trees import checksums, describe, flatten, require_same_structure
+from tbstar_jax.trees import (
+    checksums,
+    describe,
+    flatten,
+    require_same_structure,
+    unflatten,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -241,6 +250,26 @@ def previous_stage(
         path=f"{directory / str(step)} (moving average)",
         load={name: functools.partial(load, name) for name in abstract_trainable},
     )
+
+
+def start_as_identity(params: Tree) -> Tree:
+    """Zeroes what a base from scratch starts without, as DiT does.
+
+    With the kernels of all modulations, of the last norm and of the output at 0, every
+    block is the identity and the velocity is 0.
+
+    Args:
+      params: a random base.
+    """
+    return unflatten(
+        {
+            name: jnp.zeros_like(leaf) if _ZERO.fullmatch(name) else leaf
+            for name, leaf in flatten(params).items()
+        }
+    )
+
+
+_ZERO = re.compile(r"(proj_out|norm_out|transformer_blocks/(img|txt)_mod)/kernel")
 
 
 def require_same_config(stored: Mapping[str, Any], current: Mapping[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """What each stage minimises: from a batch of images and text to losses per example.
 
+    autoencoder  see reconstruction.py
     pretrain  flow matching of the target given its caption; half the examples also see
               a thumbnail of another rendering of the scene; no source tokens
     stage 1   flow matching of the target given source and instruction
@@ -10,6 +11,7 @@ applied.
 """
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias
 
 import jax
@@ -44,7 +46,7 @@ from tbstar_jax.model.vae import VAE
 from tbstar_jax.parallel.sharding import ActivationShard, data_parallel_copies
 from tbstar_jax.training.freeze import merge
 
-Stage: TypeAlias = Literal["pretrain", "stage1", "stage2"]
+Stage: TypeAlias = Literal["autoencoder", "pretrain", "stage1", "stage2"]
 
 BASE_PARTS = ("params", "vae", "conditioner")
 
@@ -216,11 +218,15 @@ class Objective:
         has_source: Bool[Array, " b"] = jnp.ones(ids.shape[0], bool)
         if self._stage == "pretrain":
             has_source = jax.random.bernoulli(key, THUMBNAIL_SHARE, (ids.shape[0],))
+        image = micro_batch.get("source_image_1")
+        if image is None:
+            # Captions without another rendering; stages 1 and 2 always have a source.
+            has_source = jnp.zeros_like(has_source)
         encoded: Any = self._conditioner.apply(
             {"params": parts["conditioner"]},
             ids,
             micro_batch["num_instruction_tokens"],
-            to_unit(micro_batch["source_image_1"]),
+            None if image is None else to_unit(image),
             has_source,
         )
         return encoded[0], encoded[1]
@@ -239,19 +245,21 @@ def to_unit(image: Array) -> Float[Array, "b h w 3"]:
 
 def required_parts(stage: Stage) -> tuple[str, ...]:
     """The trees a stage's loss needs, trainable or frozen."""
-    stages = {
-        "pretrain": (),
-        "stage1": ("pattern_shifting",),
-        "stage2": ("pattern_shifting", "consistency"),
-    }
-    return (*BASE_PARTS, *stages[stage])
+    return {
+        "autoencoder": ("vae",),
+        "pretrain": BASE_PARTS,
+        "stage1": (*BASE_PARTS, "pattern_shifting"),
+        "stage2": (*BASE_PARTS, "pattern_shifting", "consistency"),
+    }[stage]
 
 
-def with_statistics(config: ModelConfig, mean: Array, std: Array) -> ModelConfig:
+def with_statistics(
+    config: ModelConfig, mean: Sequence[float], std: Sequence[float]
+) -> ModelConfig:
     """The config with measured latent statistics, `[z_dim]` each."""
     vae = dataclasses.replace(
         config.vae,
-        latents_mean=tuple(float(x) for x in mean),
-        latents_std=tuple(float(x) for x in std),
+        latents_mean=tuple(mean),
+        latents_std=tuple(std),
     )
     return dataclasses.replace(config, vae=vae)

@@ -15,6 +15,7 @@ from tbstar_jax.model.tbstar import ModelConfig
 from tbstar_jax.parallel.mesh import parse_mesh
 from tbstar_jax.training.freeze import TRAIN_ALL
 from tbstar_jax.training.optimizer import OptimizerConfig, PhaseSchedule
+from tbstar_jax.training.reconstruction import ReconstructionConfig
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -81,20 +82,22 @@ class TrainConfig:
       num_steps: optimizer steps of this stage.
       seed: of initial weights, noise, times.
       compute_dtype: of the model's matrix products; weights and sums stay float32.
-      base: frozen base weights: `shipped`, `random` (only pretraining), or the path of
-        a folder of converted weights or of a pretraining run.
+      base: frozen base weights: `shipped`, or the path of a folder of converted weights
+        or of a pretraining run. In pretraining `random` starts from nothing and
+        `autoencoder` from the autoencoder of the phase before.
       previous: workdir of stage 1, for stage 2; None in the other stages.
       trainable_rules: ordered (path regex, is trainable) over the stage's leaves.
       data: mixture, batch size, accumulation, language and dropout shares.
       evaluation: the held-out set.
       intervals: logging, evaluation, checkpoints.
       optimizer: AdamW, clip, moving average.
-      phase1: learning rate of stage 1 and of pretraining.
+      phase1: learning rate of stage 1 and of both phases of pretraining.
       phase2: learning rate of stage 2.
       loss: weights of the stage-2 terms; no other stage reads them.
+      reconstruction: of the autoencoder; no other stage reads it.
     """
 
-    stage: Literal["pretrain", "stage1", "stage2"]
+    stage: Literal["autoencoder", "pretrain", "stage1", "stage2"]
     preset: str
     model: ModelConfig
     mesh: str
@@ -112,6 +115,9 @@ class TrainConfig:
     phase1: PhaseSchedule
     phase2: PhaseSchedule
     loss: ConsistencyLossConfig
+    reconstruction: ReconstructionConfig = dataclasses.field(
+        default_factory=ReconstructionConfig
+    )
 
     def __post_init__(self) -> None:
         if self.num_steps < 1:
@@ -123,7 +129,7 @@ class TrainConfig:
                 f"previous is {self.previous} in {self.stage}; stage2 needs the "
                 "workdir of stage 1, and no other stage may have one"
             )
-        if self.base == "random" and self.stage != "pretrain":
+        if self.base == "random" and self.stage not in ("autoencoder", "pretrain"):
             raise UserError(
                 f"base=random in {self.stage} would train modules on noise; give "
                 "shipped weights, converted weights or a pretraining run"
