@@ -13,7 +13,6 @@ What an earlier demo wrote is moved into `earlier-1`, `earlier-2`, ...
 
 import argparse
 import dataclasses
-import importlib.util
 import logging
 import os
 import sys
@@ -138,7 +137,7 @@ def main(argv: Sequence[str]) -> None:
     pairs = _pairs(data / "heldout", "en")
     editor = Editor(weights.config)
     groups = [_compare(editor, SHIPPED, flags.weights, weights, pairs, None)]
-    _say(plain_text(groups[0].table))
+    _report(groups[0].table, flags.out)
     if is_retraining:
         retraining = Retraining(
             base=weights,
@@ -153,10 +152,7 @@ def main(argv: Sequence[str]) -> None:
         groups.append(
             _compare(editor, TRAINED, retraining.out, trained, pairs, groups[0])
         )
-    for group in groups:
-        text = markdown(group.table)
-        (flags.out / _TABLES[group.origin]).write_text(text, encoding="utf-8")
-        _say(plain_text(group.table))
+        _report(groups[1].table, flags.out)
     sheet = _contact_sheet(flags, weights, edits, data, pairs, groups, begin)
     (flags.out / "sheet.html").write_text(sheet_html(sheet), encoding="utf-8")
     image = sheet_png(sheet)
@@ -191,13 +187,13 @@ def shipped_table(path: Path, pairs: Sequence[HeldoutPair]) -> ScoreTable:
 
 def _photograph() -> UInt8[np.ndarray, "h w 3"]:
     """A real photograph, from a package that is made for examples."""
-    if importlib.util.find_spec("skimage") is None:
+    try:
+        from skimage import data
+    except ImportError as error:
         raise UserError(
             "the demo edits a photograph from scikit-image, which is not installed; "
             "install it with `pip install -e '.[demo]'`"
-        )
-    from skimage import data
-
+        ) from error
     return np.asarray(data.coffee())
 
 
@@ -249,12 +245,13 @@ def _first_edits(
             result = f"{percent(share)} of the pixels are bit-identical"
             if kept.any():
                 held = share_identical_on_disk(path, source, kept)
-                result += f"; outside the edit mask {percent(held)}"
+                result += f"; outside the edit mask: {percent(held)}"
             _say(f'{path}: "{instruction}": {result}')
             shown.append(
                 ShownEdit(
                     title=title,
                     instruction=instruction,
+                    english=instructions[0],
                     model=f"stage 2, {SHIPPED}, {steps_note(num_steps, 'consistency')}",
                     result=result,
                     source=source_path,
@@ -298,6 +295,12 @@ def _compare(
         models += compare_models(editor, weights, pairs, (part,))
     table = score_table(origin, pairs, models, num_steps)
     return _Group(origin=origin, models=tuple(models), table=table, num_steps=num_steps)
+
+
+def _report(table: ScoreTable, out: Path) -> None:
+    """Prints a table and writes it."""
+    (out / _TABLES[table.title]).write_text(markdown(table), encoding="utf-8")
+    _say(plain_text(table))
 
 
 def _contact_sheet(

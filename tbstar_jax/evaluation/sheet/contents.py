@@ -47,6 +47,7 @@ class ShownEdit:
     Attributes:
       title: what the photo is.
       instruction: the text the model was given.
+      english: the same request in English, where Chinese cannot be drawn.
       model: the model that made the edit.
       result: what was measured on the written file.
       source: the photo.
@@ -56,6 +57,7 @@ class ShownEdit:
 
     title: str
     instruction: str
+    english: str
     model: str
     result: str
     source: Path

@@ -1,7 +1,6 @@
 """The contact sheet as one picture, drawn with Pillow's own font.
 
-That font has no Chinese: texts with other than ASCII characters are left to the page,
-and rows show their English instruction.
+That font has no Chinese: a request made in Chinese is shown in English, and says so.
 """
 
 from pathlib import Path
@@ -21,9 +20,9 @@ from tbstar_jax.evaluation.sheet.tables import HEADINGS, cells
 _MARGIN = 20
 _GAP = 8
 _TEXT_WIDTH = 160
-_EDIT_HEIGHT = 150
+_EDIT_HEIGHT = 112
+_MIN_WIDTH = 1120
 _INK, _GREY, _RULE, _BAND = "#1d1d1f", "#5c5c61", "#d9d9de", "#f2f2f5"
-_NON_ASCII = "(Chinese: see the page)"
 
 
 def sheet_png(sheet: ContactSheet) -> UInt8[np.ndarray, "h w 3"]:
@@ -50,7 +49,7 @@ def _draw(
     columns = (sheet.source, *sheet.columns)
     widths = [_widest(column) for column in columns]
     right = _MARGIN + sum(widths) + _TEXT_WIDTH
-    right += _GAP * (len(columns) + 1) + _MARGIN
+    right = max(right + _GAP * (len(columns) + 1) + _MARGIN, _MIN_WIDTH)
     top = pen.heading(top, "Edits: source, edit, edit mask")
     top = _draw_edits(pen, sheet.edits, top, right)
     top = pen.heading(top, "Held-out pairs")
@@ -137,8 +136,10 @@ def _draw_edits(pen: _Pen, edits: tuple[ShownEdit, ...], top: int, right: int) -
             pen.picture((place, top), picture)
             place += picture.width + _GAP
         below = top + _EDIT_HEIGHT + 4
+        is_english = edit.instruction == edit.english
+        request = edit.english if is_english else f"in Chinese: {edit.english}"
         for text, size, color in (
-            (_ascii(edit.instruction), 13, _INK),
+            (request, 13, _INK),
             (f"{edit.title}; {edit.model}", 11, _GREY),
             (edit.result, 11, _GREY),
         ):
@@ -172,9 +173,7 @@ def _draw_pairs(
         pictures = [_open(column.pictures[index], None) for column in columns]
         for left, picture in zip(lefts, pictures, strict=True):
             pen.picture((left, top), picture)
-        below = pen.paragraph(
-            (text_left, top), _ascii(row.instruction), 14, _TEXT_WIDTH, _INK
-        )
+        below = pen.paragraph((text_left, top), row.instruction, 14, _TEXT_WIDTH, _INK)
         pen.text((text_left, below + 4), row.task, 11, _GREY)
         top += max(picture.height for picture in pictures) + _GAP
     return top
@@ -215,7 +214,3 @@ def _open(path: Path, height: int | None) -> Image.Image:
         return picture
     width = round(picture.width * height / picture.height)
     return picture.resize((width, height), Image.Resampling.LANCZOS)
-
-
-def _ascii(text: str) -> str:
-    return text if text.isascii() else _NON_ASCII
