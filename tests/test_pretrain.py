@@ -4,7 +4,6 @@ import dataclasses
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 
 from experiments.command import Flags, load_base
 from experiments.pretrain import pretrain_config
+from tbstar_jax.checkpoint import saved_steps
 from tbstar_jax.config import apply_overrides
 from tbstar_jax.convert.folder import load_weights, save_weights
 from tbstar_jax.data_engine.examples import make_record
@@ -23,7 +23,7 @@ from tbstar_jax.errors import UserError
 from tbstar_jax.input_pipeline.latents import LatentSource
 from tbstar_jax.input_pipeline.records import write_records
 from tbstar_jax.model.presets import tiny
-from tbstar_jax.model.tbstar import TBStar, init_variables
+from tbstar_jax.model.tbstar import TBStar, abstract_variables, init_variables
 from tbstar_jax.model.vae import VAE
 from tbstar_jax.training.initialise import start_as_identity
 from tbstar_jax.training.logging import read_events
@@ -55,33 +55,9 @@ SETTINGS = (
     f"num_statistics_images={NUM_BASE_RECORDS}",
 )
 
-# The command, killed in the evaluation of step 3 when the checkpoint of step 2, which
-# is written in the background, is complete.
-KILLED = """
-import os, signal, sys, time
-from experiments.pretrain import main
-from tbstar_jax.checkpoint import saved_steps
-from tbstar_jax.training import pretrain
 
-def make_evaluate(config, frozen, mesh):
-    def evaluate(state):
-        assert int(state.step) == 3
-        while saved_steps(config.workdir / "checkpoints") != [2]:
-            time.sleep(0.02)
-        os.kill(os.getpid(), signal.SIGKILL)
-    return evaluate
-
-pretrain.make_base_evaluate = make_evaluate
-main(sys.argv[1:])
-"""
-
-
-def arguments(*more):
-    return ["--steps=4", *(f"--set={text}" for text in (*SETTINGS, *more))]
-
-
-def run(program, place, *more):
-    """Runs in a user's shell: no virtual devices, programs compiled once."""
+def run(place):
+    """The command in a user's shell: no virtual devices, programs compiled once."""
     environment = os.environ | {
         # Programs run for milliseconds and compile for seconds.
         "XLA_FLAGS": "--xla_backend_optimization_level=0 "
@@ -91,7 +67,10 @@ def run(program, place, *more):
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     }
     return subprocess.run(
-        [sys.executable, *program, *arguments(*more)],
+        [
+            *(sys.executable, "-m", "experiments.pretrain", "--steps=4"),
+            *(f"--set={text}" for text in SETTINGS),
+        ],
         cwd=place,
         env=environment,
         capture_output=True,
@@ -117,7 +96,7 @@ def place(tmp_path_factory):
     place = tmp_path_factory.mktemp("pretrain") / "whole"
     place.mkdir()
     write_sets(place)
-    done = run(["-m", "experiments.pretrain"], place)
+    done = run(place)
     assert done.returncode == 0, done.stderr
     return place
 
@@ -166,18 +145,24 @@ def test_encoded_targets_are_normalised_and_those_of_the_exported_weights(place)
     np.testing.assert_allclose(cells.std(0, dtype=np.float64), 1, atol=1e-3)
 
 
-def test_a_killed_run_goes_on_in_its_phase_to_the_same_weights(place, tmp_path):
+def test_a_killed_run_goes_on_in_its_phase_to_the_same_weights(place):
+    """What a kill while step 4 was being saved leaves: step 2, and half a step 4."""
     killed = place.parent / "killed"
-    shutil.copytree(place / "data", killed / "data")
-    shutil.copytree(place / RUN / "autoencoder", killed / RUN / "autoencoder")
-    done = run(["-c", KILLED], killed, "base.intervals.evaluate=3")
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    assert not (killed / RUN / "weights").exists()
-    done = run(["-m", "experiments.pretrain"], killed)
+    shutil.copytree(place, killed)
+    shutil.rmtree(killed / RUN / "weights")
+    checkpoints = killed / RUN / "base" / "checkpoints"
+    assert saved_steps(checkpoints) == [2, 4]
+    (checkpoints / "4").rename(checkpoints / "4.orbax-checkpoint-tmp-1")
+    done = run(killed)
     assert done.returncode == 0, done.stderr
-    # A second start of the first phase would have left a second event.
-    events = read_events(killed / RUN / "autoencoder" / "metrics.jsonl")
-    assert [event["event"] for event in events].count("start") == 1
+
+    def begun(phase):
+        events = read_events(killed / RUN / phase / "metrics.jsonl")
+        return [event["step"] for event in events if event["event"] == "start"]
+
+    # The complete phase is not started again.
+    assert begun("autoencoder") == [0]
+    assert begun("base") == [0, 2]
     whole = load_weights(place / RUN / "weights")
     resumed = load_weights(killed / RUN / "weights")
     assert resumed.identities == whole.identities
@@ -267,17 +252,26 @@ def test_a_base_starts_with_velocity_zero():
     transformer = dataclasses.replace(config.transformer, num_layers=1)
     model = TBStar(dataclasses.replace(config, transformer=transformer))
 
+    rng = np.random.default_rng(0)
+    drawn = jax.tree.map(
+        lambda leaf: rng.normal(size=leaf.shape).astype(np.float32),
+        abstract_variables(model)["params"],
+    )
+    # As at random initialisation, biases are 0.
+    drawn["proj_out"]["bias"] *= 0
+
     @jax.jit
-    def velocity(key):
-        params = start_as_identity(init_variables(model, key)["params"])
-        tokens = jax.random.normal(key, (1, 4, 64))
+    def velocity(params, tokens):
         time, length = jnp.full((1,), 0.5), jnp.ones((1,), jnp.int32)
         context = jnp.ones((1, 1, 160))
         return model.apply(
             {"params": params}, tokens, time, context, length, target_grid=(2, 2)
         ).velocity
 
-    np.testing.assert_array_equal(velocity(jax.random.key(0)), np.zeros((1, 4, 64)))
+    tokens = rng.normal(size=(1, 4, 64)).astype(np.float32)
+    assert np.abs(velocity(drawn, tokens)).mean() > 0.1
+    started = start_as_identity(jax.tree.map(jnp.asarray, drawn))
+    np.testing.assert_array_equal(velocity(started, tokens), np.zeros((1, 4, 64)))
 
 
 def test_crops_are_places_of_their_image_that_follow_from_the_key():
