@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments import demo
+from experiments import demo, retrain
 from experiments.export import record_training, training_steps
 from tbstar_jax.convert.folder import BASE_PARTS, load_weights, save_weights
 from tbstar_jax.errors import UserError, run_command
@@ -171,6 +171,30 @@ def test_a_second_demo_sets_everything_of_the_first_aside(ran, tmp_path):
     demo._set_aside(out)
     assert (out / "earlier-2" / "sheet.html").read_text() == "second"
     assert (earlier / "sheet.html").exists()
+
+
+@pytest.mark.slow
+def test_the_number_of_steps_fits_the_time(ran, tmp_path, monkeypatch):
+    """The measurement leaves nothing behind, and both stages get its number."""
+    monkeypatch.setattr(retrain, "_SECONDS", {"stage1": 0.01, "stage2": 0.01})
+    retraining = retrain.Retraining(
+        base=load_weights(ran.weights),
+        base_path=ran.weights,
+        data=ran.root / "data" / "built" / "tiny",
+        runs=tmp_path / "runs",
+        out=tmp_path / "weights",
+        num_steps=None,
+    )
+    retrain.retrain(retraining, lambda line: None)
+    # The shortest run there is.
+    assert training_steps(tmp_path / "weights") == {
+        "pattern_shifting": 10,
+        "consistency": 10,
+    }
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == [
+        "stage1",
+        "stage2",
+    ]
 
 
 def _files(directory):
