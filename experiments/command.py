@@ -6,10 +6,11 @@ python -m experiments.stage1 --mesh=4x2 --workdir=DIR --preset=tiny --steps=N
 
 import argparse
 import dataclasses
+import difflib
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias
 
 import jax
 
@@ -55,14 +56,21 @@ MakeConfig: TypeAlias = Callable[[Flags, ModelConfig], TrainConfig]
 """Flags and the base's model configuration to a full configuration."""
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence instead of printing its usage."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}; see --help")
+
+
 def parse_flags(description: str, argv: Sequence[str]) -> Flags:
     """Reads the flags.
 
     Raises:
-      SystemExit: with status 2, after one sentence, for flags that do not exist.
-      UserError: an unknown preset.
+      UserError: a flag that does not exist, a value that cannot be read, or an unknown
+        preset.
     """
-    parser = argparse.ArgumentParser(description=description)
+    parser = _Parser(description=description, allow_abbrev=False)
     parser.add_argument("--mesh", default="1x1", help="data x model, e.g. 4x2")
     parser.add_argument("--workdir", type=Path, help="default runs/<preset>/<stage>")
     parser.add_argument("--preset", default="tiny", help=", ".join(PRESETS))
@@ -74,7 +82,12 @@ def parse_flags(description: str, argv: Sequence[str]) -> Flags:
         metavar="PATH=VALUE",
         help="any field of the configuration, e.g. optimizer.clip_norm=0.5",
     )
-    parsed = parser.parse_args(argv)
+    parsed, unknown = parser.parse_known_args(argv)
+    if unknown:
+        flags = ["--mesh", "--workdir", "--preset", "--steps", "--set"]
+        nearest = difflib.get_close_matches(unknown[0].partition("=")[0], flags, n=1)
+        hint = f"did you mean {nearest[0]}" if nearest else "see --help"
+        raise UserError(f"there is no option {unknown[0]}; {hint}")
     preset(parsed.preset)
     return Flags(
         preset=parsed.preset,
@@ -144,13 +157,15 @@ def build_missing_data(config: TrainConfig) -> None:
         if path.exists():
             continue
         if path.parent == BUILT_TINY and config.preset == "tiny":
-            if jax.process_index() == 0:
-                build_tiny(BUILT_TINY)
+            # In every process: on one disk the others wait for the first and find all
+            # complete, on disks of their own each needs the sets.
+            build_tiny(BUILT_TINY)
             continue
+        field = "data.mixture=[...]" if path in paths else "evaluation.path=DIR"
         raise UserError(
-            f"there is no data in {path}; build it with `python -m data.build "
-            f"--preset={config.preset} --out={path.parent}` or name another set with "
-            "--set data.mixture=..."
+            f"there is no data in {path}; name a record set with --set {field}, or "
+            "render the tiny sets with `python -m data.build --preset=tiny "
+            f"--out={path.parent}`"
         )
 
 

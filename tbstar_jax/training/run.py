@@ -16,6 +16,7 @@ from tbstar_jax.checkpoint import Checkpoints
 from tbstar_jax.config import to_dict, to_json
 from tbstar_jax.convert.folder import BASE_PARTS, Weights
 from tbstar_jax.diffusion.timesteps import TimestepConfig
+from tbstar_jax.errors import UserError
 from tbstar_jax.input_pipeline.latents import LatentSource
 from tbstar_jax.input_pipeline.mixtures import open_mixture
 from tbstar_jax.input_pipeline.pipeline import InputPipeline, build_pipeline
@@ -85,6 +86,7 @@ def train(
       UserError: settings, weights, data or checkpoints that do not fit.
     """
     mesh = make_mesh(parse_mesh(config.mesh))
+    _require_whole_heads(config, mesh)
     checkpoints = Checkpoints(
         config.workdir / CHECKPOINTS,
         save_every=config.intervals.save,
@@ -376,6 +378,17 @@ def _workload(config: TrainConfig) -> Workload:
         peak_tflops=peak_tflops(jax.devices()[0].device_kind),
         tflop=tflop,
     )
+
+
+def _require_whole_heads(config: TrainConfig, mesh: Mesh) -> None:
+    """Says at the start what would only be found while compiling."""
+    num_heads, axis = config.model.transformer.num_attention_heads, mesh.shape["model"]
+    if num_heads % axis:
+        raise UserError(
+            f"the {num_heads} attention heads do not divide over the {axis} model "
+            f"devices of --mesh={config.mesh}; choose a mesh whose model axis divides "
+            f"{num_heads}"
+        )
 
 
 def _dtype(config: TrainConfig) -> Any:
