@@ -69,7 +69,7 @@ _MAX_PAIRS = 60
 _NUM_SHOWN = 12
 # The held-out set has seed 0: this product is in no set.
 _PRODUCT_SEED, _PRODUCT_INDEX = 1, 1
-_PHOTO_INSTRUCTIONS = ("make the white mug blue", "把白色马克杯改成蓝色")
+_PHOTO_INSTRUCTIONS = ("make the brown mug blue", "把棕色马克杯改成蓝色")
 _PRODUCTS = ("edits", "heldout", "runs", "weights", "sheet.html", "sheet.png")
 _TABLES = {SHIPPED: "table_shipped.md", TRAINED: "table_trained.md"}
 
@@ -294,6 +294,10 @@ def _compare(
     for part in tqdm(parts, desc=f"editing {len(pairs)} held-out pairs", unit="model"):
         models += compare_models(editor, weights, pairs, (part,))
     table = score_table(origin, pairs, models, num_steps)
+    if shipped is not None:
+        base, *others = table.rows
+        base = dataclasses.replace(base, note=f"{SHIPPED}, {base.note}")
+        table = dataclasses.replace(table, rows=(base, *others))
     return _Group(origin=origin, models=tuple(models), table=table, num_steps=num_steps)
 
 

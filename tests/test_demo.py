@@ -105,7 +105,7 @@ def test_columns_are_headed_by_model_and_training_steps(ran):
 
 def test_the_page_shows_the_chinese_instructions(ran):
     html = (ran.out / "sheet.html").read_text(encoding="utf-8")
-    assert "把白色马克杯改成蓝色" in html
+    assert "把棕色马克杯改成蓝色" in html
 
 
 def test_kept_pixels_of_written_edits_are_the_source_s(ran):
@@ -132,6 +132,12 @@ def test_a_table_is_labelled_and_lists_all_four(ran, table, title):
     names = [line.split("|")[1].strip() for line in lines[4:]]
     assert names == ["base", "stage 1", "stage 2", "copy the input"]
     assert title in ran.printed.splitlines()
+
+
+def test_the_base_is_never_called_trained_just_now(ran):
+    text = (ran.out / "table_trained.md").read_text(encoding="utf-8")
+    base, stage1 = (line.split("|")[2].strip() for line in text.splitlines()[4:6])
+    assert (base, stage1) == ("shipped, 70,000 steps", "2 steps")
 
 
 def test_copying_the_input_keeps_every_pixel_outside(ran):
