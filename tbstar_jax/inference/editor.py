@@ -20,8 +20,8 @@ from tbstar_jax.array_types import (
     Float,
     Grid,
     Int32,
+    Key,
     ModelOutput,
-    PRNGKeyArray,
     UInt8,
     Variables,
 )
@@ -103,7 +103,7 @@ class Editor:
         parts: Variables,
         prepared: PreparedSource,
         instructions: tuple[str, ...],
-        keys: PRNGKeyArray,
+        keys: Key[Array, " b"],
         options: SamplingOptions,
         strength: Float[Array, "b n"] | None = None,
     ) -> EditedBatch:
@@ -203,7 +203,7 @@ class Editor:
         prepared: PreparedSource,
         text: tuple[Array, Array],
         empty_text: tuple[Array, Array],
-        keys: PRNGKeyArray,
+        keys: Key[Array, " b"],
         strength: Float[Array, "b n"] | None,
         *,
         options: SamplingOptions,

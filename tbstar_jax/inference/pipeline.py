@@ -87,11 +87,11 @@ class EditPipeline:
         image: SourceImage | UInt8[np.ndarray, "h w 3"],
         instruction: str,
         *,
-        mask: UInt8[np.ndarray, "h w"] | None = None,
+        mask: UInt8[np.ndarray, "mh mw"] | None = None,
         seed: int = 0,
         num_steps: int | None = None,
         guidance: float | None = None,
-        preserve: Preserve | None = None,
+        preserve: str | None = None,
     ) -> EditResult:
         """Edits a photo by instruction.
 
@@ -113,13 +113,11 @@ class EditPipeline:
             not fit, or a `preserve` for which nothing says what to keep.
         """
         source = source_from_array(image) if isinstance(image, np.ndarray) else image
-        options, preserve = self._options(
-            instruction, mask, num_steps, guidance, preserve
-        )
+        options, how = self._options(instruction, mask, num_steps, guidance, preserve)
         plan = plan_canvas(*source.size, self._weights.config.pixel_budget)
         prepared = self._prepare(to_model(source.srgb, plan))
         strength = None
-        if mask is not None and preserve != "off":
+        if mask is not None:
             kept = ~mask_to_grid(mask, plan)
             strength = jnp.asarray(kept.reshape(1, -1), jnp.float32)
         edited = self._editor.generate(
@@ -133,8 +131,8 @@ class EditPipeline:
         canvas = from_model(np.asarray(edited.image[0]), plan)
         p = edited.keep_probability
         keep_probability = None if p is None else np.asarray(p[0])
-        edit_mask = _edit_mask(mask, keep_probability, preserve, plan)
-        if preserve == "pixel":
+        edit_mask = _edit_mask(mask, keep_probability, how, plan)
+        if how == "pixel":
             result = composite(source, canvas, edit_mask)
         else:
             result = from_srgb(canvas, source.icc_profile, source.color_mode)
@@ -146,8 +144,12 @@ class EditPipeline:
         mask: np.ndarray | None,
         num_steps: int | None,
         guidance: float | None,
-        preserve: Preserve | None,
+        preserve: str | None,
     ) -> tuple[SamplingOptions, Preserve]:
+        """The sampler's options, and how to preserve, checked.
+
+        The choices are checked here and not by type alone: they come from users.
+        """
         config = self._weights.config
         has_gate = "consistency" in self._parts
         if not instruction.strip():
@@ -155,16 +157,26 @@ class EditPipeline:
                 "the instruction is empty; say what to change, for example "
                 '"make the mug blue"'
             )
-        if preserve is not None and preserve not in get_args(Preserve):
+        has_mask = mask is not None
+        how: Preserve
+        match preserve:
+            case None:
+                how = "pixel" if has_gate or has_mask else "off"
+            case "off" | "latent" | "pixel":
+                how = preserve
+            case _:
+                raise UserError(
+                    f"preserve must be one of {', '.join(get_args(Preserve))}, "
+                    f"not {preserve}"
+                )
+        if how == "off" and has_mask:
             raise UserError(
-                f"preserve must be one of {', '.join(get_args(Preserve))}, "
-                f"not {preserve}"
+                "preserve=off edits every pixel, so a mask (or a larger canvas, which "
+                "comes with one) has no effect; leave one of the two out"
             )
-        if preserve is None:
-            preserve = "pixel" if has_gate or mask is not None else "off"
-        if preserve != "off" and not has_gate and mask is None:
+        if how != "off" and not has_gate and not has_mask:
             raise UserError(
-                f"preserve={preserve} needs to know what to keep: this checkpoint has "
+                f"preserve={how} needs to know what to keep: this checkpoint has "
                 "no keep gate (stage 2), so give a mask or use preserve=off"
             )
         if num_steps is not None and num_steps < 1:
@@ -172,9 +184,9 @@ class EditPipeline:
         options = SamplingOptions(
             num_steps=config.num_steps if num_steps is None else num_steps,
             guidance_scale=config.guidance_scale if guidance is None else guidance,
-            use_gate=preserve != "off" and mask is None,
+            use_gate=how != "off" and not has_mask,
         )
-        return options, preserve
+        return options, how
 
     def _prepare(self, image: UInt8[np.ndarray, "h w 3"]) -> PreparedSource:
         """Encodes a photo, or finds it among the last few: the pixels are the key."""

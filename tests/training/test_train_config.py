@@ -11,6 +11,7 @@ from tbstar_jax.errors import UserError
 from tbstar_jax.input_pipeline.mixtures import MixtureEntry
 from tbstar_jax.input_pipeline.pipeline import PipelineConfig
 from tbstar_jax.input_pipeline.transforms import TransformConfig
+from tbstar_jax.model.presets import tiny
 from tbstar_jax.training.optimizer import OptimizerConfig, PhaseSchedule
 from tbstar_jax.training.train_config import (
     EvaluationConfig,
@@ -31,6 +32,7 @@ def make_config(**changes):
     config = {
         "stage": "stage1",
         "preset": "tiny",
+        "model": tiny(),
         "mesh": "4x2",
         "workdir": Path("runs/tiny/stage1"),
         "num_steps": 50,
