@@ -11,6 +11,7 @@ from pathlib import Path
 import jaxlib
 
 from tbstar_jax.convert.folder import load_weights
+from tbstar_jax.parallel.mesh import ensure_virtual_devices
 from tests.support import reduced
 
 PATH = Path(__file__).parents[1] / "golden" / "stage1_losses.json"
@@ -29,6 +30,8 @@ def _processor():
 
 
 def main():
+    # As in the tests: the number of threads decides how products are summed.
+    ensure_virtual_devices(8)
     with tempfile.TemporaryDirectory() as directory:
         place = reduced.make_place(Path(directory))
         config = reduced.reference_config(place)
