@@ -100,7 +100,8 @@ def parse_flags(description: str, argv: Sequence[str]) -> Flags:
 
 def run_stage(flags: Flags, make_config: MakeConfig) -> None:
     """Prepares devices and data and trains."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    # Imported libraries configure the root logger too: force ours.
+    logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
     logging.getLogger("absl").setLevel(logging.WARNING)
     ensure_virtual_devices(parse_mesh(flags.mesh).num_devices)
     initialise_distributed()

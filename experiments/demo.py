@@ -356,17 +356,18 @@ def _contact_sheet(
             f"tables. Made in {minutes:.1f} minutes on {os.cpu_count()} CPU cores.",
         ),
         edits=edits,
-        rows=tuple(
-            SheetRow(
-                task=pairs[index].task,
-                instruction=pairs[index].instruction,
-                translation=chinese[index].instruction,
-            )
-            for index in shown
-        ),
+        rows=tuple(_row(pairs[index], chinese[index]) for index in shown),
         source=column("source", "rendered", [pair.source for pair in pairs]),
         columns=tuple(columns),
         tables=tuple(group.table for group in groups),
+    )
+
+
+def _row(pair: HeldoutPair, chinese: HeldoutPair) -> SheetRow:
+    return SheetRow(
+        task=pair.task,
+        instruction=pair.instruction,
+        translation=chinese.instruction,
     )
 
 

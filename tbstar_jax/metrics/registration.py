@@ -87,7 +87,11 @@ def _phase_correlation(
     spectra = [np.fft.fft2(_window(image, mask)) for image in (first, second)]
     cross = spectra[1] * np.conj(spectra[0])
     power = np.abs(cross)
-    whitened = cross / (power + _WEAK_POWER * power.mean())
+    mean_power = power.mean()
+    if mean_power == 0:
+        # What is compared is flat in one of the pictures: nothing shows a shift.
+        return np.zeros(2)
+    whitened = cross / (power + _WEAK_POWER * mean_power)
     correlation = np.real(np.fft.ifft2(whitened))
     peak = np.unravel_index(correlation.argmax(), correlation.shape)
     coarse = [

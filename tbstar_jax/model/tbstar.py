@@ -172,13 +172,7 @@ class TBStar(nn.Module):
         Raises:
           ValueError: a cache was given with `source_attention="full"`.
         """
-        if source_cache is not None and (
-            source_tokens or self.config.transformer.source_attention == "full"
-        ):
-            raise ValueError(
-                "a source cache replaces the source tokens and requires "
-                "source_attention='cached'"
-            )
+        self._require_cacheable(source_tokens, source_cache)
         grids = (target_grid, *source_grids)
         time_embedding = self.timestep_embedder(time)
         inputs = self._block_inputs(
@@ -239,6 +233,16 @@ class TBStar(nn.Module):
         streams = Streams(None, self._embed_sources(source_tokens), None)
         streams, keys_values = self.transformer_blocks(streams, None, inputs)
         return SourceCache(keys_values, streams.sources[0])
+
+    def _require_cacheable(
+        self, source_tokens: tuple[Array, ...], source_cache: SourceCache | None
+    ) -> None:
+        is_full = self.config.transformer.source_attention == "full"
+        if source_cache is not None and (source_tokens or is_full):
+            raise ValueError(
+                "a source cache replaces the source tokens and requires "
+                "source_attention='cached'"
+            )
 
     def _velocity(
         self, hidden: Float[Array, "b n d"], time_embedding: Float[Array, "b d"]
