@@ -9,13 +9,13 @@ import pytest
 
 from tbstar_jax.convert.folder import load_weights, save_weights
 from tbstar_jax.errors import UserError
-from tests.support.parts import drawn_parts
+from tests.support.drawn_weights import draw_parts
 from tests.support.reduced import assert_identical, reduced_model
 
 
 @functools.cache
 def _parts():
-    parts = drawn_parts(reduced_model())
+    parts = draw_parts(reduced_model())
     return jax.tree.map(lambda leaf: leaf.astype(ml_dtypes.bfloat16), parts)
 
 

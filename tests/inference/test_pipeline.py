@@ -12,7 +12,7 @@ from tbstar_jax.convert.folder import Weights
 from tbstar_jax.errors import UserError
 from tbstar_jax.inference.editor import Editor, SamplingOptions
 from tbstar_jax.inference.pipeline import EditPipeline
-from tests.support.parts import drawn_parts
+from tests.support.drawn_weights import draw_parts
 from tests.support.reduced import reduced_model
 
 IDENTITIES = dict.fromkeys(("params", "vae", "conditioner"), "0" * 64)
@@ -21,7 +21,7 @@ IDENTITIES = dict.fromkeys(("params", "vae", "conditioner"), "0" * 64)
 @functools.cache
 def _parts():
     """All five parts; the gate keeps some tokens of a random photo and edits others."""
-    return drawn_parts(reduced_model())
+    return draw_parts(reduced_model())
 
 
 def _pipeline(*names):
