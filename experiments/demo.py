@@ -38,7 +38,7 @@ from tbstar_jax.array_types import UInt8
 from tbstar_jax.convert.folder import STAGE_PARTS, Weights, load_weights
 from tbstar_jax.data_engine.examples import make_record
 from tbstar_jax.errors import UserError, run_command
-from tbstar_jax.evaluation.heldout import HeldoutPair, load_pairs
+from tbstar_jax.evaluation.heldout import HeldoutPair, load_pairs, spread_over_tasks
 from tbstar_jax.evaluation.sheet.contents import (
     ContactSheet,
     ScoreTable,
@@ -317,7 +317,7 @@ def _contact_sheet(
     begin: float,
 ) -> ContactSheet:
     """Writes the pictures of the pairs shown and composes the sheet."""
-    shown = _spread_over_tasks(pairs)
+    shown = spread_over_tasks(pairs, _NUM_SHOWN)
     chinese = _pairs(data / "heldout", "zh")
     directory = flags.out / "heldout"
     directory.mkdir()
@@ -374,17 +374,6 @@ def _row(pair: HeldoutPair, chinese: HeldoutPair) -> SheetRow:
 def _mask_image(mask: np.ndarray | None) -> UInt8[np.ndarray, "h w"]:
     assert mask is not None  # stage 2 has a gate
     return np.where(mask, 255, 0).astype(np.uint8)
-
-
-def _spread_over_tasks(pairs: Sequence[HeldoutPair]) -> list[int]:
-    """Places of the pairs that are shown: the first of every task, the second, ..."""
-    seen: dict[str, int] = {}
-    order = []
-    for index, pair in enumerate(pairs):
-        seen[pair.task] = seen.get(pair.task, 0) + 1
-        order.append((seen[pair.task], index))
-    chosen = [index for _, index in sorted(order)[:_NUM_SHOWN]]
-    return sorted(chosen, key=lambda index: (pairs[index].task, index))
 
 
 def _say(line: str) -> None:

@@ -8,7 +8,12 @@ import numpy as np
 from jax.sharding import Mesh
 
 from tbstar_jax.array_types import Tree, UInt8
-from tbstar_jax.evaluation.heldout import edit_pairs, load_pairs, summary_of
+from tbstar_jax.evaluation.heldout import (
+    edit_pairs,
+    load_pairs,
+    spread_over_tasks,
+    summary_of,
+)
 from tbstar_jax.inference.editor import Editor, SamplingOptions
 from tbstar_jax.parallel.sharding import ActivationShard
 from tbstar_jax.training.freeze import merge
@@ -53,7 +58,7 @@ def make_evaluate(config: TrainConfig, frozen: Tree, mesh: Mesh) -> Evaluate:
                 )
                 for pair, edit in zip(pairs, edits, strict=True)
             ]
-            every = max(1, len(rows) // settings.num_previews)
-            yield "heldout", preview_grid(rows[::every][: settings.num_previews])
+            shown = spread_over_tasks(pairs, settings.num_previews)
+            yield "heldout", preview_grid([rows[index] for index in shown])
 
     return evaluate

@@ -149,6 +149,17 @@ def score_pairs(
     ]
 
 
+def spread_over_tasks(pairs: Sequence[HeldoutPair], count: int) -> list[int]:
+    """Places of `count` pairs to show: the first of every task, the second, ..."""
+    seen: dict[str, int] = {}
+    order = []
+    for index, pair in enumerate(pairs):
+        seen[pair.task] = seen.get(pair.task, 0) + 1
+        order.append((seen[pair.task], index))
+    chosen = [index for _, index in sorted(order)[:count]]
+    return sorted(chosen, key=lambda index: (pairs[index].task, index))
+
+
 def copy_of_input(pairs: Sequence[HeldoutPair]) -> list[HeldoutEdit]:
     """The editor that changes nothing: the anchor every table starts with."""
     return [HeldoutEdit(pair.source, None) for pair in pairs]
