@@ -51,7 +51,7 @@ def stage1_config(flags: Flags, model: ModelConfig) -> TrainConfig:
         evaluation=EvaluationConfig(path=built / "heldout"),
         intervals=IntervalConfig(),
         optimizer=OptimizerConfig(),
-        phase1=phase1(num_steps),
+        phase1=phase(num_steps, peak=1e-3, floor=2e-5),
         phase2=PhaseSchedule(
             peak=5e-4,
             floor=0.0,
@@ -63,12 +63,12 @@ def stage1_config(flags: Flags, model: ModelConfig) -> TrainConfig:
     )
 
 
-def phase1(num_steps: int) -> PhaseSchedule:
-    """Learning rate of stage 1: 5 % warm-up, 55 % constant, 40 % cosine."""
+def phase(num_steps: int, peak: float, floor: float) -> PhaseSchedule:
+    """A stage's learning rate: 5 % warm-up, 55 % constant, 40 % cosine."""
     warmup, cosine = num_steps // 20, 2 * num_steps // 5
     return PhaseSchedule(
-        peak=1e-3,
-        floor=2e-5,
+        peak=peak,
+        floor=floor,
         num_warmup_steps=warmup,
         num_constant_steps=num_steps - warmup - cosine,
         num_cosine_steps=cosine,

@@ -15,10 +15,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.command import Flags, data_of, parse_flags, run_stage
-from experiments.stage1 import stage1_config
+from experiments.stage1 import phase, stage1_config
 from tbstar_jax.errors import run_command
 from tbstar_jax.model.tbstar import ModelConfig
-from tbstar_jax.training.optimizer import PhaseSchedule
 from tbstar_jax.training.train_config import TrainConfig
 
 NUM_STEPS = 800
@@ -40,19 +39,7 @@ def stage2_config(flags: Flags, model: ModelConfig) -> TrainConfig:
         num_steps=num_steps,
         previous=runs / "stage1",
         data=data_of(flags, model, "stage2", is_mask_required=True),
-        phase2=phase2(num_steps),
-    )
-
-
-def phase2(num_steps: int) -> PhaseSchedule:
-    """Learning rate of stage 2: 5 % warm-up, 55 % constant, 40 % cosine."""
-    warmup, cosine = num_steps // 20, 2 * num_steps // 5
-    return PhaseSchedule(
-        peak=5e-4,
-        floor=1e-5,
-        num_warmup_steps=warmup,
-        num_constant_steps=num_steps - warmup - cosine,
-        num_cosine_steps=cosine,
+        phase2=phase(num_steps, peak=5e-4, floor=1e-5),
     )
 
 

@@ -10,7 +10,8 @@ are replicated over `data`, so that their gradients are summed once, and sharded
 outside the blocks, the full-size base has 0.2 % of its parameters.
 
 `ActivationShard` places the same names on the activations inside the model. Without
-these constraints XLA moves 2.5 times the bytes: it re-shards cotangents.
+these constraints XLA re-shards cotangents where the mesh has a `model` axis (2.4 times
+the gathered bytes on 4x2, see experiments/LOG.md).
 """
 
 import dataclasses
