@@ -142,7 +142,13 @@ class TrainConfig:
         self._check_batch()
 
     def _check_batch(self) -> None:
-        axis = parse_mesh(self.mesh).data
+        shape = parse_mesh(self.mesh)
+        if shape.context != 1:
+            raise UserError(
+                f"--mesh={self.mesh} has a context axis of {shape.context}, which "
+                "training does not use yet; leave it out"
+            )
+        axis = shape.data
         num_micro_batches = self.data.num_microbatches
         if self.data.global_batch % (num_micro_batches * axis):
             raise UserError(

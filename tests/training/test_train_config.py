@@ -114,3 +114,8 @@ def test_contradictions_are_one_sentence(assignments, sentence):
 def test_stage_two_with_a_previous_stage_is_accepted():
     config = make_config(stage="stage2", previous=Path("runs/tiny/stage1"))
     assert dataclasses.replace(config, num_steps=1).num_steps == 1
+
+
+def test_a_context_axis_would_have_no_effect_and_is_refused():
+    with pytest.raises(UserError, match="context axis of 2"):
+        make_config(mesh="data:1,model:1,context:2")
