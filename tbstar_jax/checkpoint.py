@@ -23,8 +23,7 @@ import logging
 import re
 import shutil
 import sys
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -46,8 +45,6 @@ _log = logging.getLogger(__name__)
 
 _STATE = "state"
 _FORMAT = 1
-# How long threads of a failed read may still report: local reads end in milliseconds.
-_SECONDS_TO_SETTLE = 0.5
 
 
 class Restored(NamedTuple):
@@ -304,31 +301,38 @@ def _reading(path: Path) -> Iterator[None]:
     """Turns whatever the reader raises about a file into one sentence.
 
     The structure has been compared before arrays are read, so what remains is damage.
-    The reader also logs every failed array with a traceback, and its threads report to
-    an event loop that the first failure has closed: the sentence replaces all that.
+    The reader also logs every failed array with a traceback: the sentence replaces
+    that. Its threads go on after the first failure, and what they report to the event
+    loop which that failure has closed comes at any later time, also where the reader
+    recovered from the failure itself: such reports are dropped for good.
     """
+    if not isinstance(sys.unraisablehook, _UnlessLoopClosed):
+        sys.unraisablehook = _UnlessLoopClosed(sys.unraisablehook)
     loggers = [logging.getLogger("absl"), logging.getLogger("asyncio")]
     levels = [logger.level for logger in loggers]
-    hook = sys.unraisablehook
     for logger in loggers:
         logger.setLevel(logging.CRITICAL + 1)
-    sys.unraisablehook = _ignore
     try:
         yield
     except Exception as error:
         reason = _first_sentence(error)
         del error
-        time.sleep(_SECONDS_TO_SETTLE)
         gc.collect()
         raise _damaged(path, reason) from None
     finally:
-        sys.unraisablehook = hook
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
 
 
-def _ignore(_: object) -> None:
-    """Drops an exception that no caller can receive."""
+class _UnlessLoopClosed:
+    """An unraisable hook that drops what a thread could not tell a closed loop."""
+
+    def __init__(self, report: Callable[[Any], object]) -> None:
+        self._report = report
+
+    def __call__(self, unraisable: Any) -> None:
+        if str(unraisable.exc_value) != "Event loop is closed":
+            self._report(unraisable)
 
 
 def _first_sentence(error: BaseException) -> str:

@@ -237,6 +237,8 @@ checkpoints = Checkpoints(Path(sys.argv[1]), save_every=1, keep_latest=2)
 checkpoints.save(1, {"x": jax.numpy.ones(3)}, {"next": 1}, {"stage": "s"})
 checkpoints.wait()
 checkpoints.save(2, {"x": jax.numpy.asarray(values)}, {"next": 2}, {"stage": "s"})
+while not list(Path(sys.argv[1]).glob("2.*")):
+    pass
 os.kill(os.getpid(), 9)
 """
 
