@@ -23,6 +23,8 @@ def _to_ours(tensor: np.ndarray, form: Form) -> np.ndarray:
             return tensor[:, :, -1].transpose(2, 3, 1, 0)
         case "gamma3" | "gamma2":
             return tensor.reshape(-1)
+        case "patch":
+            return tensor.transpose(1, 2, 3, 4, 0)
 
 
 def _to_theirs(array: np.ndarray, form: Form) -> np.ndarray:
@@ -45,6 +47,8 @@ def _to_theirs(array: np.ndarray, form: Form) -> np.ndarray:
             return array.reshape(-1, 1, 1, 1)
         case "gamma2":
             return array.reshape(-1, 1, 1)
+        case "patch":
+            return array.transpose(4, 0, 1, 2, 3)
 
 
 def tree_from_tensors(

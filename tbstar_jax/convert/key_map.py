@@ -9,6 +9,7 @@ form says how the torch tensor becomes ours:
     conv2d   [out, in, kh, kw] -> [kh, kw, in, out]
     conv3d   [out, in, kt, kh, kw] -> last temporal slice, then as conv2d
     gamma    [c, 1, 1, 1] or [c, 1, 1] -> [c]
+    patch    [out, in, kt, kh, kw] -> [in, kt, kh, kw, out], all slices kept
 """
 
 import dataclasses
@@ -16,7 +17,9 @@ from typing import Literal, TypeAlias
 
 from tbstar_jax.model.vae import VAEConfig
 
-Form: TypeAlias = Literal["vector", "linear", "conv2d", "conv3d", "gamma3", "gamma2"]
+Form: TypeAlias = Literal[
+    "vector", "linear", "conv2d", "conv3d", "gamma3", "gamma2", "patch"
+]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
