@@ -8,6 +8,9 @@ annotations, so a field is declared once:
     config = apply_overrides(config, ["optimizer.clip_norm=0.5", "seed=3"])
     assert from_json(TrainConfig, to_json(config)) == config
 
+A field whose name Python reserves has a trailing underscore in code and none in writing
+(`as_`, written `as`).
+
 What a user can get wrong (a name, a value, a file) is a `UserError`; an annotation
 this module does not know is a `TypeError`, because only we can write one.
 """
@@ -16,6 +19,7 @@ import dataclasses
 import difflib
 import hashlib
 import json
+import keyword
 import math
 import types
 import typing
@@ -85,7 +89,8 @@ def from_dict(cls: type[_Config], values: dict[str, Any]) -> _Config:
 
     Args:
       cls: the config class.
-      values: nested dicts, with every field present and no other key.
+      values: nested dicts, with no key that is not a field, and every field but those
+        that are None unless given: a config may gain such a field after it was stored.
 
     Raises:
       UserError: an unknown or missing key, or a value of the wrong type, by path.
@@ -118,8 +123,17 @@ def digest(config: Any) -> str:
 
 
 def _items(config: Any) -> list[tuple[str, Any]]:
+    """Every field's name, as written, and its value."""
     fields = dataclasses.fields(config)
-    return [(field.name, getattr(config, field.name)) for field in fields]
+    return [(_written(field.name), getattr(config, field.name)) for field in fields]
+
+
+def _written(name: str) -> str:
+    return name[:-1] if keyword.iskeyword(name[:-1]) else name
+
+
+def _in_code(name: str) -> str:
+    return f"{name}_" if keyword.iskeyword(name) else name
 
 
 def _leaf_annotation(config: Any, path: str) -> Any:
@@ -129,15 +143,16 @@ def _leaf_annotation(config: Any, path: str) -> Any:
     for name in groups:
         if name not in dict(_items(node)):
             raise _unknown_path(config, path)
-        node = getattr(node, name)
+        node = getattr(node, _in_code(name))
         if not dataclasses.is_dataclass(node):
             raise _unknown_path(config, path)
     if leaf not in dict(_items(node)):
         raise _unknown_path(config, path)
-    if dataclasses.is_dataclass(getattr(node, leaf)):
-        inside = ", ".join(f"{path}.{name}" for name in leaf_paths(getattr(node, leaf)))
+    value = getattr(node, _in_code(leaf))
+    if dataclasses.is_dataclass(value):
+        inside = ", ".join(f"{path}.{name}" for name in leaf_paths(value))
         raise UserError(f"{path} is a group of settings; set one of {inside}")
-    return typing.get_type_hints(type(node))[leaf]
+    return typing.get_type_hints(type(node))[_in_code(leaf)]
 
 
 def _unknown_path(config: Any, path: str) -> UserError:
@@ -163,9 +178,9 @@ def _replace(config: Any, changes: dict[str, Any]) -> Any:
         if separator:
             nested.setdefault(head, {})[rest] = value
         else:
-            direct[head] = value
+            direct[_in_code(head)] = value
     for name, inner in nested.items():
-        direct[name] = _replace(getattr(config, name), inner)
+        direct[_in_code(name)] = _replace(getattr(config, _in_code(name)), inner)
     return _build(lambda: dataclasses.replace(config, **direct))
 
 
@@ -302,19 +317,25 @@ def _dataclass_from_plain(cls: Any, value: Any, path: str) -> Any:
     if not isinstance(value, dict):
         raise UserError(f"{where} is {value!r}; it must be an object")
     annotations = typing.get_type_hints(cls)
-    names = [field.name for field in dataclasses.fields(cls)]
+    fields = {_written(field.name): field for field in dataclasses.fields(cls)}
+    names = list(fields)
     unknown = [key for key in value if key not in names]
     if unknown:
         raise UserError(
             f"{where} has the unknown key {unknown[0]!r}; it may have {_list(names)}"
         )
-    missing = [name for name in names if name not in value]
+    missing = [
+        name for name in names if name not in value and fields[name].default is not None
+    ]
     if missing:
         raise UserError(f"{where} lacks {_list(missing)}")
     prefix = f"{path}." if path else ""
     arguments = {
-        name: _from_plain(annotations[name], value[name], prefix + name)
+        _in_code(name): _from_plain(
+            annotations[_in_code(name)], value[name], prefix + name
+        )
         for name in names
+        if name in value
     }
     return _build(lambda: cls(**arguments))
 

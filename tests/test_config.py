@@ -135,6 +135,25 @@ def test_a_missing_key_is_refused_by_path():
         from_dict(Outer, values)
 
 
+def test_a_field_that_is_none_unless_given_may_be_missing():
+    values = to_dict(CONFIG)
+    del values["limit"]
+    assert from_dict(Outer, values) == CONFIG
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Reserved:
+    as_: Literal["a", "b"] | None = None
+
+
+def test_a_name_python_reserves_is_written_without_its_underscore():
+    config = apply_overrides(Reserved(), ["as=b"])
+    assert config == Reserved(as_="b")
+    assert leaf_paths(config) == ["as"]
+    assert to_dict(config) == {"as": "b"}
+    assert from_dict(Reserved, {"as": "b"}) == config
+
+
 def test_broken_json_is_a_user_error():
     with pytest.raises(UserError, match="the Outer is not valid JSON"):
         from_json(Outer, "{")
