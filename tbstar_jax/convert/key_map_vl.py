@@ -87,7 +87,7 @@ def language_rows(generation: KeyGeneration) -> list[KeyRow]:
     rows = [
         KeyRow(
             theirs=f"{root}.embed_tokens.weight",
-            ours=f"{ours}/embed_tokens/embedding",
+            ours=f"{ours}/embed_tokens",
             form="vector",
         ),
         *_norm(f"{root}.norm", f"{ours}/norm"),

@@ -9,7 +9,9 @@ from tbstar_jax.array_types import Array, Float
 
 
 class RMSNorm(nn.Module):
-    """`x / sqrt(mean(x^2) + 1e-6) * scale`."""
+    """`x / sqrt(mean(x^2) + epsilon) * scale`."""
+
+    epsilon: float = 1e-6
 
     @nn.compact
     def __call__(self, x: Float[Array, "*b d"]) -> Float[Array, "*b d"]:
@@ -17,7 +19,7 @@ class RMSNorm(nn.Module):
         scale = self.param("scale", nn.initializers.ones_init(), (x.shape[-1],))
         wide = x.astype(jnp.float32)
         variance = jnp.mean(jnp.square(wide), axis=-1, keepdims=True)
-        wide = wide * jax.lax.rsqrt(variance + np.float32(1e-6))
+        wide = wide * jax.lax.rsqrt(variance + np.float32(self.epsilon))
         scale = jnp.reshape(scale.astype(jnp.float32), (1,) * (x.ndim - 1) + (-1,))
         return (wide * scale).astype(x.dtype)
 
