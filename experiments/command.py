@@ -18,15 +18,17 @@ from data.build import build_tiny
 from experiments.evaluate import make_evaluate
 from tbstar_jax.config import apply_overrides
 from tbstar_jax.convert.folder import Weights, load_weights
+from tbstar_jax.convert.lora_file import refuse_distilled_base
 from tbstar_jax.errors import UserError
 from tbstar_jax.inference.pipeline import SHIPPED_WEIGHTS
 from tbstar_jax.input_pipeline.mixtures import MixtureEntry
 from tbstar_jax.input_pipeline.pipeline import PipelineConfig
 from tbstar_jax.input_pipeline.transforms import TransformConfig
 from tbstar_jax.model.presets import PRESETS, preset
-from tbstar_jax.model.tbstar import ModelConfig
+from tbstar_jax.model.tbstar import ModelConfig, compatible_with_diffusers
 from tbstar_jax.parallel.distributed import initialise_distributed
 from tbstar_jax.parallel.mesh import ensure_virtual_devices, parse_mesh
+from tbstar_jax.training.adapters import require_compatible, with_adapters
 from tbstar_jax.training.run import train
 from tbstar_jax.training.train_config import TrainConfig
 
@@ -107,13 +109,12 @@ def run_stage(flags: Flags, make_config: MakeConfig) -> None:
     initialise_distributed()
     # The base is among what `--set` may change, and brings the sizes of the model.
     base = load_base(base_of(flags), flags.preset)
-    modules = preset(flags.preset)
-    model = dataclasses.replace(
-        base.config,
-        pattern_shifting=modules.pattern_shifting,
-        consistency=modules.consistency,
+    refuse_distilled_base(base_directory(base_of(flags)))
+    config = apply_overrides(
+        make_config(flags, model_of(flags, base.config)), flags.overrides
     )
-    config = apply_overrides(make_config(flags, model), flags.overrides)
+    require_compatible(config.model, base.config)
+    base = with_adapters(base, config)
     build_missing_data(config)
     train(
         config,
@@ -121,6 +122,24 @@ def run_stage(flags: Flags, make_config: MakeConfig) -> None:
         make_evaluate,
         show_progress=jax.process_index() == 0,
     )
+
+
+def model_of(flags: Flags, base: ModelConfig) -> ModelConfig:
+    """The base's sizes with the preset's stage modules.
+
+    `--set model.compatible=diffusers` sets several fields; they are set here, so that
+    an override that contradicts one of them is an error.
+    """
+    modules = preset(flags.preset)
+    model = dataclasses.replace(
+        base,
+        compatible=None,
+        pattern_shifting=modules.pattern_shifting,
+        consistency=modules.consistency,
+    )
+    if "model.compatible=diffusers" in flags.overrides:
+        return compatible_with_diffusers(model)
+    return model
 
 
 def base_of(flags: Flags) -> str:
@@ -137,7 +156,7 @@ def load_base(name: str, preset_name: str) -> Weights:
         preset.
     """
     if name != "shipped":
-        return load_weights(Path(name))
+        return load_weights(base_directory(name))
     if preset_name != "tiny":
         raise UserError(
             f"no base is shipped for the preset {preset_name}; train one with `python "
@@ -145,6 +164,11 @@ def load_base(name: str, preset_name: str) -> Weights:
             "--set base=DIR"
         )
     return load_weights(SHIPPED_WEIGHTS)
+
+
+def base_directory(name: str) -> Path:
+    """Where a base lies: `shipped`, or the path of a weights folder."""
+    return SHIPPED_WEIGHTS if name == "shipped" else Path(name)
 
 
 def build_missing_data(config: TrainConfig) -> None:

@@ -1,12 +1,16 @@
-"""Exports a stage's modules from a run into a weights folder.
+"""Exports a stage's modules from a run into a weights folder, or as a LoRA.
 
     python -m experiments.export --workdir=runs/tiny/stage1 --out=weights
     python -m experiments.export --workdir=runs/tiny/stage2 --out=weights
+    python -m experiments.export --workdir=DIR --out=FILE.safetensors --lora=diffusers
 
 The moving average of the newest checkpoint is written in bfloat16 beside the base it
 was trained on, which is copied where the folder is new. `EditPipeline.from_checkpoint`
 and `tbstar-edit --checkpoint` then read the folder. `training.json` says how many steps
 each part was trained for.
+
+A LoRA is the moving average in float32. It is exact, and therefore offered, for stage 1
+trained with `--set model.compatible=diffusers` only.
 """
 
 import argparse
@@ -18,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
+import ml_dtypes
 import numpy as np
 
 from experiments.command import load_base
@@ -29,13 +33,23 @@ from tbstar_jax.convert.folder import (
     BASE_PARTS,
     STAGE_PARTS,
     Weights,
+    base_identity,
     load_weights,
     save_weights,
 )
+from tbstar_jax.convert.lora_collection import (
+    LORA_STYLES,
+    LoraStyle,
+    export_obstacle,
+    save_lora,
+    tensors_of_collection,
+)
 from tbstar_jax.errors import UserError, run_command
 from tbstar_jax.model.tbstar import ModelConfig, TBStar, abstract_variables
+from tbstar_jax.training.adapters import with_merged_files
 from tbstar_jax.training.freeze import STAGE_COLLECTIONS
 from tbstar_jax.training.initialise import CHECKPOINTS
+from tbstar_jax.trees import tree_identity
 
 TRAINING_FILE = "training.json"
 
@@ -68,38 +82,139 @@ def export_stage(workdir: Path, out: Path, base: Weights | None = None) -> Expor
         folder that do not belong to those exported.
     """
     checkpoints = workdir / CHECKPOINTS
-    metadata = read_metadata(checkpoints)
-    if metadata["stage"] not in ("stage1", "stage2"):
-        raise UserError(
-            f"{workdir} is a run of {metadata['stage']}; only stage1 and stage2 have "
-            "modules to export"
-        )
+    metadata = _module_metadata(workdir)
     (part,) = STAGE_COLLECTIONS[metadata["stage"]]
     model = from_dict(ModelConfig, metadata["config"]["model"])
-    last_step = saved_steps(checkpoints)[-1]
-    num_steps = last_step - metadata["first_step"]
+    num_steps = _num_steps(workdir, metadata)
     is_new = not out.exists() or not any(out.iterdir())
+    expected = metadata["base_identity"]
     if is_new:
-        there = base or load_base(metadata["config"]["base"], metadata["preset"])
+        there = base or _base_of_run(metadata)
         present: tuple[str, ...] = ()
     else:
         there = load_weights(out)
         present = tuple(name for name in STAGE_PARTS if name in there.parts)
-    if there.base_identity != metadata["base_identity"]:
+        expected = _stored_identity(metadata)
+    if there.base_identity != expected:
         raise UserError(
-            f"{workdir} was trained on the base {metadata['base_identity']}, but "
-            f"{out} is to hold the base {there.base_identity}; choose another --out"
+            f"{workdir} was trained on the base {expected}, but {out} is to hold the "
+            f"base {there.base_identity}; choose another --out"
         )
     _require_companions(part, out, present, metadata, model, there)
-    tree = _moving_average(checkpoints, part, model, metadata)
+    average = _moving_average(checkpoints, part, model, metadata)
+    tree = jax.tree.map(lambda leaf: leaf.astype(ml_dtypes.bfloat16), average)
     parts = {part: tree}
-    config = dataclasses.replace(there.config, **{part: getattr(model, part)})
+    config = _exported_config(there.config, model, part)
     steps = training_steps(out)
     if is_new:
         parts.update({name: there.parts[name] for name in BASE_PARTS})
     weights = save_weights(out, config, parts)
     record_training(out, {**steps, part: num_steps})
     return Exported(part=part, num_steps=num_steps, weights=weights)
+
+
+def export_lora(workdir: Path, out: Path, style: LoraStyle) -> int:
+    """Writes the modules of a stage-1 run as a LoRA file.
+
+    Args:
+      workdir: of a stage-1 run with `model.compatible=diffusers`.
+      out: the file, `.safetensors`.
+      style: whose key names.
+
+    Returns:
+      The number of optimizer steps the modules were trained for.
+
+    Raises:
+      UserError: no checkpoint, another kind of file, or a run whose modules are no LoRA
+        on the base as it is published.
+    """
+    if out.suffix != ".safetensors":
+        raise UserError(f"--lora writes a .safetensors file, not {out}")
+    metadata = _module_metadata(workdir)
+    model = from_dict(ModelConfig, metadata["config"]["model"])
+    obstacle = _lora_obstacle(metadata, model)
+    if obstacle is not None:
+        raise UserError(
+            f"{workdir} cannot be exported as a LoRA: {obstacle}; train stage 1 with "
+            "--set model.compatible=diffusers, on a base without merged files"
+        )
+    tree = _moving_average(workdir / CHECKPOINTS, "pattern_shifting", model, metadata)
+    num_steps = _num_steps(workdir, metadata)
+    notes = {
+        "base_identity": metadata["base_identity"],
+        "num_steps": str(num_steps),
+        "software": "tbstar_jax",
+    }
+    tensors = tensors_of_collection(tree, model.pattern_shifting)
+    save_lora(out, tensors, style, notes)
+    return num_steps
+
+
+def _lora_obstacle(metadata: Mapping[str, Any], model: ModelConfig) -> str | None:
+    """Why diffusers would not draw the same with a LoRA; None if it would."""
+    if metadata["stage"] != "stage1":
+        return (
+            f"it is a run of {metadata['stage']}, and a source branch and a keep gate "
+            "have no counterpart there"
+        )
+    files = _merged_files(metadata)
+    if files:
+        return f"it was trained on a base into which {', '.join(files)} was merged"
+    return export_obstacle(model)
+
+
+def _module_metadata(workdir: Path) -> Mapping[str, Any]:
+    """What the checkpoints of a run say; only stages 1 and 2 have modules."""
+    metadata = read_metadata(workdir / CHECKPOINTS)
+    if metadata["stage"] not in ("stage1", "stage2"):
+        raise UserError(
+            f"{workdir} is a run of {metadata['stage']}; only stage1 and stage2 have "
+            "modules to export"
+        )
+    return metadata
+
+
+def _num_steps(workdir: Path, metadata: Mapping[str, Any]) -> int:
+    """Optimizer steps that the stage itself has done."""
+    return int(saved_steps(workdir / CHECKPOINTS)[-1] - metadata["first_step"])
+
+
+def _merged_files(metadata: Mapping[str, Any]) -> tuple[str, ...]:
+    """The LoRA files that were merged into the base of a run."""
+    adapter = metadata["config"].get("adapter", {})
+    if adapter.get("as") == "pattern_shifting":
+        return ()
+    return tuple(adapter.get("files") or ())
+
+
+def _base_of_run(metadata: Mapping[str, Any]) -> Weights:
+    base = load_base(metadata["config"]["base"], metadata["preset"])
+    return with_merged_files(base, _merged_files(metadata))
+
+
+def _stored_identity(metadata: Mapping[str, Any]) -> str:
+    """The identity that a folder with the base of a run has.
+
+    A merged base is named by its files while it is trained on, and by its content once
+    it is written.
+    """
+    if not _merged_files(metadata):
+        return str(metadata["base_identity"])
+    parts = _base_of_run(metadata).parts
+    return base_identity({name: tree_identity(parts[name]) for name in BASE_PARTS})
+
+
+def _exported_config(stored: ModelConfig, model: ModelConfig, part: str) -> ModelConfig:
+    """The folder's configuration: the modules', and how they were trained to attend."""
+    transformer = dataclasses.replace(
+        stored.transformer,
+        source_attention=model.transformer.source_attention,
+        source_time=model.transformer.source_time,
+    )
+    modules = {part: getattr(model, part)}
+    return dataclasses.replace(
+        stored, transformer=transformer, compatible=model.compatible, **modules
+    )
 
 
 def training_steps(directory: Path) -> dict[str, int]:
@@ -161,7 +276,7 @@ def _require_companions(
 def _moving_average(
     checkpoints: Path, part: str, model: ModelConfig, metadata: Mapping[str, Any]
 ) -> Tree:
-    """The trained collection, bfloat16, on this host."""
+    """The trained collection, float32, on this host."""
     sharding = jax.sharding.SingleDeviceSharding(jax.devices()[0])
     abstract = jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
@@ -171,17 +286,22 @@ def _moving_average(
     restored = restore_checkpoint(
         checkpoints, abstract, expected=expected, part=f"ema/{part}"
     )
-    return jax.tree.map(
-        lambda leaf: np.asarray(leaf.astype(jnp.bfloat16)), restored.state
-    )
+    return jax.tree.map(np.asarray, restored.state)
 
 
 def main(argv: Sequence[str]) -> None:
     """Exports one run."""
     parser = argparse.ArgumentParser(description=main.__doc__, allow_abbrev=False)
     parser.add_argument("--workdir", type=Path, required=True, help="of the run")
-    parser.add_argument("--out", type=Path, required=True, help="a weights folder")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="a weights folder, or the LoRA file"
+    )
+    parser.add_argument("--lora", choices=LORA_STYLES, help="write a LoRA file for")
     flags = parser.parse_args(argv)
+    if flags.lora is not None:
+        num_steps = export_lora(flags.workdir, flags.out, flags.lora)
+        print(f"{flags.out}: LoRA for {flags.lora} after {num_steps} steps, float32")
+        return
     exported = export_stage(flags.workdir, flags.out)
     print(f"{flags.out}: {exported.part} after {exported.num_steps} steps, bfloat16")
 

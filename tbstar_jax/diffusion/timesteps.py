@@ -40,6 +40,12 @@ class TimestepConfig:
     logit_std: float = 1.0
 
 
+def lightning_timesteps() -> TimestepConfig:
+    """Those of the Lightning LoRAs: `mu = ln 3` at every size, and no stretch."""
+    shift = math.log(3.0)
+    return TimestepConfig(base_shift=shift, max_shift=shift, shift_terminal=None)
+
+
 def resolution_shift(num_image_tokens: int, config: TimestepConfig) -> float:
     """Mu of the formula above."""
     slope = (config.max_shift - config.base_shift) / (

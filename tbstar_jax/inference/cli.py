@@ -18,6 +18,7 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 from tqdm import tqdm
 
+from tbstar_jax.convert.lora_file import lightning_of, parse_lora_file
 from tbstar_jax.errors import UserError, run_command
 from tbstar_jax.geometry import Box, crop_box, plan_outpaint, require_canvas
 from tbstar_jax.inference.image_decode import READ_SUFFIXES
@@ -67,8 +68,8 @@ class EditFunction(Protocol):
         """Edits one photo; None leaves a choice to the checkpoint."""
 
 
-LoadEdit = Callable[[Path | None], EditFunction]
-"""From a checkpoint directory (None: the shipped weights) to what edits."""
+LoadEdit = Callable[[Path | None, Sequence[str]], EditFunction]
+"""From a checkpoint directory (None: the shipped weights) and LoRAs to what edits."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +89,7 @@ class EditOptions:
     guidance: float | None
     preserve: Preserve | None
     checkpoint: Path | None
+    loras: Sequence[str]
     convert: bool
     crop: tuple[int, int, int, int] | None
     canvas: tuple[int, int] | None
@@ -163,18 +165,21 @@ def run(arguments: Sequence[str], load_edit: LoadEdit) -> None:
       UserError: a wrong argument or photo; in a folder, after all photos were tried.
     """
     options = EditOptions(**vars(_parser().parse_args(arguments)))
+    lightning = lightning_of(map(parse_lora_file, options.loras))
+    if lightning is not None:
+        lightning.require(options.steps, options.guidance)
     if options.input.is_dir():
         _edit_folder(options, load_edit)
         return
     job = _prepare(options.input, options.output, options)
-    _edit_photo(job, options, load_edit(options.checkpoint))
+    _edit_photo(job, options, load_edit(options.checkpoint, options.loras))
 
 
-def _load_pipeline(checkpoint: Path | None) -> EditFunction:
+def _load_pipeline(checkpoint: Path | None, loras: Sequence[str]) -> EditFunction:
     # Imported here, for it takes seconds: help and errors should not.
     from tbstar_jax.inference.pipeline import EditPipeline
 
-    return EditPipeline.from_checkpoint(checkpoint)
+    return EditPipeline.from_checkpoint(checkpoint, loras)
 
 
 def _prepare(photo: Path, output: Path, options: EditOptions) -> Job:
@@ -240,7 +245,7 @@ def _edit_folder(options: EditOptions, load_edit: LoadEdit) -> None:
         if options.overwrite or not output.exists()
     ]
     num_skipped, num_failed = len(outputs) - len(waiting), 0
-    edit = load_edit(options.checkpoint) if waiting else None
+    edit = load_edit(options.checkpoint, options.loras) if waiting else None
     for photo, output in tqdm(waiting, unit="photo", disable=None):
         assert edit is not None  # there is a photo, so it was loaded
         try:
@@ -320,6 +325,14 @@ def _parser() -> argparse.ArgumentParser:
         help="how kept regions are held (default: pixel where the checkpoint can)",
     )
     add("--checkpoint", type=Path, help="a directory (default: the shipped weights)")
+    add(
+        "--lora",
+        dest="loras",
+        action="append",
+        default=[],
+        metavar="FILE[:SCALE]",
+        help="merge a LoRA into the base; may be repeated",
+    )
     add(
         "--convert",
         action="store_true",

@@ -42,11 +42,13 @@ class SamplingOptions:
       num_steps: model evaluations per branch.
       guidance_scale: 1 runs the conditional branch alone.
       use_gate: blend kept tokens with the source at every step.
+      timesteps: constants of the times that are visited.
     """
 
     num_steps: int
     guidance_scale: float
     use_gate: bool
+    timesteps: TimestepConfig = dataclasses.field(default_factory=TimestepConfig)
 
 
 @struct.dataclass
@@ -220,8 +222,9 @@ class Editor:
             keep = Keep(prepared.tokens, strength)
         draw = functools.partial(jax.random.normal, shape=prepared.tokens.shape[1:])
         noise = jax.vmap(draw)(keys)
-        config = TimestepConfig()
-        times = sampling_times(options.num_steps, prepared.tokens.shape[1], config)
+        times = sampling_times(
+            options.num_steps, prepared.tokens.shape[1], options.timesteps
+        )
         result = sample(
             self._denoiser(parts, prepared, text),
             noise,

@@ -13,7 +13,9 @@
 
 import dataclasses
 import hashlib
+import logging
 from collections import OrderedDict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
@@ -23,6 +25,10 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from tbstar_jax.convert.folder import Weights, load_weights
+from tbstar_jax.convert.lora import read_loras
+from tbstar_jax.convert.lora_file import Lightning, lightning_of, parse_lora_file
+from tbstar_jax.convert.lora_merge import merge_loras
+from tbstar_jax.diffusion.timesteps import TimestepConfig, lightning_timesteps
 from tbstar_jax.errors import UserError
 from tbstar_jax.geometry import (
     CanvasPlan,
@@ -36,6 +42,8 @@ from tbstar_jax.inference.color_profile import from_srgb
 from tbstar_jax.inference.composite import composite
 from tbstar_jax.inference.editor import Editor, PreparedSource, SamplingOptions
 from tbstar_jax.inference.image_file import SourceImage, source_from_array
+
+_log = logging.getLogger(__name__)
 
 Preserve: TypeAlias = Literal["off", "latent", "pixel"]
 
@@ -61,8 +69,9 @@ class EditResult:
 class EditPipeline:
     """A loaded model that edits photos; keeps the last few photos' source caches."""
 
-    def __init__(self, weights: Weights) -> None:
+    def __init__(self, weights: Weights, lightning: Lightning | None = None) -> None:
         self._weights = weights
+        self._lightning = lightning
         self._editor = Editor(weights.config)
         # fp32 arithmetic whatever the stored dtype: identities hold on every platform.
         self._parts = jax.tree.map(
@@ -71,16 +80,34 @@ class EditPipeline:
         self._sources: OrderedDict[str, PreparedSource] = OrderedDict()
 
     @classmethod
-    def from_checkpoint(cls, directory: Path | None = None) -> "EditPipeline":
+    def from_checkpoint(
+        cls, directory: Path | None = None, loras: Sequence[str] = ()
+    ) -> "EditPipeline":
         """Loads a weights folder.
 
         Args:
           directory: the folder; None for the `tiny` weights in the package.
+          loras: LoRA files to merge into the base, `FILE` or `FILE:scale`. A Lightning
+            LoRA sets steps, guidance and times, which is logged.
 
         Raises:
-          UserError: there is no such folder or it is damaged.
+          UserError: there is no such folder or file, one is damaged, or a LoRA does not
+            fit the base.
         """
-        return cls(load_weights(SHIPPED_WEIGHTS if directory is None else directory))
+        files = [parse_lora_file(text) for text in loras]
+        lightning = lightning_of(files)
+        weights = load_weights(SHIPPED_WEIGHTS if directory is None else directory)
+        num_layers = weights.config.transformer.num_layers
+        weights = merge_loras(weights, read_loras(files, num_layers))
+        if lightning is not None:
+            # A warning, so that it is seen where nobody set up logging.
+            _log.warning(
+                "%s is a Lightning LoRA: %d steps, guidance 1, shift ln 3 without "
+                "stretch",
+                lightning.path,
+                lightning.num_steps,
+            )
+        return cls(weights, lightning)
 
     def __call__(
         self,
@@ -100,8 +127,10 @@ class EditPipeline:
           instruction: what to change, in Chinese or English.
           mask: 255 where the edit may change pixels; None leaves it to the keep gate.
           seed: of the noise; the same seed gives the same edit.
-          num_steps: sampling steps; the model's default if None.
-          guidance: guidance scale, 1 for none; the model's default if None.
+          num_steps: sampling steps; the model's default (or the Lightning LoRA's) if
+            None.
+          guidance: guidance scale, 1 for none; the model's default (or 1 with a
+            Lightning LoRA) if None.
           preserve: see the module docstring; None is `pixel` if something says what to
             keep (a mask or the keep gate), else `off`.
 
@@ -110,7 +139,8 @@ class EditPipeline:
 
         Raises:
           UserError: an empty or too long instruction, an aspect ratio or mask that does
-            not fit, or a `preserve` for which nothing says what to keep.
+            not fit, steps or guidance that a Lightning LoRA was not made for, or a
+            `preserve` for which nothing says what to keep.
         """
         source = source_from_array(image) if isinstance(image, np.ndarray) else image
         options, how = self._options(instruction, mask, num_steps, guidance, preserve)
@@ -181,10 +211,17 @@ class EditPipeline:
             )
         if num_steps is not None and num_steps < 1:
             raise UserError(f"the number of steps must be at least 1, not {num_steps}")
+        default_steps, default_guidance = config.num_steps, config.guidance_scale
+        timesteps = TimestepConfig()
+        if self._lightning is not None:
+            self._lightning.require(num_steps, guidance)
+            default_steps, default_guidance = self._lightning.num_steps, 1.0
+            timesteps = lightning_timesteps()
         options = SamplingOptions(
-            num_steps=config.num_steps if num_steps is None else num_steps,
-            guidance_scale=config.guidance_scale if guidance is None else guidance,
+            num_steps=default_steps if num_steps is None else num_steps,
+            guidance_scale=default_guidance if guidance is None else guidance,
             use_gate=how != "off" and not has_mask,
+            timesteps=timesteps,
         )
         return options, how
 

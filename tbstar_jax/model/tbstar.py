@@ -10,7 +10,7 @@ same collection at initialisation, bit for bit in float32.
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -70,6 +70,8 @@ class ModelConfig:
       pixel_budget: largest number of pixels the transformer works on.
       num_steps: default number of sampling steps.
       guidance_scale: default guidance; 1 runs the conditional branch alone.
+      compatible: what else must be able to run the model with its stage-1 modules, as
+        a LoRA; None for nothing. See `compatible_with_diffusers`.
     """
 
     transformer: TransformerConfig
@@ -80,6 +82,39 @@ class ModelConfig:
     pixel_budget: int
     num_steps: int
     guidance_scale: float
+    compatible: Literal["diffusers"] | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for what diffusers could not run."""
+        if self.compatible is None:
+            return
+        if self.transformer.source_attention != "full":
+            raise ValueError(
+                "model.compatible=diffusers needs model.transformer.source_attention="
+                f"full, not {self.transformer.source_attention}: diffusers has no other"
+            )
+        if self.pattern_shifting.num_source_embeddings:
+            raise ValueError(
+                "model.compatible=diffusers needs "
+                "model.pattern_shifting.num_source_embeddings=0, not "
+                f"{self.pattern_shifting.num_source_embeddings}: no LoRA can hold them"
+            )
+
+
+def compatible_with_diffusers(config: ModelConfig) -> ModelConfig:
+    """The model whose stage-1 modules are exactly a LoRA for diffusers and ComfyUI.
+
+    Sources are attended to in full and have no embedding; the time they are modulated
+    at stays what it is, the base's.
+    """
+    return dataclasses.replace(
+        config,
+        compatible="diffusers",
+        transformer=dataclasses.replace(config.transformer, source_attention="full"),
+        pattern_shifting=dataclasses.replace(
+            config.pattern_shifting, num_source_embeddings=0
+        ),
+    )
 
 
 @struct.dataclass

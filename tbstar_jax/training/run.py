@@ -245,9 +245,12 @@ def _sources(
         }
         sources.append(previous_stage(config.previous, start, abstract, expected))
     if base is not None:
+        names: tuple[str, ...] = BASE_PARTS
+        if config.adapter.as_ == "pattern_shifting":
+            names += ("pattern_shifting",)
         load = {
             name: functools.partial(_as_float32, base.parts[name])
-            for name in BASE_PARTS
+            for name in names
             if name in base.parts
         }
         sources.append(

@@ -8,6 +8,7 @@ import dataclasses
 from pathlib import Path
 from typing import Literal
 
+from tbstar_jax.convert.lora_file import parse_lora_file
 from tbstar_jax.diffusion.loss import ConsistencyLossConfig
 from tbstar_jax.errors import UserError
 from tbstar_jax.input_pipeline.pipeline import PipelineConfig
@@ -70,6 +71,30 @@ class EvaluationConfig:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class ImportedAdapterConfig:
+    """LoRA files of others, in training.
+
+    Attributes:
+      files: `FILE` or `FILE:scale`; None for no files.
+      as_: (written `as`) `params` merges them into the frozen base, which thereby
+        becomes another base; `pattern_shifting` makes them the modules that stage 1
+        goes on training. None is `params`.
+    """
+
+    files: tuple[str, ...] | None = None
+    as_: Literal["params", "pattern_shifting"] | None = None
+
+    def __post_init__(self) -> None:
+        if self.as_ is not None and not self.files:
+            raise UserError(
+                f"adapter.as={self.as_} has no effect without adapter.files; name "
+                "the LoRA files, or leave it out"
+            )
+        for text in self.files or ():
+            parse_lora_file(text)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """One stage of training.
 
@@ -86,6 +111,7 @@ class TrainConfig:
         or of a pretraining run. In pretraining `random` starts from nothing and
         `autoencoder` from the autoencoder of the phase before.
       previous: workdir of stage 1, for stage 2; None in the other stages.
+      adapter: LoRA files to train on, or to go on training.
       trainable_rules: ordered (path regex, is trainable) over the stage's leaves.
       data: mixture, batch size, accumulation, language and dropout shares.
       evaluation: the held-out set.
@@ -107,6 +133,9 @@ class TrainConfig:
     compute_dtype: Literal["float32", "bfloat16"]
     base: str
     previous: Path | None
+    adapter: ImportedAdapterConfig = dataclasses.field(
+        default_factory=ImportedAdapterConfig
+    )
     trainable_rules: tuple[tuple[str, bool], ...] = TRAIN_ALL
     data: PipelineConfig
     evaluation: EvaluationConfig
@@ -139,7 +168,22 @@ class TrainConfig:
                 "data.transform.is_mask_required is false in stage2, whose gate learns "
                 "from the true masks; set it to true"
             )
+        self._check_adapter()
         self._check_batch()
+
+    def _check_adapter(self) -> None:
+        if not self.adapter.files:
+            return
+        if self.stage not in ("stage1", "stage2"):
+            raise UserError(
+                f"adapter.files has no place in {self.stage}, which trains the base "
+                "itself; leave it out"
+            )
+        if self.stage == "stage2" and self.adapter.as_ == "pattern_shifting":
+            raise UserError(
+                "adapter.as=pattern_shifting has no effect in stage2, whose "
+                "pattern_shifting comes from stage 1; pass it to stage 1"
+            )
 
     def _check_batch(self) -> None:
         shape = parse_mesh(self.mesh)

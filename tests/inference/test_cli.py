@@ -32,7 +32,7 @@ def paint_red(image, instruction, *, mask, seed, num_steps, guidance, preserve):
 
 
 def run_red(*arguments):
-    run([str(argument) for argument in arguments], lambda checkpoint: paint_red)
+    run([str(argument) for argument in arguments], lambda checkpoint, loras: paint_red)
 
 
 def write_photo(path, size=(20, 30), channels=3, **options):
@@ -70,7 +70,7 @@ def test_an_edit_is_written_and_its_kept_share_reported(tmp_path, photo, capsys)
 def test_every_option_reaches_the_editor(tmp_path, photo):
     seen = {}
 
-    def load(checkpoint):
+    def load(checkpoint, loras):
         seen["checkpoint"] = checkpoint
 
         def edit(image, instruction, **options):
@@ -149,7 +149,7 @@ def test_a_folder_goes_on_after_a_bad_photo_and_exits_with_2(tmp_path, capsys):
     (photos / "notes.txt").write_text("not a photo")
     arguments = [str(photos), "red", "-o", str(out)]
     status = run_command(
-        functools.partial(run, load_edit=lambda checkpoint: paint_red), arguments
+        functools.partial(run, load_edit=lambda checkpoint, loras: paint_red), arguments
     )
     assert status == 2
     assert sorted(path.name for path in out.iterdir()) == ["a.png", "c.png"]
@@ -211,7 +211,7 @@ def test_mistakes_get_one_sentence_before_weights_are_loaded(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
 
-    def load(checkpoint):
+    def load(checkpoint, loras):
         pytest.fail("the weights were loaded")
 
     assert run_command(functools.partial(run, load_edit=load), arguments) == 2
