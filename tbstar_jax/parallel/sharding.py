@@ -37,6 +37,9 @@ _MESH_AXES: dict[str, str | None] = {
     "heads": "model",
     "mlp": "model",
     "modulation": "model",
+    "vocabulary": "model",
+    # 3420 hidden units in the vision tower of Qwen2.5-VL: 8 does not divide them.
+    "vision_mlp": None,
     "block": None,
     "embed": None,
     "rank": None,
@@ -56,6 +59,8 @@ _ROW_PARALLEL = f"({_OUT_OF_HEADS}|{_OUT_OF_MLP})"
 
 _BASE = r"params/transformer_blocks/"
 _ADAPTER = r"(pattern_shifting|consistency)/transformer_blocks/"
+_VISION = r"conditioner/visual/"
+_LANGUAGE = r"conditioner/language_model/"
 
 # The first regex that matches the whole of `<collection>/<leaf>` counts.
 _RULES: tuple[tuple[str, LogicalAxes], ...] = (
@@ -80,7 +85,24 @@ _RULES: tuple[tuple[str, LogicalAxes], ...] = (
     (r"params/proj_out/.*", _REPLICATED),
     (r"pattern_shifting/source_embedding", (None, "embed")),
     (r"consistency/keep_gate/.*", _REPLICATED),
-    (r"(vae|conditioner)/.*", _REPLICATED),
+    (_LANGUAGE + r"embed_tokens", ("vocabulary", "fsdp")),
+    (_LANGUAGE + r"layers/self_attn/[qkv]_proj/kernel", ("block", "fsdp", "heads")),
+    (_LANGUAGE + r"layers/self_attn/[qkv]_proj/bias", ("block", "heads")),
+    (_LANGUAGE + r"layers/self_attn/o_proj/kernel", ("block", "heads", "fsdp")),
+    (_LANGUAGE + r"layers/mlp/(gate|up)_proj/kernel", ("block", "fsdp", "mlp")),
+    (_LANGUAGE + r"layers/mlp/down_proj/kernel", ("block", "mlp", "fsdp")),
+    (_LANGUAGE + r"(layers/\w+|norm)/scale", _REPLICATED),
+    (_VISION + r"blocks/attn/qkv/kernel", ("block", "fsdp", "heads")),
+    (_VISION + r"blocks/attn/proj/kernel", ("block", "heads", "fsdp")),
+    (_VISION + r"blocks/mlp/(gate|up)_proj/kernel", ("block", "fsdp", "vision_mlp")),
+    (_VISION + r"blocks/mlp/down_proj/kernel", ("block", "vision_mlp", "fsdp")),
+    (_VISION + r"merger/mlp_0/kernel", ("fsdp", "mlp")),
+    (_VISION + r"merger/mlp_2/kernel", ("mlp", "fsdp")),
+    (_VISION + r".*/(bias|scale)", _REPLICATED),
+    (_VISION + r"patch_embed/kernel", _REPLICATED),
+    (r"vae/.*", _REPLICATED),
+    # The byte-level conditioner; a leaf of the large one needs a rule of its own.
+    (r"conditioner/(?!visual/|language_model/).*", _REPLICATED),
 )
 
 

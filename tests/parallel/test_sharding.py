@@ -12,6 +12,8 @@ from jax.sharding import NamedSharding, PartitionSpec
 from tbstar_jax.errors import UserError
 from tbstar_jax.model import presets
 from tbstar_jax.model.conditioner.byte import ByteConditioner
+from tbstar_jax.model.conditioner.qwen25_config import qwen25_vl_7b
+from tbstar_jax.model.conditioner.qwen25_vl import abstract_conditioner
 from tbstar_jax.model.pattern_shifting import (
     IMAGE_LINEARS,
     MODULATION_LINEARS,
@@ -70,10 +72,12 @@ def specs(text, collection):
 
 
 def test_the_table_covers_every_leaf_and_every_rule_is_used():
+    trees = [
+        *tiny_trees().items(),
+        ("conditioner", abstract_conditioner(qwen25_vl_7b())),
+    ]
     paths = [
-        f"{collection}/{name}"
-        for collection, tree in tiny_trees().items()
-        for name in flatten(tree)
+        f"{collection}/{name}" for collection, tree in trees for name in flatten(tree)
     ]
     assert match_rules(paths, sharding._RULES).keys() == set(paths)
 
