@@ -201,7 +201,7 @@ def data_of(
     return PipelineConfig(
         mixture=(MixtureEntry(path=f"data/built/{flags.preset}/{name}"),),
         transform=TransformConfig(
-            max_tokens=model.conditioner.max_tokens,
+            max_tokens=model.byte_conditioner.max_tokens,
             pixel_budget=model.pixel_budget,
             is_mask_required=is_mask_required,
         ),

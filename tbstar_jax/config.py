@@ -2,8 +2,8 @@
 
 A config is a tree of frozen keyword-only dataclasses whose leaves are annotated with
 `int`, `float`, `bool`, `str`, `Path`, `Literal[...]`, `X | None`, `tuple[X, ...]` or
-`tuple[X, Y]`, where `X` may itself be a config. Everything here reads those
-annotations, so a field is declared once:
+`tuple[X, Y]`, where `X` may itself be a config, or `X | Y` of configs told apart by
+their fields. Everything here reads those annotations, so a field is declared once:
 
     config = apply_overrides(config, ["optimizer.clip_norm=0.5", "seed=3"])
     assert from_json(TrainConfig, to_json(config)) == config
@@ -204,6 +204,25 @@ def _optional_inner(annotation: Any) -> Any | None:
     return inner[0]
 
 
+def _is_choice_of_configs(annotation: Any) -> bool:
+    """Whether this is `X | Y` of two or more configs."""
+    choices = typing.get_args(annotation)
+    is_union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
+    return is_union and all(dataclasses.is_dataclass(choice) for choice in choices)
+
+
+def _fitting_config(annotation: Any, value: Any, path: str) -> Any:
+    """The config among several whose fields are the keys of a JSON value."""
+    if not isinstance(value, dict):
+        raise UserError(f"{path} is {value!r}; it must be an object")
+    names = {
+        choice: {_written(field.name) for field in dataclasses.fields(choice)}
+        for choice in typing.get_args(annotation)
+    }
+    # The error for a key that fits none is then the nearest choice's.
+    return max(names, key=lambda choice: -len(names[choice] ^ value.keys()))
+
+
 def _element_annotations(annotation: Any, count: int) -> list[Any] | None:
     """Returns one annotation per element, or None when the count does not fit."""
     args = list(typing.get_args(annotation))
@@ -281,6 +300,8 @@ def _to_plain(value: Any) -> Any:
 
 def _from_plain(annotation: Any, value: Any, path: str) -> Any:
     """Checks a JSON value against an annotation and converts it."""
+    if _is_choice_of_configs(annotation):
+        return _from_plain(_fitting_config(annotation, value, path), value, path)
     inner = _optional_inner(annotation)
     if inner is not None:
         return None if value is None else _from_plain(inner, value, path)

@@ -154,6 +154,35 @@ def test_a_name_python_reserves_is_written_without_its_underscore():
     assert from_dict(Reserved, {"as": "b"}) == config
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Other:
+    depth: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Either:
+    part: Inner | Other
+
+
+def test_one_of_two_configs_is_told_by_its_fields():
+    for config in (Either(part=Inner()), Either(part=Other(depth=3))):
+        assert from_dict(Either, to_dict(config)) == config
+    config = apply_overrides(Either(part=Other(depth=3)), ["part.depth=4"])
+    assert config == Either(part=Other(depth=4))
+
+
+@pytest.mark.parametrize(
+    ("part", "sentence"),
+    [
+        ({"depth": 3, "width": 1}, "part has the unknown key 'width'"),
+        ([], "part is .*; it must be an object"),
+    ],
+)
+def test_what_is_neither_of_two_configs_is_an_error(part, sentence):
+    with pytest.raises(UserError, match=sentence):
+        from_dict(Either, {"part": part})
+
+
 def test_broken_json_is_a_user_error():
     with pytest.raises(UserError, match="the Outer is not valid JSON"):
         from_json(Outer, "{")

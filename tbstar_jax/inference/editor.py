@@ -94,7 +94,7 @@ class Editor:
         self.config = config
         self._model = TBStar(config, dtype=dtype, shard=shard)
         self._vae = VAE(config.vae, dtype=dtype)
-        self._conditioner = ByteConditioner(config.conditioner, dtype=dtype)
+        self._conditioner = ByteConditioner(config.byte_conditioner, dtype=dtype)
         self.prepare = jax.jit(self._prepare)
         self._generate = jax.jit(
             self._generate_batch, static_argnames=("options", "grid")
@@ -139,7 +139,7 @@ class Editor:
     def _tokenize(
         self, texts: tuple[str, ...]
     ) -> tuple[Int32[np.ndarray, "b m"], Int32[np.ndarray, " b"]]:
-        config = self.config.conditioner
+        config = self.config.byte_conditioner
         ids = np.zeros((len(texts), config.max_tokens), np.int32)
         lengths = np.zeros(len(texts), np.int32)
         for row, text in enumerate(texts):

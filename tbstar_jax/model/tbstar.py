@@ -26,7 +26,9 @@ from tbstar_jax.array_types import (
     PRNGKeyArray,
     Variables,
 )
+from tbstar_jax.errors import UserError
 from tbstar_jax.model.conditioner.byte import ByteConditionerConfig
+from tbstar_jax.model.conditioner.qwen25_config import Qwen25VLConfig
 from tbstar_jax.model.consistency import ConsistencyConfig, KeepGate
 from tbstar_jax.model.layers import (
     LinearSettings,
@@ -78,11 +80,25 @@ class ModelConfig:
     pattern_shifting: PatternShiftingConfig
     consistency: ConsistencyConfig
     vae: VAEConfig
-    conditioner: ByteConditionerConfig
+    conditioner: ByteConditionerConfig | Qwen25VLConfig
     pixel_budget: int
     num_steps: int
     guidance_scale: float
     compatible: Literal["diffusers"] | None = None
+
+    @property
+    def byte_conditioner(self) -> ByteConditionerConfig:
+        """The conditioner, for code that knows the byte-level one alone.
+
+        Raises:
+          UserError: it is Qwen2.5-VL.
+        """
+        if not isinstance(self.conditioner, ByteConditionerConfig):
+            raise UserError(
+                "this needs a model with the byte-level conditioner (tiny or small), "
+                "but this model's is Qwen2.5-VL; give its embeddings precomputed"
+            )
+        return self.conditioner
 
     def __post_init__(self) -> None:
         """Raises ValueError for what diffusers could not run."""

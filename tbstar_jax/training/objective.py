@@ -101,7 +101,7 @@ class Objective:
         self._config = config
         self._model = TBStar(config, dtype=dtype, shard=ActivationShard(mesh))
         self._vae = VAE(config.vae, dtype=dtype)
-        self._conditioner = ByteConditioner(config.conditioner, dtype=dtype)
+        self._conditioner = ByteConditioner(config.byte_conditioner, dtype=dtype)
         self.loss_weights = {"flow": 1.0}
         if stage == "stage2":
             self.loss_weights["blend"] = consistency.blend_weight

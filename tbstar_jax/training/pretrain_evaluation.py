@@ -190,7 +190,7 @@ class _Painter:
         self._num_steps = config.evaluation.num_steps
         self._model = TBStar(config.model, dtype=dtype, shard=ActivationShard(mesh))
         self._vae = VAE(config.model.vae, dtype=dtype)
-        self._conditioner = ByteConditioner(config.model.conditioner, dtype=dtype)
+        self._conditioner = ByteConditioner(config.model.byte_conditioner, dtype=dtype)
         whole = replicated(mesh)
         self._losses = jax.jit(self._losses_of, out_shardings=whole)
         self._paint = jax.jit(
@@ -306,10 +306,11 @@ class _Painter:
 def _tokenize(
     captions: Sequence[str], config: ModelConfig
 ) -> tuple[Int32[np.ndarray, "b m"], Int32[np.ndarray, " b"]]:
-    ids = np.zeros((len(captions), config.conditioner.max_tokens), np.int32)
+    conditioner = config.byte_conditioner
+    ids = np.zeros((len(captions), conditioner.max_tokens), np.int32)
     lengths = np.zeros(len(captions), np.int32)
     for row, caption in enumerate(captions):
-        tokens = tokenize(caption, config.conditioner)
+        tokens = tokenize(caption, conditioner)
         ids[row, : len(tokens)] = tokens
         lengths[row] = len(tokens)
     return ids, lengths

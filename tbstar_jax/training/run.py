@@ -213,7 +213,7 @@ def _random_parts(config: TrainConfig, key: Array) -> Variables:
     parts = {
         **init_variables(TBStar(model), jax.random.fold_in(key, 0)),
         "vae": VAE(model.vae).init(jax.random.fold_in(key, 1), image)["params"],
-        "conditioner": ByteConditioner(model.conditioner).init(
+        "conditioner": ByteConditioner(model.byte_conditioner).init(
             jax.random.fold_in(key, 2), ids, length, None, jnp.zeros((1,), bool)
         )["params"],
     }
@@ -344,7 +344,7 @@ def _batches(
     batches = build_pipeline(
         config.data,
         sources,
-        functools.partial(tokenize, config=config.model.conditioner),
+        functools.partial(tokenize, config=config.model.byte_conditioner),
         process_index=jax.process_index(),
         process_count=jax.process_count(),
         start_step=int(initialised.state.step) - first_step,

@@ -41,9 +41,8 @@ def train_step_tflop(
     """
     cell = config.vae.downscale * PATCH_SIZE
     num_image = int(math.sqrt(config.pixel_budget)) ** 2 // cell**2
-    num_context = (
-        config.conditioner.max_tokens + config.conditioner.num_thumbnail_tokens
-    )
+    conditioner = config.byte_conditioner
+    num_context = conditioner.max_tokens + conditioner.num_thumbnail_tokens
     linear, attention = _parts(
         config, num_image, num_image if has_source else 0, num_context
     )
