@@ -1,0 +1,83 @@
+"""Fills arrays on devices part by part, reading only what each device holds.
+
+Blocks are stacked on a leading axis here and are separate tensors in a file. The stack
+is made first, of zeros, and every block is written into it in place (the program that
+writes donates the stack). So at any time there is the stack, and one block.
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
+
+from tbstar_jax.array_types import Array, Shaped
+from tbstar_jax.convert.forms import Index, Shape
+
+ReadPart = Callable[[Index], np.ndarray]
+"""Reads a part of an array: in our layout, contiguous, of the final dtype."""
+
+
+def place(read: ReadPart, shape: Shape, sharding: NamedSharding) -> jax.Array:
+    """One array, each of its parts read once by the processes that hold it.
+
+    Args:
+      read: reads a part of it.
+      shape: of the whole.
+      sharding: on the mesh.
+    """
+    devices_of: dict[Index, list[jax.Device]] = {}
+    for device, index in sharding.addressable_devices_indices_map(shape).items():
+        assert index is not None
+        whole = tuple(
+            slice(*part.indices(size)[:2])
+            for part, size in zip(index, shape, strict=True)
+        )
+        devices_of.setdefault(whole, []).append(device)
+    parts = []
+    for index, devices in devices_of.items():
+        part: np.ndarray | None = read(index)
+        for device in devices:
+            parts.append(jax.device_put(part, device).block_until_ready())
+        # Let go before the next is read.
+        part = None
+    return jax.make_array_from_single_device_arrays(shape, sharding, parts)
+
+
+def place_stack(
+    reads: Sequence[ReadPart], shape: Shape, dtype: np.dtype, sharding: NamedSharding
+) -> jax.Array:
+    """An array whose leading axis counts blocks, filled block by block.
+
+    Args:
+      reads: one per block.
+      shape: of the whole stack.
+      dtype: of what is read.
+      sharding: of the whole stack, whose leading axis is not split.
+    """
+    block_axis, *axes = sharding.spec or (None,)
+    assert block_axis is None
+    block_sharding = NamedSharding(sharding.mesh, PartitionSpec(*axes))
+    stack = _zeros(shape, dtype, sharding)
+    for number, read in enumerate(reads):
+        block = place(read, shape[1:], block_sharding)
+        # One program at a time, and one block: on CPU queued programs of several
+        # devices deadlock (docs/design.md), anywhere they hold their inputs.
+        stack = _write(stack, block, np.int32(number)).block_until_ready()
+    return stack
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+def _zeros(shape: Shape, dtype: np.dtype, sharding: NamedSharding) -> jax.Array:
+    return jax.lax.with_sharding_constraint(jnp.zeros(shape, dtype), sharding)
+
+
+@functools.partial(jax.jit, donate_argnums=0)
+def _write(
+    stack: Shaped[Array, "..."],
+    block: Shaped[Array, "..."],
+    number: Shaped[Array | np.int32, ""],
+) -> Shaped[Array, "..."]:
+    return jax.lax.dynamic_update_index_in_dim(stack, block, number, axis=0)
