@@ -1,0 +1,114 @@
+"""Merging LoRAs into the base: float32, by tensor or by tree, under a new identity."""
+
+import functools
+
+import jax
+import ml_dtypes
+import numpy as np
+import pytest
+
+from tbstar_jax.convert.folder import Weights
+from tbstar_jax.convert.huggingface import tensors_from_tree
+from tbstar_jax.convert.key_map import transformer_rows
+from tbstar_jax.convert.lora import read_loras
+from tbstar_jax.convert.lora_file import parse_lora_file
+from tbstar_jax.convert.lora_merge import merge_loras, merge_tensor
+from tbstar_jax.errors import UserError
+from tests.support.drawn_weights import draw_parts
+from tests.support.lora_files import PREFIXES, draw_lora, write_lora
+from tests.support.reduced import assert_identical, reduced_model
+
+NUM_LAYERS = 2
+
+
+@functools.cache
+def _weights():
+    parts = draw_parts(reduced_model())
+    parts = jax.tree.map(lambda leaf: leaf.astype(ml_dtypes.bfloat16), parts)
+    identities = dict.fromkeys(parts, "0" * 64)
+    return Weights(config=reduced_model(), parts=parts, identities=identities)
+
+
+@functools.cache
+def _drawn():
+    return draw_lora(_weights().parts["params"])
+
+
+def _merged(*texts, weights=None):
+    loras = read_loras([parse_lora_file(str(text)) for text in texts], NUM_LAYERS)
+    return merge_loras(weights or _weights(), loras)
+
+
+def test_a_merge_is_the_sum_in_float32(tmp_path):
+    path = write_lora(tmp_path / "a.safetensors", _drawn(), "kohya")
+    params = _merged(f"{path}:0.5").parts["params"]
+    base = _weights().parts["params"]
+    down, up, alpha = _drawn()["transformer_blocks.1.img_mlp.net.2"]
+    kernel = params["transformer_blocks"]["img_mlp"]["linear_out"]["kernel"]
+    before = base["transformer_blocks"]["img_mlp"]["linear_out"]["kernel"]
+    assert kernel.dtype == np.float32
+    expected = before[1].astype(np.float64) + 0.5 * alpha / 3 * (up @ down).T
+    np.testing.assert_allclose(kernel[1], expected, rtol=0, atol=1e-6)
+    assert np.abs(kernel[1] - before[1].astype(np.float32)).max() > 0.01
+
+
+def test_all_spellings_merge_to_the_same_bits(tmp_path):
+    merges = [
+        _merged(write_lora(tmp_path / s / "a.safetensors", _drawn(), s)).parts["params"]
+        for s in PREFIXES
+    ]
+    for merge in merges[1:]:
+        assert_identical(merges[0], merge)
+
+
+def test_blocks_and_linears_without_an_update_keep_their_bits(tmp_path):
+    names = {"transformer_blocks.1.attn.to_q"}
+    drawn = draw_lora(_weights().parts["params"], names)
+    path = write_lora(tmp_path / "a.safetensors", drawn, "diffusers")
+    base = _weights().parts["params"]
+    params = _merged(path).parts["params"]
+    kernel = params["transformer_blocks"]["attn"]["to_q"].pop("kernel")
+    before = base["transformer_blocks"]["attn"]["to_q"]["kernel"]
+    np.testing.assert_array_equal(kernel[0], before[0].astype(np.float32))
+    params["transformer_blocks"]["attn"]["to_q"]["kernel"] = before
+    assert_identical(params, base)
+
+
+def test_merging_while_streaming_gives_the_same_bits(tmp_path):
+    path = write_lora(tmp_path / "a.safetensors", _drawn(), "lightning")
+    loras = read_loras([parse_lora_file(str(path))], NUM_LAYERS)
+    whole = tensors_from_tree(_merged(path).parts["params"], transformer_rows())
+    parts = tensors_from_tree(_weights().parts["params"], transformer_rows())
+    for name, tensor in parts.items():
+        streamed = merge_tensor(name, tensor, loras)
+        np.testing.assert_array_equal(streamed, whole[name], strict=True)
+
+
+def test_the_files_and_scales_name_the_base(tmp_path):
+    one = write_lora(tmp_path / "a.safetensors", _drawn(), "kohya")
+    other = write_lora(tmp_path / "b.safetensors", _drawn(), "diffusers")
+    merges = [(one,), (f"{one}:0.5",), (other,), (one, other), (other, one)]
+    identities = [_weights().base_identity]
+    identities += [_merged(*texts).base_identity for texts in merges]
+    assert len(set(identities)) == len(identities)
+    moved = tmp_path / "c.safetensors"
+    moved.write_bytes(one.read_bytes())
+    assert _merged(moved).base_identity == identities[1]
+    assert _merged().base_identity == identities[0]
+
+
+def test_the_stage_modules_are_left_alone(tmp_path):
+    path = write_lora(tmp_path / "a.safetensors", _drawn(), "kohya")
+    merged, base = _merged(path), _weights()
+    for part in ("pattern_shifting", "consistency", "vae", "conditioner"):
+        assert merged.parts[part] is base.parts[part]
+        assert merged.identities[part] == base.identities[part]
+
+
+def test_an_update_of_another_width_is_refused(tmp_path):
+    drawn = draw_lora(_weights().parts["params"], {"proj_out"})
+    down, up, alpha = drawn["proj_out"]
+    drawn = {"proj_out": (down[:, :-1], up, alpha)}
+    path = write_lora(tmp_path / "a.safetensors", drawn, "kohya")
+    with pytest.raises(UserError, match="a 64 x 63 linear proj_out, but this model's"):
+        _merged(path)
