@@ -4,12 +4,14 @@
     manifest.json                            identity of every part
     model_index.json                         for diffusers' loaders
     transformer/ vae/                        diffusers' layout and key names
-    text_encoder/                            the byte-level conditioner, our names
+    text_encoder/                            the conditioner; the byte-level one under
+                                             our names
     scheduler/scheduler_config.json          the public scheduler's constants
     pattern_shifting/ consistency/           stage modules, our names; either may lack
 
-Only safetensors are read. The base's identity (see `trees.tree_identity`) binds stage
-modules to the base they were trained on.
+A converted public checkpoint keeps all other files diffusers wrote, such as the
+tokenizer. Only safetensors are read, tensor by tensor. The base's identity (see
+`trees.tree_identity`) binds stage modules to the base they were trained on.
 """
 
 import dataclasses
@@ -18,29 +20,34 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from jax.sharding import Mesh
 
-from tbstar_jax.array_types import Tree, Variables
+from tbstar_jax.array_types import Variables
 from tbstar_jax.config import from_json, to_json
-from tbstar_jax.convert.huggingface import tensors_from_tree, tree_from_tensors
-from tbstar_jax.convert.key_map import transformer_rows, vae_rows
+from tbstar_jax.convert.parts import (
+    BASE_PARTS,
+    FOLDERS,
+    STAGE_PARTS,
+    load_part,
+    outgoing_part,
+    part_identity,
+)
+from tbstar_jax.convert.tensor_files import open_component
+from tbstar_jax.convert.tensor_writer import MAX_SHARD_BYTES, write_component
 from tbstar_jax.diffusion.timesteps import TimestepConfig
 from tbstar_jax.errors import UserError
 from tbstar_jax.model.tbstar import ModelConfig
-from tbstar_jax.trees import flatten, tree_identity, unflatten
+from tbstar_jax.trees import tree_identity
 
-BASE_PARTS = ("params", "vae", "conditioner")
-STAGE_PARTS = ("pattern_shifting", "consistency")
-
-_FILES = {
-    "params": "transformer/diffusion_pytorch_model.safetensors",
-    "vae": "vae/diffusion_pytorch_model.safetensors",
-    "conditioner": "text_encoder/model.safetensors",
-    "pattern_shifting": "pattern_shifting/model.safetensors",
-    "consistency": "consistency/model.safetensors",
-}
+__all__ = [
+    "BASE_PARTS",
+    "STAGE_PARTS",
+    "Weights",
+    "base_identity",
+    "load_weights",
+    "save_weights",
+    "write_manifest",
+]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -68,13 +75,19 @@ def base_identity(identities: Mapping[str, str]) -> str:
     return "-".join(identities[part][:20] for part in BASE_PARTS)
 
 
-def save_weights(directory: Path, config: ModelConfig, parts: Variables) -> Weights:
+def save_weights(
+    directory: Path,
+    config: ModelConfig,
+    parts: Variables,
+    max_shard_bytes: int = MAX_SHARD_BYTES,
+) -> Weights:
     """Writes parts in the dtypes they have; parts already there are kept.
 
     Args:
       directory: made if absent.
       config: of the model.
       parts: any of the five; host or device arrays.
+      max_shard_bytes: a larger part is written as shards with an index.
 
     Returns:
       The folder as it now is on disk.
@@ -83,23 +96,42 @@ def save_weights(directory: Path, config: ModelConfig, parts: Variables) -> Weig
     known = _read_manifest(directory) if (directory / "manifest.json").exists() else {}
     identities = {**known, **{name: tree_identity(parts[name]) for name in parts}}
     for name, tree in parts.items():
-        path = directory / _FILES[name]
-        path.parent.mkdir(exist_ok=True)
-        save_file(_tensors(name, tree, config), path, metadata={"format": "pt"})
-    (directory / "tbstar_config.json").write_text(to_json(config))
+        folder, stem = FOLDERS[name]
+        tensors = outgoing_part(name, tree, config)
+        write_component(directory / folder, stem, tensors, max_shard_bytes)
     for relative, content in _public_configs(config).items():
-        (directory / relative).parent.mkdir(exist_ok=True)
-        (directory / relative).write_text(json.dumps(content, indent=2) + "\n")
-    (directory / "manifest.json").write_text(json.dumps(identities, indent=2) + "\n")
+        path = directory / relative
+        # What diffusers itself wrote says more, and stays.
+        if not path.exists() or "_diffusers_version" not in path.read_text():
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(json.dumps(content, indent=2) + "\n")
+    write_manifest(directory, config, identities)
     return load_weights(directory)
 
 
-def load_weights(directory: Path, *, verify: bool = False) -> Weights:
+def write_manifest(
+    directory: Path, config: ModelConfig, identities: Mapping[str, str]
+) -> None:
+    """Makes a folder of tensors a weights folder: its configuration and identities."""
+    (directory / "tbstar_config.json").write_text(to_json(config))
+    (directory / "manifest.json").write_text(json.dumps(identities, indent=2) + "\n")
+
+
+def load_weights(
+    directory: Path,
+    *,
+    verify: bool = False,
+    dtype: Any | None = None,
+    mesh: Mesh | None = None,
+) -> Weights:
     """Reads a weights folder.
 
     Args:
-      directory: as written by `save_weights`.
+      directory: as written by `save_weights`, or converted from a public checkpoint.
       verify: recompute the identities instead of trusting the manifest.
+      dtype: of every leaf; None keeps the stored ones. The identities stay those of
+        what is stored.
+      mesh: where the parts lie, sharded; None makes NumPy arrays.
 
     Raises:
       UserError: the folder or a file is missing or damaged, a tensor is missing or left
@@ -113,18 +145,21 @@ def load_weights(directory: Path, *, verify: bool = False) -> Weights:
         )
     config = from_json(ModelConfig, config_path.read_text())
     identities = _read_manifest(directory)
-    parts = {name: _load_part(directory, name, config) for name in identities}
-    missing = [name for name in BASE_PARTS if name not in parts]
+    missing = [name for name in BASE_PARTS if name not in identities]
     if missing:
         raise UserError(f"{directory} lacks the weights of {', '.join(missing)}")
-    if verify:
-        for name, tree in parts.items():
-            actual = tree_identity(tree)
-            if actual != identities[name]:
+    parts = {}
+    for name, identity in identities.items():
+        folder = directory / FOLDERS[name][0]
+        tensors = open_component(folder)
+        if verify:
+            actual = part_identity(name, tensors, config)
+            if actual != identity:
                 raise UserError(
-                    f"{directory / _FILES[name]} holds identity {actual[:12]}, but the "
-                    f"manifest says {identities[name][:12]}: the file was changed"
+                    f"{folder} holds identity {actual[:12]}, but the manifest says "
+                    f"{identity[:12]}: the file was changed"
                 )
+        parts[name] = load_part(name, tensors, config, dtype=dtype, mesh=mesh)
     return Weights(config=config, parts=parts, identities=identities)
 
 
@@ -134,35 +169,10 @@ def _read_manifest(directory: Path) -> dict[str, str]:
         manifest = json.loads(path.read_text())
     except (OSError, json.JSONDecodeError) as error:
         raise UserError(f"{path} cannot be read: {error}") from error
-    unknown = sorted(set(manifest) - set(_FILES))
+    unknown = sorted(set(manifest) - set(FOLDERS))
     if unknown:
         raise UserError(f"{path} names unknown parts: {', '.join(unknown)}")
     return dict(manifest)
-
-
-def _tensors(name: str, tree: Tree, config: ModelConfig) -> dict[str, np.ndarray]:
-    if name == "params":
-        return tensors_from_tree(tree, transformer_rows())
-    if name == "vae":
-        return tensors_from_tree(tree, vae_rows(config.vae))
-    return {
-        key.replace("/", "."): np.ascontiguousarray(np.asarray(leaf))
-        for key, leaf in flatten(tree).items()
-    }
-
-
-def _load_part(directory: Path, name: str, config: ModelConfig) -> Tree:
-    path = directory / _FILES[name]
-    try:
-        tensors = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise UserError(f"{path} cannot be read: {error}") from error
-    if name == "params":
-        num_layers = config.transformer.num_layers
-        return tree_from_tensors(tensors, transformer_rows(), num_layers=num_layers)
-    if name == "vae":
-        return tree_from_tensors(tensors, vae_rows(config.vae), num_layers=0)
-    return unflatten({key.replace(".", "/"): t for key, t in tensors.items()})
 
 
 def _public_configs(config: ModelConfig) -> dict[str, dict[str, Any]]:

@@ -64,7 +64,7 @@ def test_a_changed_file_is_found_when_asked(tmp_path):
         (lambda d: (d / "manifest.json").write_text("{}"), "lacks the weights"),
         (
             lambda d: (d / "transformer/diffusion_pytorch_model.safetensors").unlink(),
-            "cannot be read",
+            "holds no .safetensors file",
         ),
         (
             lambda d: (d / "vae/diffusion_pytorch_model.safetensors").write_bytes(
