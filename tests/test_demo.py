@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from data.build import split_of
 from experiments import demo, retrain
 from experiments.export import record_training, training_steps
 from tbstar_jax.convert.folder import BASE_PARTS, load_weights, save_weights
 from tbstar_jax.errors import UserError, run_command
+from tbstar_jax.input_pipeline.records import RecordSource
+from tbstar_jax.model.presets import tiny
 from tests.support import reduced
 from tests.support.drawn_weights import draw_parts
 
@@ -32,10 +35,11 @@ class Ran:
 def ran(tmp_path_factory):
     """Everything one run of the command leaves and prints, in an empty clone."""
     root = tmp_path_factory.mktemp("demo")
-    reduced.write_sets(root / "data" / "built" / "tiny", SETS)
     weights = root / "shipped"
     model = reduced.reduced_model()
-    model = dataclasses.replace(model, num_steps=2, guidance_scale=1.0)
+    model = dataclasses.replace(
+        model, num_steps=2, guidance_scale=1.0, pixel_budget=tiny().pixel_budget
+    )
     save_weights(weights, model, draw_parts(model))
     record_training(weights, {"params": 70_000, "pattern_shifting": 1_500})
     out = root / "outputs" / "demo"
@@ -44,6 +48,7 @@ def ran(tmp_path_factory):
         patch.chdir(root)
         patch.setenv("DEMO_STEPS", "2")
         patch.setattr(demo, "_say", lines.append)
+        patch.setattr(demo, "_DEMO_COUNTS", SETS)
         demo.main([f"--weights={weights}"])
     return Ran(root, out, weights, "\n".join(lines))
 
@@ -66,6 +71,23 @@ def test_the_command_writes_sheet_tables_edits_and_weights(ran):
         "table_trained.md",
         "weights",
     }
+
+
+def test_sets_that_are_missing_are_built_beside_the_full_ones(ran):
+    assert not (ran.root / demo.BUILT_TINY).exists()
+    built = {
+        name: len(RecordSource(ran.root / demo.BUILT_DEMO / name, split_of(name)))
+        for name in SETS
+    }
+    assert built == SETS
+    assert "building stage1, stage2, heldout in" in ran.printed
+
+
+def test_full_sets_are_used_where_they_are_built(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in SETS:
+        (tmp_path / demo.BUILT_TINY / name).mkdir(parents=True)
+    assert demo._data(tuple(SETS)) == demo.BUILT_TINY
 
 
 def test_every_picture_of_the_page_is_a_file_on_disk(ran):
@@ -186,7 +208,7 @@ def test_the_number_of_steps_fits_the_time(ran, tmp_path, monkeypatch):
     retraining = retrain.Retraining(
         base=load_weights(ran.weights),
         base_path=ran.weights,
-        data=ran.root / "data" / "built" / "tiny",
+        data=ran.root / demo.BUILT_DEMO,
         runs=tmp_path / "runs",
         out=tmp_path / "weights",
         num_steps=None,
