@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from tbstar_jax.convert.huggingface import tree_from_tensors
+from tbstar_jax.convert.huggingface import families, load_tree
 from tbstar_jax.convert.key_map_vl import (
     HEAD,
     key_generation,
@@ -17,6 +17,7 @@ from tbstar_jax.model.conditioner.qwen25_config import (
     VisionConfig,
 )
 from tbstar_jax.model.conditioner.qwen25_processor import PromptProcessor
+from tbstar_jax.model.conditioner.qwen25_vl import abstract_conditioner
 
 SPECIAL_TOKENS = (
     "<|endoftext|>",
@@ -79,8 +80,7 @@ def small_config(**language):
                 rms_norm_eps=1e-6,
                 rope_theta=1_000_000.0,
                 mrope_section=(2, 3, 3),
-                use_sliding_window=False,
-                sliding_window=32_768,
+                sliding_window=None,
                 max_window_layers=3,
             ),
             **language,
@@ -104,8 +104,10 @@ def published_config(config):
         "mrope_section": list(language.pop("mrope_section")),
     }
     ids = tokenizer()
+    special = {"bos_token_id": None, "eos_token_id": None}
+    sliding = {"use_sliding_window": config.language.sliding_window is not None}
     return Qwen2_5_VLConfig(
-        text_config={**language, "rope_parameters": rope, "bos_token_id": None},
+        text_config={**language, **sliding, "rope_parameters": rope, **special},
         vision_config={**vision, "rope_parameters": None},
         image_token_id=config.image_token_id,
         video_token_id=ids.convert_tokens_to_ids("<|video_pad|>"),
@@ -133,23 +135,23 @@ def reference_model(config):
     return model.eval()
 
 
+def families_of(names, config):
+    """Our leaves and the tensors of a checkpoint they are made of."""
+    generation, layers = key_generation(names), config.language.num_hidden_layers
+    return [
+        *families(vision_rows(generation), config.vision.depth),
+        *families(language_rows(generation), layers),
+    ]
+
+
 def tree_of(tensors, config):
     """Our tree from the tensors of either generation, the head left out."""
-    generation = key_generation(tensors)
-    is_visual = ("visual.", "model.visual.")
-    vision = {n: t for n, t in tensors.items() if n.startswith(is_visual)}
-    language = {n: t for n, t in tensors.items() if n not in vision}
-    return {
-        **tree_from_tensors(
-            vision, vision_rows(generation), num_layers=config.vision.depth
-        ),
-        **tree_from_tensors(
-            language,
-            language_rows(generation),
-            num_layers=config.language.num_hidden_layers,
-            ignored=(HEAD,),
-        ),
-    }
+    return load_tree(
+        tensors,
+        families_of(tensors, config),
+        ignored=(HEAD,),
+        expected=abstract_conditioner(config),
+    )
 
 
 def state_of(model):
@@ -160,6 +162,23 @@ def state_of(model):
 def processor(config):
     """Our host side with the tokenizer and image processor above."""
     return PromptProcessor(config, tokenizer(), image_processor())
+
+
+def reference_processor():
+    """The reference's processor without its video part, which needs torchvision."""
+    from transformers import Qwen2_5_VLProcessor
+    from transformers.processing_utils import ProcessorMixin
+
+    class ImageProcessorAlone(Qwen2_5_VLProcessor):
+        def __init__(self, image_processor=None, tokenizer=None, chat_template=None):
+            for kind in ("image", "video"):
+                token = f"<|{kind}_pad|>"
+                setattr(self, f"{kind}_token", token)
+                token_id = tokenizer.convert_tokens_to_ids(token)
+                setattr(self, f"{kind}_token_id", token_id)
+            ProcessorMixin.__init__(self, image_processor, tokenizer)
+
+    return ImageProcessorAlone(image_processor(), tokenizer())
 
 
 def photo(height, width, seed=0):

@@ -94,9 +94,9 @@ class LanguageConfig:
       rms_norm_eps: added to the mean square in every norm.
       rope_theta: base of the rotary frequencies.
       mrope_section: channel pairs of a head rotated by frame, row and column.
-      use_sliding_window: whether layers from `max_window_layers` on see a window.
-      sliding_window: how many tokens such a layer sees, its own included.
-      max_window_layers: number of layers that see everything before them.
+      sliding_window: how many tokens, its own included, a token sees in layers from
+        `max_window_layers` on; None (`use_sliding_window: false`): all before it.
+      max_window_layers: number of layers that see everything before them anyway.
     """
 
     vocab_size: int
@@ -108,8 +108,7 @@ class LanguageConfig:
     rms_norm_eps: float
     rope_theta: float
     mrope_section: tuple[int, int, int]
-    use_sliding_window: bool
-    sliding_window: int
+    sliding_window: int | None
     max_window_layers: int
 
     def __post_init__(self) -> None:
@@ -134,13 +133,6 @@ class LanguageConfig:
     def head_dim(self) -> int:
         """Width of a head."""
         return self.hidden_size // self.num_attention_heads
-
-    @property
-    def has_sliding_layers(self) -> bool:
-        """Whether any layer sees a window alone."""
-        return self.use_sliding_window and (
-            self.max_window_layers < self.num_hidden_layers
-        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -208,8 +200,7 @@ def qwen25_vl_7b() -> Qwen25VLConfig:
             rms_norm_eps=1e-6,
             rope_theta=1_000_000.0,
             mrope_section=(16, 24, 24),
-            use_sliding_window=False,
-            sliding_window=32_768,
+            sliding_window=None,
             max_window_layers=28,
         ),
         image_token_id=151_655,

@@ -35,8 +35,7 @@ class LanguageInputs:
     Attributes:
       angles: of every token.
       is_seen: which keys a query sees, `[b m m]`.
-      is_near: which keys lie in a query's sliding window, `[1 m m]`; None without
-        sliding layers.
+      is_near: which keys lie in a query's sliding window, `[1 m m]`; None without.
     """
 
     angles: Angles
@@ -151,8 +150,8 @@ class LanguageModel(nn.Module):
             x = jnp.where((cell_index >= 0)[..., None], cells, x)
         x = self.shard(x, ("batch", "tokens", "embed"))
         inputs = self._inputs(position_ids, num_tokens)
-        is_sliding = np.full(config.num_hidden_layers, config.has_sliding_layers)
-        is_sliding[: config.max_window_layers] = False
+        # Without a window it does not matter what this says.
+        is_sliding = np.arange(config.num_hidden_layers) >= config.max_window_layers
         layers = nn.scan(
             LanguageLayer,
             variable_axes={"params": 0},
@@ -168,13 +167,12 @@ class LanguageModel(nn.Module):
     ) -> LanguageInputs:
         """Angles and masks, the same for every layer."""
         config = self.config
+        window = config.sliding_window
         index = jnp.arange(position_ids.shape[1], dtype=jnp.int32)
         distance = index[None, :, None] - index[None, None, :]  # query minus key
         counts = index[None, None] < num_tokens[:, None, None]
         return LanguageInputs(
             angles=axis_angles(position_ids, config.mrope_section, config.rope_theta),
             is_seen=counts & (distance >= 0),
-            is_near=distance < config.sliding_window
-            if config.has_sliding_layers
-            else None,
+            is_near=None if window is None else distance < window,
         )

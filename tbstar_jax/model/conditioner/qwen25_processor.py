@@ -114,7 +114,7 @@ class PromptProcessor:
     def __call__(
         self,
         instructions: Sequence[str],
-        sources: Sequence[Sequence[UInt8[np.ndarray, "h w 3"]]],
+        sources: Sequence[Sequence[UInt8[np.ndarray, "_ _ 3"]]],
         *,
         shape: PromptShape | None = None,
         positions: Positions = "mrope",
