@@ -120,8 +120,7 @@ def load_tree(
     Raises:
       UserError: a tensor is missing, left over, or has another shape or dtype; named.
     """
-    require_same_names(tensors, leaves, ignored)
-    shapes = _shapes(tensors, leaves, expected)
+    shapes = require_fit(tensors, leaves, ignored=ignored, expected=expected)
     dtypes = _dtypes(tensors, leaves, dtype)
     where = {} if shardings is None else flatten(shardings)
     tree: dict[str, Any] = {}
@@ -165,14 +164,34 @@ def identity_of_tensors(
     return identity_of_entries(entries)
 
 
-def require_same_names(
-    names: Iterable[str], leaves: Sequence[Family], ignored: Iterable[str] = ()
-) -> None:
-    """Compares the names of a checkpoint with those a preset needs.
+def require_fit(
+    tensors: Mapping[str, Tensor],
+    leaves: Sequence[Family],
+    *,
+    ignored: Iterable[str] = (),
+    expected: Tree | None = None,
+) -> dict[str, Shape]:
+    """Compares names, shapes and dtypes with those a tree needs; reads nothing.
+
+    Args: as `load_tree`.
+
+    Returns:
+      The shape of every leaf.
 
     Raises:
-      UserError: a tensor is missing, or one is left over; named.
+      UserError: a tensor is missing, left over, has another shape, or is no weight.
     """
+    _require_same_names(tensors, leaves, ignored)
+    for leaf in leaves:
+        for name in leaf.theirs:
+            # Asking a stored tensor for its dtype refuses what is no weight.
+            _ = tensors[name].dtype
+    return _shapes(tensors, leaves, expected)
+
+
+def _require_same_names(
+    names: Iterable[str], leaves: Sequence[Family], ignored: Iterable[str]
+) -> None:
     needed = [name for leaf in leaves for name in leaf.theirs]
     present = set(names)
     missing = [name for name in needed if name not in present]
@@ -218,7 +237,7 @@ def _shapes(
 def _dtypes(
     tensors: Mapping[str, Tensor], leaves: Sequence[Family], dtype: Any | None
 ) -> dict[str, np.dtype]:
-    """The dtype of every leaf; asking a stored tensor refuses what is no weight."""
+    """The dtype of every leaf."""
     found = {
         leaf.ours: sorted({str(tensors[name].dtype) for name in leaf.theirs})
         for leaf in leaves

@@ -24,6 +24,7 @@ from tbstar_jax.convert.huggingface import (
     identity_of_tensors,
     load_tree,
     outgoing_tensors,
+    require_fit,
 )
 from tbstar_jax.convert.key_map import transformer_rows, vae_rows
 from tbstar_jax.convert.key_map_vl import (
@@ -128,6 +129,28 @@ def load_part(
         dtype=dtype,
         shardings=shardings,
     )
+
+
+def check_part(
+    part: str, tensors: Mapping[str, Tensor], config: ModelConfig
+) -> list[str]:
+    """Finds, without reading, what `load_part` would refuse.
+
+    Returns:
+      Names of the tensors that belong to the part but carry nothing for us.
+
+    Raises:
+      UserError: as `load_part`.
+    """
+    layout = layout_of(part, config, tensors)
+    require_fit(
+        tensors,
+        layout.leaves,
+        ignored=layout.unused,
+        expected=abstract_part(part, config),
+    )
+    needed = {name for leaf in layout.leaves for name in leaf.theirs}
+    return sorted(tensors.keys() - needed)
 
 
 def part_identity(

@@ -5,7 +5,6 @@ is made first, of zeros, and every block is written into it in place (the progra
 writes donates the stack). So at any time there is the stack, and one block.
 """
 
-import functools
 from collections.abc import Callable, Sequence
 
 import jax
@@ -28,17 +27,17 @@ def place(read: ReadPart, shape: Shape, sharding: NamedSharding) -> jax.Array:
       shape: of the whole.
       sharding: on the mesh.
     """
-    devices_of: dict[Index, list[jax.Device]] = {}
+    # Slices have no hash before Python 3.12: parts go by their bounds.
+    devices_of: dict[tuple[tuple[int, int], ...], list[jax.Device]] = {}
     for device, index in sharding.addressable_devices_indices_map(shape).items():
         assert index is not None
-        whole = tuple(
-            slice(*part.indices(size)[:2])
-            for part, size in zip(index, shape, strict=True)
+        bounds = tuple(
+            part.indices(size)[:2] for part, size in zip(index, shape, strict=True)
         )
-        devices_of.setdefault(whole, []).append(device)
+        devices_of.setdefault(bounds, []).append(device)
     parts = []
-    for index, devices in devices_of.items():
-        part: np.ndarray | None = read(index)
+    for bounds, devices in devices_of.items():
+        part: np.ndarray | None = read(tuple(slice(*bound) for bound in bounds))
         for device in devices:
             parts.append(jax.device_put(part, device).block_until_ready())
         # Let go before the next is read.
@@ -60,21 +59,18 @@ def place_stack(
     block_axis, *axes = sharding.spec or (None,)
     assert block_axis is None
     block_sharding = NamedSharding(sharding.mesh, PartitionSpec(*axes))
-    stack = _zeros(shape, dtype, sharding)
+    # The sharding is said, or XLA names an equal one on a mesh of one device.
+    zeros = jax.jit(lambda: jnp.zeros(shape, dtype), out_shardings=sharding)
+    write = jax.jit(_write, donate_argnums=0, out_shardings=sharding)
+    stack = zeros()
     for number, read in enumerate(reads):
         block = place(read, shape[1:], block_sharding)
         # One program at a time, and one block: on CPU queued programs of several
         # devices deadlock (docs/design.md), anywhere they hold their inputs.
-        stack = _write(stack, block, np.int32(number)).block_until_ready()
+        stack = write(stack, block, np.int32(number)).block_until_ready()
     return stack
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2))
-def _zeros(shape: Shape, dtype: np.dtype, sharding: NamedSharding) -> jax.Array:
-    return jax.lax.with_sharding_constraint(jnp.zeros(shape, dtype), sharding)
-
-
-@functools.partial(jax.jit, donate_argnums=0)
 def _write(
     stack: Shaped[Array, "..."],
     block: Shaped[Array, "..."],
