@@ -122,10 +122,6 @@ class LoraUpdate:
     up: Float[np.ndarray, "f r"]
     scale: float
 
-    def dense(self) -> Float[np.ndarray, "f d"]:
-        """The update as a matrix, float32."""
-        return (self.up @ self.down) * np.float32(self.scale)
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Lora:

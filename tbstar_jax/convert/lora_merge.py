@@ -1,46 +1,82 @@
-"""LoRAs merged into the base: one update per tensor, in float32.
+"""LoRAs merged into the base, in float32.
 
-`merge_tensor` works on one tensor of the diffusers layout, so a loader that streams a
-checkpoint can merge while it reads; `merge_loras` does the same to a loaded base, with
-the same bits. A merged base is another base: the files' hashes and scales join its
-identity, so what was trained on one merge cannot be put on another.
+`merged_tensors` merges while a checkpoint is streamed, each part of a tensor as it is
+read; `merge_loras` merges into a loaded base. A merged base is another base: the files'
+hashes and scales join its identity, so what was trained on one merge cannot be put on
+another.
 """
 
 import dataclasses
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from tbstar_jax.array_types import Tree
 from tbstar_jax.convert.folder import Weights
-from tbstar_jax.convert.lora import Lora, linears, require_shape, updates_of
+from tbstar_jax.convert.forms import Index, Shape
+from tbstar_jax.convert.lora import (
+    Linear,
+    Lora,
+    LoraUpdate,
+    linears,
+    require_shape,
+    updates_of,
+)
+from tbstar_jax.convert.tensor_files import StoredTensor
 from tbstar_jax.trees import flatten, unflatten
 
 
-def merge_tensor(name: str, tensor: np.ndarray, loras: Sequence[Lora]) -> np.ndarray:
-    """Adds the updates of one tensor, in the order of the files.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MergedTensor(StoredTensor):
+    """A linear's weight in a file, read with its updates added.
+
+    Attributes:
+      updates: in the order of their files; none makes it float32 only.
+    """
+
+    updates: tuple[LoraUpdate, ...]
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Float32, for the reader to cast to what the arrays are kept in."""
+        _ = super().dtype  # refuses what is no weight
+        return np.dtype(np.float32)
+
+    def __getitem__(self, index: Index) -> np.ndarray:
+        """Reads a part `[out, in]` and adds the same part of every update."""
+        return _sum(super().__getitem__(index), self.updates, index)
+
+
+def merged_tensors(
+    tensors: Mapping[str, StoredTensor], loras: Sequence[Lora], num_layers: int
+) -> dict[str, StoredTensor]:
+    """The tensors of a checkpoint's transformer with LoRAs merged into them.
+
+    Nothing is read yet. A family of which one block is changed becomes float32 as a
+    whole; a loader that is given a dtype casts each part after the sum.
 
     Args:
-      name: in the diffusers layout, without prefix, such as `proj_out.weight`.
-      tensor: `[out, in]` for a linear's weight, any dtype.
+      tensors: of the diffusers layout, by name, without prefix.
       loras: from `read_loras`.
-
-    Returns:
-      Float32, for the caller to cast to what the arrays are kept in; the tensor itself
-      if no file changes it.
+      num_layers: blocks of the transformer.
 
     Raises:
-      UserError: an update has another shape.
+      UserError: an update has another shape than its linear.
     """
-    linear = name.removesuffix(".weight")
-    if linear == name:
-        return tensor
-    for lora, update in updates_of(loras, linear):
-        require_shape(lora, linear, (tensor.shape[0], tensor.shape[1]))
-        tensor = tensor.astype(np.float32) + update.dense()
-    return tensor
+    merged = dict(tensors)
+    for linear in _touched(loras, num_layers):
+        for name in linear.names(num_layers):
+            stored = tensors[f"{name}.weight"]
+            merged[f"{name}.weight"] = MergedTensor(
+                path=stored.path,
+                key=stored.key,
+                shape=stored.shape,
+                dtype_name=stored.dtype_name,
+                updates=_updates(name, stored.shape, loras),
+            )
+    return merged
 
 
 def merge_loras(weights: Weights, loras: Sequence[Lora]) -> Weights:
@@ -51,17 +87,20 @@ def merge_loras(weights: Weights, loras: Sequence[Lora]) -> Weights:
       loras: from `read_loras`.
 
     Returns:
-      The same weights with the changed kernels in float32 and another base identity.
+      The same weights with the changed kernels in float32 on the host, and another base
+      identity.
 
     Raises:
       UserError: an update has another shape than its linear.
     """
     if not loras:
         return weights
+    num_layers = weights.config.transformer.num_layers
     identity = merged_identity(weights.identities["params"], loras)
+    params = _merged(weights.parts["params"], loras, num_layers)
     return dataclasses.replace(
         weights,
-        parts={**weights.parts, "params": _merged(weights.parts["params"], loras)},
+        parts={**weights.parts, "params": params},
         identities={**weights.identities, "params": identity},
     )
 
@@ -72,19 +111,39 @@ def merged_identity(identity: str, loras: Sequence[Lora]) -> str:
     return hashlib.sha256(json.dumps([identity, merges]).encode()).hexdigest()
 
 
-def _merged(params: Tree, loras: Sequence[Lora]) -> Tree:
+def _merged(params: Tree, loras: Sequence[Lora], num_layers: int) -> Tree:
     flat = flatten(params)
-    touched = {name for lora in loras for name in lora.updates}
-    for linear in linears():
-        path = f"{linear.ours}/kernel"
-        stacked = "{}" in linear.theirs
-        names = linear.names(len(flat[path]) if stacked else 1)
-        if not touched.intersection(names):
-            continue
-        kernel = np.asarray(flat[path])
-        blocks = kernel if stacked else kernel[None]
+    for linear in _touched(loras, num_layers):
+        kernel = np.asarray(flat[f"{linear.ours}/kernel"])
+        blocks = kernel if "{}" in linear.theirs else kernel[None]
         merged = np.empty(blocks.shape, np.float32)
-        for block, name in enumerate(names):
-            merged[block] = merge_tensor(f"{name}.weight", blocks[block].T, loras).T
-        flat[path] = merged.reshape(kernel.shape)
+        for block, name in enumerate(linear.names(num_layers)):
+            theirs = blocks[block].T
+            updates = _updates(name, theirs.shape, loras)
+            whole = tuple(slice(0, size) for size in theirs.shape)
+            merged[block] = _sum(theirs, updates, whole).T
+        flat[f"{linear.ours}/kernel"] = merged.reshape(kernel.shape)
     return unflatten(flat)
+
+
+def _touched(loras: Sequence[Lora], num_layers: int) -> list[Linear]:
+    names = {name for lora in loras for name in lora.updates}
+    return [x for x in linears() if names.intersection(x.names(num_layers))]
+
+
+def _updates(name: str, shape: Shape, loras: Sequence[Lora]) -> tuple[LoraUpdate, ...]:
+    found = []
+    for lora, update in updates_of(loras, name):
+        require_shape(lora, name, (shape[0], shape[1]))
+        found.append(update)
+    return tuple(found)
+
+
+def _sum(part: np.ndarray, updates: Sequence[LoraUpdate], index: Index) -> np.ndarray:
+    """A part of a weight `[out, in]` plus the same part of its updates, float32."""
+    rows, columns = index
+    total = part.astype(np.float32)
+    for update in updates:
+        dense = update.up[rows] @ update.down[:, columns]
+        total = total + dense * np.float32(update.scale)
+    return total
