@@ -1,6 +1,7 @@
 """Prompts, sizes, positions and padding of the conditioner's host side, literally."""
 
 import dataclasses
+import json
 import logging
 import os
 import subprocess
@@ -228,6 +229,52 @@ def test_tokenizer_and_processor_are_loaded_from_a_local_checkpoint(
         found = loaded(("变红 blue",), ((PHOTO,),))
         np.testing.assert_array_equal(found.token_ids, expected.token_ids)
         np.testing.assert_array_equal(found.images.patches, expected.images.patches)
+
+
+def test_tokenizer_and_processor_are_read_in_the_public_layout(
+    config, process, tmp_path
+):
+    """`vocab.json` and `merges.txt`; a processor of the time before PIL's own."""
+    folder = tmp_path / "tokenizer"
+    qwen_vl.tokenizer().save_pretrained(folder)
+    whole = json.loads((folder / "tokenizer.json").read_text())
+    (folder / "tokenizer.json").unlink()
+    fields = ("content", "lstrip", "normalized", "rstrip", "single_word", "special")
+    added = {
+        str(token["id"]): {field: token[field] for field in fields}
+        for token in whole["added_tokens"]
+    }
+    settings = {
+        "tokenizer_class": "Qwen2Tokenizer",
+        "added_tokens_decoder": added,
+        "eos_token": "<|im_end|>",
+        "pad_token": "<|endoftext|>",
+        "unk_token": None,
+    }
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    (folder / "vocab.json").write_text(json.dumps(whole["model"]["vocab"]))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+    (tmp_path / "processor").mkdir()
+    (tmp_path / "processor" / "preprocessor_config.json").write_text(
+        json.dumps(
+            {
+                "image_processor_type": "Qwen2VLImageProcessor",
+                "min_pixels": 3136,
+                "max_pixels": 12_845_056,
+                "patch_size": 14,
+                "temporal_patch_size": 2,
+                "merge_size": 2,
+                "image_mean": [0.48145466, 0.4578275, 0.40821073],
+                "image_std": [0.26862954, 0.26130258, 0.27577711],
+                "processor_class": "Qwen2_5_VLProcessor",
+            }
+        )
+    )
+    loaded = PromptProcessor.from_folder(tmp_path, config)
+    expected = process(("变红 blue",), ((PHOTO,),))
+    found = loaded(("变红 blue",), ((PHOTO,),))
+    np.testing.assert_array_equal(found.token_ids, expected.token_ids)
+    np.testing.assert_array_equal(found.images.patches, expected.images.patches)
 
 
 def test_a_folder_without_tokenizer_is_refused(config, tmp_path):

@@ -58,8 +58,8 @@ def process():
     return qwen_vl.processor(qwen_vl.small_config())
 
 
-def _apply(config):
-    model = Qwen25VL(config)
+def _apply(config, dtype=jnp.float32):
+    model = Qwen25VL(config, dtype=dtype)
 
     def hidden(params, inputs):
         return model.apply({"params": params}, inputs, method=Qwen25VL.hidden_states)
@@ -132,6 +132,24 @@ def test_layers_with_a_sliding_window_equal_the_reference(process):
     tensors = _tensors(inputs, (), process, config)
     assert _difference(model, tree, inputs, tensors, _apply(config)) < TOLERANCE
     assert _difference(model, tree, inputs, tensors) > 0.1
+
+
+def test_bf16_stays_near_the_reference_in_fp32(small, process):
+    """2e-2 relative, the bar of bf16; the reference in bf16 is 1.1e-2 off itself."""
+    import torch
+
+    config, model, tree = small
+    inputs = process((LONG,), ((WIDE,),), shape=SHAPE)
+    tensors = _tensors(inputs, ((WIDE,),), process, config)
+    with torch.no_grad():
+        expected = model.model(**tensors).last_hidden_state.numpy()
+    narrow = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.bfloat16), tree)
+    actual = _apply(config, jnp.bfloat16)(narrow, inputs)
+    assert actual.dtype == jnp.bfloat16
+    num = int(inputs.num_tokens[0])
+    error = np.asarray(actual, np.float32)[0, :num] - expected[0, :num]
+    relative = np.linalg.norm(error) / np.linalg.norm(expected[0, :num])
+    assert relative < 2e-2
 
 
 def _pipeline(name, model):

@@ -1,8 +1,9 @@
 """The language model of Qwen2.5-VL: embedded tokens to hidden states.
 
 Causal attention with grouped queries; positions have three axes, (frame, row, column),
-which are equal for text (M-RoPE). There is no output head: the conditioner's context is
-the hidden state after the last norm.
+which are equal for text (M-RoPE). Padding is a suffix, so causality hides it from all
+tokens that count. There is no output head: the conditioner's context is the hidden
+state after the last norm.
 
 Layers are scanned: every leaf below `layers` has a leading layer axis.
 """
@@ -34,12 +35,12 @@ class LanguageInputs:
 
     Attributes:
       angles: of every token.
-      is_seen: which keys a query sees, `[b m m]`.
+      is_past: which keys do not come after a query, `[1 m m]`.
       is_near: which keys lie in a query's sliding window, `[1 m m]`; None without.
     """
 
     angles: Angles
-    is_seen: Bool[Array, "b m m"]
+    is_past: Bool[Array, "1 m m"]
     is_near: Bool[Array, "1 m m"] | None
 
 
@@ -70,9 +71,10 @@ class LanguageAttention(nn.Module):
         k = heads(config.num_key_value_heads, "k_proj")
         v = heads(config.num_key_value_heads, "v_proj")
         q, k = rotate_halves(q, inputs.angles), rotate_halves(k, inputs.angles)
-        is_seen = inputs.is_seen
+        is_seen = inputs.is_past
         if inputs.is_near is not None:
             is_seen = is_seen & (inputs.is_near | ~is_sliding[None, None, None])
+        is_seen = jnp.broadcast_to(is_seen, (x.shape[0], *is_seen.shape[1:]))
         y = grouped_attention(q, k, v, is_seen).reshape(*x.shape[:2], -1)
         y = self.shard(y, ("batch", "tokens", "heads"))
         return Linear(
@@ -123,7 +125,6 @@ class LanguageModel(nn.Module):
         self,
         token_ids: Int32[Array, "b m"],
         position_ids: Int32[Array, "b m 3"],
-        num_tokens: Int32[Array, " b"],
         image_tokens: Float[Array, "b u d"] | None,
         cell_index: Int32[Array, "b m"],
     ) -> Float[Array, "b m d"]:
@@ -132,7 +133,6 @@ class LanguageModel(nn.Module):
         Args:
           token_ids: padded as a suffix.
           position_ids: (frame, row, column) of every token.
-          num_tokens: true lengths.
           image_tokens: from the vision tower; None when there are no images.
           cell_index: which image token stands in a token's place; -1 for none.
         """
@@ -149,7 +149,7 @@ class LanguageModel(nn.Module):
             cells = jnp.take_along_axis(image_tokens.astype(x.dtype), index, axis=1)
             x = jnp.where((cell_index >= 0)[..., None], cells, x)
         x = self.shard(x, ("batch", "tokens", "embed"))
-        inputs = self._inputs(position_ids, num_tokens)
+        inputs = self._inputs(position_ids)
         # Without a window it does not matter what this says.
         is_sliding = np.arange(config.num_hidden_layers) >= config.max_window_layers
         layers = nn.scan(
@@ -162,17 +162,14 @@ class LanguageModel(nn.Module):
         x, _ = layers(x, jnp.asarray(is_sliding), inputs)
         return RMSNorm(config.rms_norm_eps, name="norm")(x)
 
-    def _inputs(
-        self, position_ids: Int32[Array, "b m 3"], num_tokens: Int32[Array, " b"]
-    ) -> LanguageInputs:
+    def _inputs(self, position_ids: Int32[Array, "b m 3"]) -> LanguageInputs:
         """Angles and masks, the same for every layer."""
         config = self.config
         window = config.sliding_window
         index = jnp.arange(position_ids.shape[1], dtype=jnp.int32)
         distance = index[None, :, None] - index[None, None, :]  # query minus key
-        counts = index[None, None] < num_tokens[:, None, None]
         return LanguageInputs(
             angles=axis_angles(position_ids, config.mrope_section, config.rope_theta),
-            is_seen=counts & (distance >= 0),
+            is_past=distance >= 0,
             is_near=None if window is None else distance < window,
         )

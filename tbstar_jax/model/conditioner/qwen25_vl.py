@@ -93,11 +93,10 @@ class Qwen25VL(nn.Module):
         return jnp.where(counts[..., None], x, jnp.zeros((), x.dtype)), num_context
 
     def hidden_states(self, inputs: PromptInputs) -> Float[Array, "b m d"]:
-        """The hidden states after the last norm, of all tokens."""
+        """The hidden states after the last norm, of all tokens and of padding."""
         return self.language_model(
             inputs.token_ids,
             inputs.position_ids,
-            inputs.num_tokens,
             None if inputs.images is None else self._image_tokens(inputs.images),
             inputs.cell_index,
         )
