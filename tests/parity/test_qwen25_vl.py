@@ -207,6 +207,22 @@ def test_context_of_an_edit_is_that_of_the_public_pipeline(small, process):
     _assert_same_context(config, tree, inputs, embeddings, mask)
 
 
+def test_context_of_the_first_edit_checkpoint_is_that_of_its_pipeline(small):
+    """One picture at the autoencoder's size: 1,350 cells in 96 windows."""
+    import torch
+    from PIL import Image
+
+    config, model, tree = small
+    pipeline = _pipeline("QwenImageEditPipeline", model)
+    resized = pipeline.image_processor.resize(Image.fromarray(WIDE), 832, 1248)
+    with torch.no_grad():
+        embeddings, mask = pipeline._get_qwen_prompt_embeds([LONG], resized, "cpu")
+    process = qwen_vl.processor(dataclasses.replace(config, edit_prompt="edit"))
+    inputs = process((LONG,), ((WIDE,),), positions="sequential")
+    assert inputs.images.patches.shape[:3] == (1, 1, 96)
+    _assert_same_context(config, tree, inputs, embeddings, mask)
+
+
 def test_the_two_countings_of_positions_are_visibly_different(small, process):
     _, _, tree = small
     sources = ((WIDE, TALL),)
