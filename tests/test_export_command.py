@@ -138,6 +138,30 @@ def test_stage1_under_an_exported_stage2_is_refused(trained, exported):
         export.export_stage(runs / "stage1", exported)
 
 
+def test_a_run_that_diffusers_could_not_follow_is_no_lora(trained, tmp_path, capsys):
+    _, runs, _ = trained
+    out = tmp_path / "out.safetensors"
+    argv = [f"--workdir={runs / 'stage1'}", f"--out={out}", "--lora=diffusers"]
+    assert run_command(export.main, argv) == 2
+    error = capsys.readouterr().err
+    assert "its sources attend cached" in error
+    assert "it has a source embedding" in error
+    assert "--set model.compatible=diffusers" in error
+    assert not out.exists()
+
+
+def test_stage2_is_no_lora(trained, tmp_path):
+    _, runs, _ = trained
+    with pytest.raises(UserError, match="a source branch and a keep gate"):
+        export.export_lora(runs / "stage2", tmp_path / "out.safetensors", "comfyui")
+
+
+def test_a_lora_is_a_file(trained, tmp_path):
+    _, runs, _ = trained
+    with pytest.raises(UserError, match=r"writes a \.safetensors file"):
+        export.export_lora(runs / "stage1", tmp_path / "out", "diffusers")
+
+
 def test_a_run_without_checkpoints_is_one_sentence(tmp_path, capsys):
     argv = [f"--workdir={tmp_path}", f"--out={tmp_path / 'out'}"]
     assert run_command(export.main, argv) == 2

@@ -96,6 +96,24 @@ def test_nested_overrides_reach_every_part():
         (["mesh=four"], "cannot read the mesh 'four'"),
         (["intervals.log=0"], "intervals.log is 0"),
         (["evaluation.num_previews=99"], "evaluation.num_previews is 99"),
+        (["adapter.as=params"], "adapter.as=params has no effect without"),
+        (["adapter.files=a.safetensors:0"], "the scale of a.safetensors is 0"),
+        (["adapter.files=a.bin"], "a.bin is not a .safetensors file"),
+        (
+            ["stage=pretrain", "adapter.files=a.safetensors"],
+            "adapter.files has no place in pretrain",
+        ),
+        (
+            [
+                "stage=stage2",
+                "previous=runs/x",
+                "adapter.files=a.safetensors",
+                "adapter.as=pattern_shifting",
+            ],
+            "adapter.as=pattern_shifting has no effect in stage2",
+        ),
+        (["adapter.as=consistency"], "must be one of params, pattern_shifting"),
+        (["model.compatible=diffusers"], "source_attention=full, not cached"),
         (
             [
                 "stage=stage2",
