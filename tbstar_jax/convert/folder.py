@@ -45,6 +45,8 @@ __all__ = [
     "Weights",
     "base_identity",
     "load_weights",
+    "public_configs",
+    "read_manifest",
     "save_weights",
     "write_manifest",
 ]
@@ -99,7 +101,7 @@ def save_weights(
         folder, stem = FOLDERS[name]
         tensors = outgoing_part(name, tree, config)
         write_component(directory / folder, stem, tensors, max_shard_bytes)
-    for relative, content in _public_configs(config).items():
+    for relative, content in public_configs(config).items():
         path = directory / relative
         # What diffusers itself wrote says more, and stays.
         if not path.exists() or "_diffusers_version" not in path.read_text():
@@ -137,17 +139,7 @@ def load_weights(
       UserError: the folder or a file is missing or damaged, a tensor is missing or left
         over, or an identity does not agree with the manifest.
     """
-    config_path = directory / "tbstar_config.json"
-    if not config_path.exists():
-        raise UserError(
-            f"{directory} is not a weights folder: it has no {config_path.name}; give "
-            "the folder that `experiments.pretrain` or a stage's export wrote"
-        )
-    config = from_json(ModelConfig, config_path.read_text())
-    identities = _read_manifest(directory)
-    missing = [name for name in BASE_PARTS if name not in identities]
-    if missing:
-        raise UserError(f"{directory} lacks the weights of {', '.join(missing)}")
+    config, identities = read_manifest(directory)
     parts = {}
     for name, identity in identities.items():
         folder = directory / FOLDERS[name][0]
@@ -163,6 +155,27 @@ def load_weights(
     return Weights(config=config, parts=parts, identities=identities)
 
 
+def read_manifest(directory: Path) -> tuple[ModelConfig, dict[str, str]]:
+    """The configuration of a weights folder, and the identities of its parts.
+
+    Raises:
+      UserError: this is no weights folder, it is damaged, or a base part is missing.
+    """
+    config_path = directory / "tbstar_config.json"
+    if not config_path.exists():
+        raise UserError(
+            f"{directory} is not a weights folder: it has no {config_path.name}; give "
+            "the folder that `experiments.pretrain`, a stage's export or `python -m "
+            "tbstar_jax.convert` wrote"
+        )
+    config = from_json(ModelConfig, config_path.read_text())
+    identities = _read_manifest(directory)
+    missing = [name for name in BASE_PARTS if name not in identities]
+    if missing:
+        raise UserError(f"{directory} lacks the weights of {', '.join(missing)}")
+    return config, identities
+
+
 def _read_manifest(directory: Path) -> dict[str, str]:
     path = directory / "manifest.json"
     try:
@@ -175,8 +188,8 @@ def _read_manifest(directory: Path) -> dict[str, str]:
     return dict(manifest)
 
 
-def _public_configs(config: ModelConfig) -> dict[str, dict[str, Any]]:
-    """The JSON files diffusers reads, derived from our config."""
+def public_configs(config: ModelConfig) -> dict[str, dict[str, Any]]:
+    """The JSON files diffusers reads, by their place, derived from our config."""
     transformer, vae = config.transformer, config.vae
     scheduler = TimestepConfig()
     return {

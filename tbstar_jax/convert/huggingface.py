@@ -120,17 +120,24 @@ def load_tree(
     Raises:
       UserError: a tensor is missing, left over, or has another shape or dtype; named.
     """
-    shapes = require_fit(tensors, leaves, ignored=ignored, expected=expected)
-    dtypes = _dtypes(tensors, leaves, dtype)
-    where = {} if shardings is None else flatten(shardings)
+    planned = flatten(
+        plan_tree(
+            tensors,
+            leaves,
+            ignored=ignored,
+            expected=expected,
+            dtype=dtype,
+            shardings=shardings,
+        )
+    )
     tree: dict[str, Any] = {}
     for leaf in leaves:
-        shape, final = shapes[leaf.ours], dtypes[leaf.ours]
+        shape, final = planned[leaf.ours].shape, planned[leaf.ours].dtype
+        sharding = planned[leaf.ours].sharding
         reads = [
             functools.partial(_read, tensors[name], leaf.form, final)
             for name in leaf.theirs
         ]
-        sharding = where.get(leaf.ours)
         if sharding is None:
             tree[leaf.ours] = _on_host(reads, shape, final, is_stacked=leaf.is_stacked)
         elif leaf.is_stacked:
@@ -138,6 +145,30 @@ def load_tree(
         else:
             tree[leaf.ours] = place(reads[0], shape, sharding)
     return unflatten(tree)
+
+
+def plan_tree(
+    tensors: Mapping[str, Tensor],
+    leaves: Sequence[Family],
+    *,
+    ignored: Iterable[str] = (),
+    expected: Tree | None = None,
+    dtype: Any | None = None,
+    shardings: Tree | None = None,
+) -> Tree:
+    """What `load_tree` would give, as `jax.ShapeDtypeStruct`s; reads nothing.
+
+    Args, raises: as `load_tree`.
+    """
+    shapes = require_fit(tensors, leaves, ignored=ignored, expected=expected)
+    dtypes = _dtypes(tensors, leaves, dtype)
+    where = {} if shardings is None else flatten(shardings)
+    return unflatten(
+        {
+            name: jax.ShapeDtypeStruct(shape, dtypes[name], sharding=where.get(name))
+            for name, shape in shapes.items()
+        }
+    )
 
 
 def identity_of_tensors(

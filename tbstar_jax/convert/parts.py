@@ -24,6 +24,7 @@ from tbstar_jax.convert.huggingface import (
     identity_of_tensors,
     load_tree,
     outgoing_tensors,
+    plan_tree,
     require_fit,
 )
 from tbstar_jax.convert.key_map import transformer_rows, vae_rows
@@ -114,6 +115,35 @@ def load_part(
       UserError: a tensor is missing, left over, or has another shape or dtype; named.
     """
     layout = layout_of(part, config, tensors)
+    return load_tree(
+        tensors, layout.leaves, **_how(part, layout, tensors, config, dtype, mesh)
+    )
+
+
+def plan_part(
+    part: str,
+    tensors: Mapping[str, Tensor],
+    config: ModelConfig,
+    *,
+    dtype: Any | None = None,
+    mesh: Mesh | None = None,
+) -> Tree:
+    """What `load_part` would give, as `jax.ShapeDtypeStruct`s; reads nothing."""
+    layout = layout_of(part, config, tensors)
+    return plan_tree(
+        tensors, layout.leaves, **_how(part, layout, tensors, config, dtype, mesh)
+    )
+
+
+def _how(
+    part: str,
+    layout: Layout,
+    tensors: Mapping[str, Tensor],
+    config: ModelConfig,
+    dtype: Any | None,
+    mesh: Mesh | None,
+) -> dict[str, Any]:
+    """The other arguments of `load_tree` and `plan_tree`."""
     expected = abstract_part(part, config)
     shardings = None
     if mesh is not None:
@@ -121,14 +151,12 @@ def load_part(
             {leaf.ours: tensors[leaf.theirs[0]] for leaf in layout.leaves}
         )
         shardings = variable_shardings(shapes, mesh, part)
-    return load_tree(
-        tensors,
-        layout.leaves,
-        ignored=layout.unused,
-        expected=expected,
-        dtype=dtype,
-        shardings=shardings,
-    )
+    return {
+        "ignored": layout.unused,
+        "expected": expected,
+        "dtype": dtype,
+        "shardings": shardings,
+    }
 
 
 def check_part(

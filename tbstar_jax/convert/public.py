@@ -17,13 +17,16 @@ from typing import Any
 
 from jax.sharding import Mesh
 
+from tbstar_jax.convert.cache import content_key, read_cache, write_cache
 from tbstar_jax.convert.folder import Weights
+from tbstar_jax.convert.licence import licence_notice
 from tbstar_jax.convert.parts import (
     BASE_PARTS,
     FOLDERS,
     check_part,
     load_part,
     part_identity,
+    plan_part,
 )
 from tbstar_jax.convert.published import (
     Kind,
@@ -74,6 +77,15 @@ class PublicCheckpoint:
             for part, tensors in self.parts.items()
         }
 
+    def plan(
+        self, *, dtype: Any | None = None, mesh: Mesh | None = None
+    ) -> dict[str, Any]:
+        """What `load` would give, as `jax.ShapeDtypeStruct`s; reads nothing."""
+        return {
+            part: plan_part(part, tensors, self.config, dtype=dtype, mesh=mesh)
+            for part, tensors in self.parts.items()
+        }
+
     def identities(self) -> dict[str, str]:
         """The identity of every part in the stored dtypes; reads all of it once."""
         return {
@@ -91,6 +103,7 @@ def load_public(
     mesh: Mesh | None = None,
     zero_cond_t: bool | None = None,
     companions: Path | None = None,
+    cache: Path | None = None,
 ) -> Weights:
     """Loads a public checkpoint.
 
@@ -105,6 +118,8 @@ def load_public(
       zero_cond_t: of a checkpoint that does not say it.
       companions: for a single file: a folder in the diffusers layout that has the
         other parts.
+      cache: directory that keeps converted arrays and identities, by content; the
+        second load of the same files reads them from there. All processes must see it.
 
     Raises:
       UserError: a file is missing, damaged or of another format, a tensor is missing,
@@ -113,11 +128,16 @@ def load_public(
     checkpoint = open_public(
         path, preset, parts=parts, zero_cond_t=zero_cond_t, companions=companions
     )
-    return Weights(
-        config=checkpoint.config,
-        parts=checkpoint.load(dtype=dtype, mesh=mesh),
-        identities=checkpoint.identities(),
-    )
+    if cache is None:
+        loaded = checkpoint.load(dtype=dtype, mesh=mesh)
+        return Weights(config=preset, parts=loaded, identities=checkpoint.identities())
+    key = content_key(checkpoint.files, preset, dtype, cache)
+    cached = read_cache(cache, key, checkpoint.plan(dtype=dtype, mesh=mesh))
+    if cached is None:
+        cached = checkpoint.load(dtype=dtype, mesh=mesh), checkpoint.identities()
+        write_cache(cache, key, *cached)
+    parts_read, identities = cached
+    return Weights(config=preset, parts=parts_read, identities=identities)
 
 
 def open_public(
@@ -138,6 +158,9 @@ def open_public(
         found = {part: open_component(path / FOLDERS[part][0]) for part in parts}
     else:
         found = _with_companions(path, preset, parts, zero_cond_t, companions)
+    notice = licence_notice(path if path.is_dir() else companions or path.parent)
+    if notice is not None:
+        _log.warning("%s", notice)
     for part, tensors in found.items():
         unused = check_part(part, tensors, preset)
         if unused:
