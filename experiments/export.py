@@ -264,6 +264,17 @@ def _require_companions(
             f"{out} has no stage-1 modules; export the stage-1 run that this stage 2 "
             f"started from, {metadata['config']['previous']}, into it first"
         )
+    theirs, ours = there.config.transformer, model.transformer
+    if (theirs.source_attention, theirs.source_time) != (
+        ours.source_attention,
+        ours.source_time,
+    ):
+        raise UserError(
+            f"{out} holds stage-1 modules whose sources attend "
+            f"{theirs.source_attention} at time {theirs.source_time}, but in this "
+            f"stage 2 they attend {ours.source_attention} at time {ours.source_time}; "
+            "train it with the values of its stage 1"
+        )
     steps = training_steps(out).get("pattern_shifting")
     is_same_length = steps is None or steps == metadata["first_step"]
     if not is_same_length or there.config.pattern_shifting != model.pattern_shifting:

@@ -132,6 +132,17 @@ def test_stage2_on_a_stage1_of_another_length_is_refused(trained, tmp_path):
         export.export_stage(runs / "stage2", out)
 
 
+def test_stage2_on_a_stage1_of_other_attention_is_refused(trained, tmp_path):
+    _, runs, _ = trained
+    out = tmp_path / "out"
+    export.export_stage(runs / "stage1", out)
+    config = json.loads((out / "tbstar_config.json").read_text())
+    config["transformer"]["source_attention"] = "full"
+    (out / "tbstar_config.json").write_text(json.dumps(config))
+    with pytest.raises(UserError, match=r"attend full at time zero, but .* cached"):
+        export.export_stage(runs / "stage2", out)
+
+
 def test_stage1_under_an_exported_stage2_is_refused(trained, exported):
     _, runs, _ = trained
     with pytest.raises(UserError, match="holds stage-2 modules"):

@@ -22,7 +22,9 @@ from safetensors import SafetensorError, safe_open
 from tbstar_jax.errors import UserError
 
 _TITLES = ("modelspec.title", "ss_output_name", "title", "name")
-_DISTILLED = re.compile(r"lightning|turbo|distill|lcm|dmd", re.IGNORECASE)
+_DISTILLED = re.compile(
+    r"lightning|turbo|distill|(?<![a-z])(?:lcm|dmd2?)(?![a-z])", re.IGNORECASE
+)
 _STEPS = re.compile(r"(?<![0-9])([0-9]+)[-_ ]?steps?", re.IGNORECASE)
 _LIGHTNING_STEPS = (4, 8)
 _LN_3 = math.log(3.0)

@@ -1,20 +1,22 @@
-"""Merging LoRAs into the base: float32, by tensor or by tree, under a new identity."""
+"""Merging LoRAs into the base: float32, on the host or sharded, a new identity."""
 
+import dataclasses
 import functools
 
 import jax
 import ml_dtypes
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
-from tbstar_jax.convert.folder import BASE_PARTS, Weights, save_weights
-from tbstar_jax.convert.lora import read_loras
+from tbstar_jax.convert.folder import Weights
+from tbstar_jax.convert.lora import LoraUpdate, read_loras
 from tbstar_jax.convert.lora_file import parse_lora_file
-from tbstar_jax.convert.lora_merge import merge_loras, merged_tensors
-from tbstar_jax.convert.parts import load_part
-from tbstar_jax.convert.tensor_files import open_component
+from tbstar_jax.convert.lora_merge import MergedTensor, merge_loras
+from tbstar_jax.convert.tensor_files import open_file
 from tbstar_jax.errors import UserError
 from tbstar_jax.parallel.mesh import make_mesh, parse_mesh
+from tbstar_jax.parallel.sharding import variable_shardings
 from tbstar_jax.trees import flatten
 from tests.support.drawn_weights import draw_parts
 from tests.support.lora_files import PREFIXES, draw_lora, write_lora
@@ -76,33 +78,44 @@ def test_blocks_and_linears_without_an_update_keep_their_bits(tmp_path):
     assert_identical(params, base)
 
 
-@pytest.mark.parametrize("mesh", [None, "4x2"])
-def test_merging_while_streaming_gives_the_same(tmp_path, mesh):
+def test_sharded_kernels_are_merged_where_they_lie(tmp_path):
     names = [name for name in _drawn() if not name.startswith("transformer_blocks.1")]
     drawn = {name: _drawn()[name] for name in names}
-    path = write_lora(tmp_path / "a.safetensors", drawn, "lightning")
-    base = {name: _weights().parts[name] for name in BASE_PARTS}
-    save_weights(tmp_path / "base", reduced_model(), base)
-    loras = read_loras([parse_lora_file(f"{path}:0.7")], NUM_LAYERS)
-    tensors = merged_tensors(
-        open_component(tmp_path / "base" / "transformer"), loras, NUM_LAYERS
+    one = write_lora(tmp_path / "a.safetensors", drawn, "lightning")
+    two = write_lora(tmp_path / "b.safetensors", _drawn(), "kohya")
+    mesh = make_mesh(parse_mesh("4x2"))
+    params = _weights().parts["params"]
+    shardings = variable_shardings(params, mesh, "params")
+    placed = dataclasses.replace(
+        _weights(), parts={"params": jax.device_put(params, shardings)}
     )
-    whole = _merged(f"{path}:0.7").parts["params"]
-    if mesh is None:
-        assert_identical(load_part("params", tensors, reduced_model()), whole)
-        return
-    # Shards of a product may be summed in another order.
-    placed = load_part(
-        "params",
-        tensors,
-        reduced_model(),
-        dtype=np.float32,
-        mesh=make_mesh(parse_mesh(mesh)),
+    merged = _merged(f"{one}:0.7", two, weights=placed)
+    here = _merged(f"{one}:0.7", two)
+    assert merged.base_identity == here.base_identity
+    flat, places = flatten(merged.parts["params"]), flatten(shardings)
+    for name, leaf in flatten(here.parts["params"]).items():
+        assert flat[name].sharding == places[name]
+        assert flat[name].dtype == ml_dtypes.bfloat16
+        # A step of bfloat16, and the last bit of sums of numbers around 1.
+        expected = leaf.astype(np.float32)
+        actual = np.asarray(flat[name]).astype(np.float32)
+        np.testing.assert_allclose(actual, expected, rtol=2**-8, atol=2**-22)
+
+
+def test_a_weight_in_a_file_is_read_merged_part_by_part(tmp_path):
+    down, up, _ = _drawn()["proj_out"]
+    base = np.asarray(_weights().parts["params"]["proj_out"]["kernel"]).T
+    save_file(
+        {"proj_out.weight": np.ascontiguousarray(base)}, tmp_path / "x.safetensors"
     )
-    flat = flatten(placed)
-    for name, leaf in flatten(whole).items():
-        leaf = leaf.astype(np.float32)
-        np.testing.assert_allclose(flat[name], leaf, rtol=0, atol=1e-6)
+    stored = open_file(tmp_path / "x.safetensors")["proj_out.weight"]
+    update = LoraUpdate(down=down, up=up, scale=0.5)
+    tensor = MergedTensor(**vars(stored), updates=(update,))
+    expected = base.astype(np.float32) + 0.5 * (up @ down)
+    assert tensor.dtype == np.float32
+    np.testing.assert_allclose(tensor[tensor.whole], expected, rtol=0, atol=1e-6)
+    part = tensor[slice(8, 24), slice(0, 5)]
+    np.testing.assert_allclose(part, expected[8:24, :5], rtol=0, atol=1e-6)
 
 
 def test_the_files_and_scales_name_the_base(tmp_path):
