@@ -1,5 +1,7 @@
 """Builds the procedural data sets: `python -m data.build --preset=tiny`.
 
+`python -m data.build --stage=precompute` encodes a set ahead, see data/precompute.py.
+
 Four sets under `data/built/tiny`: `base` (captions for text-to-image), `stage1` and
 `stage2` (editing pairs) with split `train`, `heldout` with split `test`. Each is
 rendered by worker processes in the order of its indices, written beside its place and
@@ -258,6 +260,13 @@ def _parser() -> _Parser:
         description="Builds the procedural data sets.",
         allow_abbrev=False,
     )
+    parser.add_argument(
+        "--stage",
+        choices=("render", "precompute"),
+        default="render",
+        help="render sets (%(default)s), or encode one ahead: see --stage=precompute "
+        "--help",
+    )
     parser.add_argument("--preset", required=True, help="only: tiny")
     parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help="%(default)s")
     parser.add_argument("--seed", type=int, default=0, help="%(default)s")
@@ -273,6 +282,12 @@ def _parser() -> _Parser:
 
 def main(argv: Sequence[str]) -> None:
     """Builds the sets that are missing and prints what is there."""
+    if "--stage=precompute" in argv:
+        # Loads the models; rendering needs none of them.
+        from data import precompute
+
+        precompute.main([flag for flag in argv if flag != "--stage=precompute"])
+        return
     parser = _parser()
     options, unknown = parser.parse_known_args(argv)
     if unknown:

@@ -7,6 +7,7 @@ python -m experiments.stage1 --mesh=4x2 --workdir=DIR --preset=tiny --steps=N
 import argparse
 import dataclasses
 import difflib
+import functools
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ from tbstar_jax.convert.folder import Weights, load_weights
 from tbstar_jax.convert.lora_file import refuse_distilled_base
 from tbstar_jax.errors import UserError
 from tbstar_jax.inference.pipeline import SHIPPED_WEIGHTS
+from tbstar_jax.input_pipeline.latents import LatentSource
 from tbstar_jax.input_pipeline.mixtures import MixtureEntry
 from tbstar_jax.input_pipeline.pipeline import PipelineConfig
 from tbstar_jax.input_pipeline.transforms import TransformConfig
@@ -29,6 +31,7 @@ from tbstar_jax.model.tbstar import ModelConfig, compatible_with_diffusers
 from tbstar_jax.parallel.distributed import initialise_distributed
 from tbstar_jax.parallel.mesh import ensure_virtual_devices, parse_mesh
 from tbstar_jax.training.adapters import require_compatible, with_adapters
+from tbstar_jax.training.precompute import open_latents
 from tbstar_jax.training.run import train
 from tbstar_jax.training.train_config import TrainConfig
 
@@ -116,12 +119,41 @@ def run_stage(flags: Flags, make_config: MakeConfig) -> None:
     require_compatible(config.model, base.config)
     base = with_adapters(base, config)
     build_missing_data(config)
+    latents, evaluated = _open_latents(config, base)
+    opened = [*(latents or ()), *([] if evaluated is None else [evaluated])]
+    is_encoded = evaluated is not None and all(one.has_context for one in opened)
     train(
         config,
         base,
-        make_evaluate,
+        functools.partial(make_evaluate, latents=evaluated),
         show_progress=jax.process_index() == 0,
+        latents=latents,
+        without=("conditioner",) if is_encoded else (),
     )
+
+
+def _open_latents(
+    config: TrainConfig, base: Weights
+) -> tuple[list[LatentSource] | None, LatentSource | None]:
+    """What was encoded ahead, of the training sets and of the held-out one."""
+    names = [entry.latents for entry in config.data.mixture if entry.latents]
+    latents = [
+        open_latents(name, "train", config.model, base.identities) for name in names
+    ]
+    evaluated = None
+    if config.evaluation.latents is not None:
+        evaluated = open_latents(
+            config.evaluation.latents, "test", config.model, base.identities
+        )
+        lacking = [
+            one.directory for one in (*latents, evaluated) if not one.has_context
+        ]
+        if lacking:
+            raise UserError(
+                f"evaluation.latents has no effect: {lacking[0]} holds no contexts, so "
+                "the conditioner is needed anyway; compute them, or leave it out"
+            )
+    return latents or None, evaluated
 
 
 def model_of(flags: Flags, base: ModelConfig) -> ModelConfig:

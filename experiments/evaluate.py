@@ -15,6 +15,7 @@ from tbstar_jax.evaluation.heldout import (
     summary_of,
 )
 from tbstar_jax.inference.editor import Editor, SamplingOptions
+from tbstar_jax.input_pipeline.latents import LatentSource
 from tbstar_jax.parallel.sharding import ActivationShard
 from tbstar_jax.training.freeze import merge
 from tbstar_jax.training.loop import Evaluate
@@ -25,10 +26,23 @@ from tbstar_jax.training.train_config import TrainConfig
 _BATCH_SIZE = 8
 
 
-def make_evaluate(config: TrainConfig, frozen: Tree, mesh: Mesh) -> Evaluate:
-    """The evaluation of one run: edits by the moving average, scores and a preview."""
+def make_evaluate(
+    config: TrainConfig,
+    frozen: Tree,
+    mesh: Mesh,
+    latents: LatentSource | None = None,
+) -> Evaluate:
+    """The evaluation of one run: edits by the moving average, scores and a preview.
+
+    Args:
+      config: of the run.
+      frozen: collection to tree.
+      mesh: of the run.
+      latents: of the held-out set, with the contexts of its instructions; None encodes
+        them here.
+    """
     settings = config.evaluation
-    pairs = load_pairs(settings.path, settings.num_pairs)
+    pairs = load_pairs(settings.path, settings.num_pairs, latents=latents)
     dtype = jnp.bfloat16 if config.compute_dtype == "bfloat16" else jnp.float32
     editor = Editor(config.model, dtype=dtype, shard=ActivationShard(mesh))
     options = SamplingOptions(

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.experimental import multihost_utils
 from jaxtyping import Bool, Float, UInt8
@@ -23,10 +24,12 @@ from tbstar_jax.evaluation.consistency import (
     summarize,
 )
 from tbstar_jax.inference.composite import composite
-from tbstar_jax.inference.editor import Editor, SamplingOptions
+from tbstar_jax.inference.editor import Context, Editor, SamplingOptions
 from tbstar_jax.inference.image_file import source_from_array
 from tbstar_jax.input_pipeline.images import decode_image, decode_mask
+from tbstar_jax.input_pipeline.latents import LatentSource
 from tbstar_jax.input_pipeline.records import RecordSource
+from tbstar_jax.input_pipeline.transforms import Language, choose_instruction
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -40,6 +43,7 @@ class HeldoutPair:
       source: RGB 0..255.
       target: the right edit.
       change_mask: True where they differ.
+      context: the instruction, encoded ahead, `[m d]`; None leaves it to the editor.
     """
 
     key: str
@@ -48,6 +52,7 @@ class HeldoutPair:
     source: UInt8[np.ndarray, "h w 3"]
     target: UInt8[np.ndarray, "h w 3"]
     change_mask: Bool[np.ndarray, "h w"]
+    context: Float[np.ndarray, "m d"] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,13 +68,19 @@ class HeldoutEdit:
     edit_mask: Bool[np.ndarray, "h w"] | None
 
 
-def load_pairs(path: Path, num_pairs: int, language: str = "en") -> list[HeldoutPair]:
+def load_pairs(
+    path: Path,
+    num_pairs: int,
+    language: Language = "en",
+    latents: LatentSource | None = None,
+) -> list[HeldoutPair]:
     """Reads pairs, spread evenly over the set, which is ordered by task.
 
     Args:
       path: a record directory with the split `test`.
       num_pairs: at most so many.
-      language: `en` or `zh`.
+      language: whose first instruction is taken.
+      latents: of the same set, with contexts, which then stand for the instructions.
 
     Raises:
       UserError: the set is missing or damaged, or has fewer pairs.
@@ -84,15 +95,21 @@ def load_pairs(path: Path, num_pairs: int, language: str = "en") -> list[Heldout
     pairs = []
     for row in rows:
         record = source[row]
-        texts = record.instructions_zh if language == "zh" else record.instructions_en
+        instruction = choose_instruction(record, language)
+        context = None
+        if latents is not None:
+            (place,) = latents.rows_of([record.key])
+            _, arrays = latents[place]
+            context = arrays[instruction.context_name].astype(np.float32)
         pairs.append(
             HeldoutPair(
                 key=record.key,
                 task=record.task,
-                instruction=texts[0],
+                instruction=instruction.text,
                 source=decode_image(record.source_images[0]),
                 target=decode_image(record.target_image),
                 change_mask=decode_mask(record.change_mask) > 127,
+                context=context,
             )
         )
     return pairs
@@ -126,7 +143,7 @@ def edit_pairs(
             np.asarray(padded, np.uint32)
         )
         prepared = editor.prepare(parts, images)
-        instructions = tuple(pairs[row].instruction for row in padded)
+        instructions = _instructions(pairs, padded)
         edited = editor.generate(parts, prepared, instructions, keys, options)
         decoded = _fetch(edited.image)
         keep = edited.keep_probability
@@ -135,6 +152,23 @@ def edit_pairs(
             p = None if probability is None else probability[index]
             edits[row] = _finish(pairs[row], decoded[index], p, options.use_gate)
     return [edits[row] for row in range(len(pairs))]
+
+
+def _instructions(
+    pairs: Sequence[HeldoutPair], rows: Sequence[int]
+) -> tuple[str, ...] | Context:
+    """Contexts where the pairs have them, of one length for all batches; else texts."""
+    lengths = [len(pair.context) for pair in pairs if pair.context is not None]
+    if not lengths:
+        return tuple(pairs[row].instruction for row in rows)
+    assert len(lengths) == len(pairs)
+    values = [
+        np.pad(context, ((0, max(lengths) - len(context)), (0, 0)))
+        for row in rows
+        if (context := pairs[row].context) is not None
+    ]
+    num_tokens = np.array([lengths[row] for row in rows], np.int32)
+    return Context(jnp.asarray(np.stack(values)), jnp.asarray(num_tokens))
 
 
 def score_pairs(

@@ -8,7 +8,7 @@ benchmark all call these two.
 
 import dataclasses
 import functools
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -69,6 +69,19 @@ class PreparedSource:
 
 
 @struct.dataclass
+class Context:
+    """Instructions as the transformer reads them, encoded ahead.
+
+    Attributes:
+      values: the conditioner's output, `[b m d]`.
+      num_tokens: valid ones per instruction, `[b]`.
+    """
+
+    values: Float[Array, "b m d"]
+    num_tokens: Int32[Array, " b"]
+
+
+@struct.dataclass
 class EditedBatch:
     """The sampler's pictures.
 
@@ -79,6 +92,10 @@ class EditedBatch:
 
     image: UInt8[Array, "b h w 3"]
     keep_probability: Float[Array, "b rows columns"] | None
+
+
+_Text: TypeAlias = tuple[Array | np.ndarray, Array | np.ndarray] | Context
+"""Token ids and their numbers, or what the conditioner made of them."""
 
 
 class Editor:
@@ -104,32 +121,44 @@ class Editor:
         self,
         parts: Variables,
         prepared: PreparedSource,
-        instructions: tuple[str, ...],
+        instructions: tuple[str, ...] | Context,
         keys: Key[Array, " b"],
         options: SamplingOptions,
         strength: Float[Array, "b n"] | None = None,
+        *,
+        unconditional: Context | None = None,
     ) -> EditedBatch:
         """Edits every image of a batch by its instruction.
 
         Args:
-          parts: trees of base, autoencoder, conditioner and the stage modules in use.
+          parts: trees of base, autoencoder, conditioner and the stage modules in use;
+            with contexts the conditioner may lack.
           prepared: from `prepare`.
-          instructions: one per image.
+          instructions: one per image, or their contexts.
           keys: one random key per image, `[b]`.
           options: how to sample.
           strength: how much of each token is kept, `[b n]` in [0, 1]; None leaves it to
             the gate if the options use it.
+          unconditional: the empty instruction's contexts, where guidance is on and
+            instructions are contexts.
 
         Raises:
           UserError: an instruction is too long for the conditioner.
         """
-        ids, lengths = self._tokenize(instructions)
-        empty_ids, empty_lengths = self._tokenize(("",) * len(instructions))
+        text: _Text
+        empty: _Text | None = unconditional
+        if isinstance(instructions, Context):
+            text = instructions
+            assert unconditional is not None or options.guidance_scale == 1
+        else:
+            assert unconditional is None
+            text = self._tokenize(instructions)
+            empty = self._tokenize(("",) * len(instructions))
         return self._generate(
             parts,
             prepared,
-            (ids, lengths),
-            (empty_ids, empty_lengths),
+            text,
+            empty,
             keys,
             strength,
             options=options,
@@ -166,20 +195,25 @@ class Editor:
             )
         return PreparedSource(pixels, tokens, cache, grid)
 
-    def _denoiser(
-        self,
-        parts: Variables,
-        prepared: PreparedSource,
-        text: tuple[Array, Array],
-    ) -> Denoiser:
+    def _context(
+        self, parts: Variables, prepared: PreparedSource, text: _Text
+    ) -> Context:
+        if isinstance(text, Context):
+            return text
         ids, lengths = text
-        context, num_context_tokens = self._conditioner.apply(
+        encoded: Any = self._conditioner.apply(
             {"params": parts["conditioner"]},
             ids,
             lengths,
             prepared.image,
             jnp.ones(ids.shape[0], bool),
         )
+        return Context(encoded[0], encoded[1])
+
+    def _denoiser(
+        self, parts: Variables, prepared: PreparedSource, text: _Text
+    ) -> Denoiser:
+        context = self._context(parts, prepared, text)
         cache = prepared.cache
 
         def denoise(noisy: Array, time: Array) -> ModelOutput:
@@ -187,8 +221,8 @@ class Editor:
                 _transformer_variables(parts),
                 noisy,
                 time,
-                context,
-                num_context_tokens,
+                context.values,
+                context.num_tokens,
                 (prepared.tokens,) if cache is None else (),
                 target_grid=prepared.grid,
                 source_grids=(prepared.grid,),
@@ -203,8 +237,8 @@ class Editor:
         self,
         parts: Variables,
         prepared: PreparedSource,
-        text: tuple[Array, Array],
-        empty_text: tuple[Array, Array],
+        text: _Text,
+        empty_text: _Text | None,
         keys: Key[Array, " b"],
         strength: Float[Array, "b n"] | None,
         *,
@@ -213,6 +247,7 @@ class Editor:
     ) -> EditedBatch:
         guidance = None
         if options.guidance_scale != 1:
+            assert empty_text is not None
             guidance = Guidance(
                 scale=options.guidance_scale,
                 unconditional=self._denoiser(parts, prepared, empty_text),

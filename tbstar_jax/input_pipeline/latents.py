@@ -49,6 +49,8 @@ def write_latents(
     latents: Iterable[tuple[str, Arrays]],
     records_per_shard: int,
     preprocessing_hash: str,
+    *,
+    has_context: bool = False,
 ) -> int:
     """Writes a latent set; a killed writer leaves nothing that opens.
 
@@ -60,6 +62,7 @@ def write_latents(
         same names for every record that shares a batch.
       records_per_shard: records per file, at least 1.
       preprocessing_hash: names the weights and settings that made the arrays.
+      has_context: whether every record has contexts among its arrays.
 
     Returns:
       How many records were written.
@@ -79,7 +82,11 @@ def write_latents(
             yield _encode(key, arrays)
 
     # `keys` fills while the shards are written, before the manifest is.
-    manifest = {"preprocessing_hash": preprocessing_hash, "keys": keys}
+    manifest = {
+        "preprocessing_hash": preprocessing_hash,
+        "has_context": has_context,
+        "keys": keys,
+    }
     return write_shards(
         directory,
         dataset_name,
@@ -111,8 +118,34 @@ def _encode(key: str, arrays: Arrays) -> dict[str, Any]:
     }
 
 
+def holds_context(directory: str | os.PathLike[str]) -> bool:
+    """Whether a latent set holds contexts beside latents.
+
+    Raises:
+      UserError: there is no latent set.
+    """
+    return bool(_read_manifest(Path(directory))[0]["has_context"])
+
+
+def _read_manifest(directory: Path) -> tuple[dict[str, Any], bytes]:
+    try:
+        text = (directory / MANIFEST).read_bytes()
+        manifest = json.loads(text)
+        if {"preprocessing_hash", "has_context", "keys"} <= manifest.keys():
+            return manifest, text
+    except (OSError, ValueError, AttributeError) as error:
+        raise UserError(f"{directory} is not a set of latents") from error
+    raise UserError(f"{directory} is not a set of latents")
+
+
 class LatentSource:
-    """Random access to a latent set: `source[k]` is a key and its arrays."""
+    """Random access to a latent set: `source[k]` is a key and its arrays.
+
+    Attributes:
+      directory: where it lies.
+      has_context: whether its records have contexts beside latents.
+      fingerprint: names its content.
+    """
 
     def __init__(
         self, directory: str | os.PathLike[str], split: str, preprocessing_hash: str
@@ -130,12 +163,9 @@ class LatentSource:
         self.directory = Path(directory)
         _, self._shards = open_shards(directory, split)
         self._parser = ExampleParserNp(_latent_features().get_serialized_info())
-        try:
-            text = (self.directory / MANIFEST).read_bytes()
-            manifest = json.loads(text)
-            found, keys = manifest["preprocessing_hash"], manifest["keys"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{directory} is not a set of latents") from error
+        manifest, text = _read_manifest(self.directory)
+        found, keys = manifest["preprocessing_hash"], manifest["keys"]
+        self.has_context = bool(manifest["has_context"])
         if found != preprocessing_hash:
             raise UserError(
                 f"the latents in {directory} were made with preprocessing {found!r}, "

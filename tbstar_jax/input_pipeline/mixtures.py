@@ -19,10 +19,13 @@ class MixtureEntry:
     Attributes:
       path: a record set or a folder with `metadata.jsonl`.
       weight: share of the batches, relative to the other sets' weights; positive.
+      latents: the set's latents, encoded ahead by `python -m data.build
+        --stage=precompute`; None encodes in every step.
     """
 
     path: str
     weight: float = 1.0
+    latents: str | None = None
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.weight) and self.weight > 0):

@@ -16,7 +16,7 @@ from tbstar_jax.array_types import Bool, UInt8
 from tbstar_jax.errors import UserError
 from tbstar_jax.geometry import CanvasPlan, mask_to_model, to_model
 from tbstar_jax.input_pipeline.buckets import plan_image
-from tbstar_jax.input_pipeline.images import decode_image, decode_mask
+from tbstar_jax.input_pipeline.images import decode_image, decode_mask, image_size
 from tbstar_jax.input_pipeline.latents import Arrays
 from tbstar_jax.input_pipeline.records import EditRecord
 
@@ -26,6 +26,7 @@ Tokenize = Callable[[str], np.ndarray]
 Language = Literal["en", "zh"]
 
 _LATENT_CELLS_PER_TOKEN = 2
+_DROPPED = "context_dropped"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -81,7 +82,7 @@ def draw_instruction(
     position = rng.random()
     is_dropped = rng.random() < config.instruction_dropout
     if is_dropped:
-        return Instruction(text="", context_name="context_dropped", is_dropped=True)
+        return Instruction(text="", context_name=_DROPPED, is_dropped=True)
     return choose_instruction(record, "zh" if is_zh else "en", position)
 
 
@@ -101,9 +102,23 @@ def choose_instruction(
     index = int(position * len(texts[language]))
     return Instruction(
         text=texts[language][index],
-        context_name=f"context_{language}_{index}",
+        context_name=_context_name(language, index),
         is_dropped=False,
     )
+
+
+def instruction_texts(record: EditRecord) -> dict[str, str]:
+    """Every text an example of this record may get, by its name in a latent set."""
+    texts = {_DROPPED: ""}
+    for index, text in enumerate(record.instructions_en):
+        texts[_context_name("en", index)] = text
+    for index, text in enumerate(record.instructions_zh):
+        texts[_context_name("zh", index)] = text
+    return texts
+
+
+def _context_name(language: Language, index: int) -> str:
+    return f"context_{language}_{index}"
 
 
 def make_example(
@@ -147,15 +162,14 @@ def make_example(
     plans: dict[str, CanvasPlan] = {}
     for name, data in images.items():
         label = f"{name} of {place}"
-        image = decode_image(data, label)
-        plan = plan_image(image.shape[:2], config.pixel_budget, label)
+        plan = plan_image(image_size(data, label), config.pixel_budget, label)
         plans[name] = plan
         if latents is not None and (name == "target_image" or has_source_latents):
             latent_name = name.replace("_image", "_latent")
             example[latent_name] = _latent(latents, latent_name, plan, place)
         is_read = name != "target_image" and not (has_context and has_source_latents)
         if latents is None or is_read:
-            example[name] = to_model(image, plan)
+            example[name] = to_model(decode_image(data, label), plan)
     edited = plans.get("source_image_1", plans["target_image"])
     example["change_mask"] = _change_mask(record, edited, config.is_mask_required)
     example.update(_instruction(instruction, config.max_tokens, tokenize, place))

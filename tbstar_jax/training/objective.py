@@ -213,7 +213,8 @@ class Objective:
     ) -> tuple[Float[Array, "b m d"], Int32[Array, " b"]]:
         """The conditioner's output, precomputed or computed here."""
         if "context" in micro_batch:
-            return micro_batch["context"], micro_batch["num_context_tokens"]
+            context = micro_batch["context"].astype(jnp.float32)
+            return context, micro_batch["num_context_tokens"]
         ids = micro_batch["instruction_tokens"]
         has_source: Bool[Array, " b"] = jnp.ones(ids.shape[0], bool)
         if self._stage == "pretrain":

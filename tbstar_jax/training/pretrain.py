@@ -25,7 +25,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.experimental import multihost_utils
-from tqdm import tqdm
 
 from tbstar_jax.array_types import Float, Int, Tree, UInt8, Variables
 from tbstar_jax.checkpoint import read_metadata, restore_checkpoint, saved_steps
@@ -35,7 +34,7 @@ from tbstar_jax.errors import UserError
 from tbstar_jax.geometry import to_model
 from tbstar_jax.input_pipeline.buckets import assign_buckets, plan_image, read_headers
 from tbstar_jax.input_pipeline.images import decode_image
-from tbstar_jax.input_pipeline.latents import LatentSource, write_latents
+from tbstar_jax.input_pipeline.latents import LatentSource
 from tbstar_jax.input_pipeline.mixtures import open_mixture
 from tbstar_jax.input_pipeline.sources import Source
 from tbstar_jax.model.tbstar import ModelConfig
@@ -45,6 +44,11 @@ from tbstar_jax.parallel.sharding import replicated
 from tbstar_jax.training.freeze import STAGE_COLLECTIONS, TRAIN_ALL
 from tbstar_jax.training.initialise import CHECKPOINTS, require_same_config
 from tbstar_jax.training.objective import to_unit, with_statistics
+from tbstar_jax.training.precompute import (
+    Precomputed,
+    precompute,
+    preprocessing_hash,
+)
 from tbstar_jax.training.pretrain_evaluation import (
     make_autoencoder_evaluate,
     make_base_evaluate,
@@ -56,7 +60,6 @@ from tbstar_jax.trees import tree_identity
 _log = logging.getLogger(__name__)
 
 _BATCH_SIZE = 32
-_LATENTS_PER_SHARD = 2000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -308,46 +311,31 @@ def _open_latents(
     autoencoder: Weights,
     show_progress: bool,
 ) -> list[LatentSource]:
-    """Opens the latents of every set, encoding those that are not there."""
-    vae_config = base.model.vae
-    statistics = [vae_config.latents_mean, vae_config.latents_std]
-    preprocessing = _digest([autoencoder.identities["vae"], statistics])
+    """Opens the latents of every set, encoding those that are not there.
+
+    Targets alone, float16: finer than bfloat16, as large.
+    """
+    stored = Precomputed(has_sources=False, has_context=False, dtype="float16")
+    identities = autoencoder.identities
+    expected = preprocessing_hash(base.model, identities, has_context=False)
     opened = []
     for source in open_mixture(base.data.mixture, "train"):
-        facts = [preprocessing, source.fingerprint, base.model.pixel_budget]
+        facts = [expected, source.fingerprint]
         directory = config.workdir / "latents" / _digest(facts)[:16]
         if not directory.exists() and jax.process_index() == 0:
-            write_latents(
+            precompute(
+                source,
                 directory,
-                "latents",
                 "train",
-                _encoded(base.model, autoencoder.parts["vae"], source, show_progress),
-                _LATENTS_PER_SHARD,
-                preprocessing,
+                base.model,
+                autoencoder.parts,
+                identities,
+                stored,
+                show_progress=show_progress,
             )
         _wait_for_all("latents")
-        opened.append(LatentSource(directory, "train", preprocessing))
+        opened.append(LatentSource(directory, "train", expected))
     return opened
-
-
-def _encoded(
-    model: ModelConfig, vae: Tree, source: Source, show_progress: bool
-) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
-    """Key and latent of every record, float16: finer than bfloat16, as large."""
-    encode = jax.jit(
-        lambda tree, image: VAE(model.vae).apply(
-            {"params": tree}, to_unit(image), method=VAE.encode
-        )
-    )
-    rows = np.arange(len(source))
-    with tqdm(
-        total=len(rows), desc="latents", unit="image", disable=not show_progress
-    ) as bar:
-        for keys, images in _targets(source, rows, model.pixel_budget):
-            latents = np.asarray(encode(vae, images)).astype(np.float16)
-            for key, latent in zip(keys, latents, strict=False):
-                yield key, {"target_latent": latent}
-            bar.update(len(keys))
 
 
 def _targets(

@@ -68,6 +68,7 @@ def train(
     *,
     show_progress: bool,
     latents: Sequence[LatentSource] | None = None,
+    without: tuple[str, ...] = (),
 ) -> TrainState:
     """Trains one stage, resuming where its workdir holds a checkpoint.
 
@@ -78,6 +79,7 @@ def train(
       make_evaluate: the evaluation, injected: it stands above this layer.
       show_progress: whether to draw a progress bar.
       latents: of every set of the mixture, encoded ahead; None encodes in every step.
+      without: frozen trees that neither a step nor the evaluation needs.
 
     Returns:
       The last state; it is saved.
@@ -95,7 +97,9 @@ def train(
     start = first_step(checkpoints, config.previous)
     schedule = _schedule(config, start)
     optimizer = make_optimizer(config.optimizer, schedule, first_step=start)
-    initialised = _initialise(config, base, optimizer, mesh, checkpoints, start)
+    initialised = _initialise(
+        config, base, optimizer, mesh, checkpoints, start, without
+    )
     state = initialised.state
     frozen = _place(mesh, _dtype(config), initialised.frozen)
     batches = _batches(config, initialised, start, latents)
@@ -136,10 +140,12 @@ def _initialise(
     mesh: Mesh,
     checkpoints: Checkpoints,
     start: int,
+    without: tuple[str, ...],
 ) -> Initialised:
     expected = run_identity(config, base)
+    needed = abstract_parts(config)
     return initialise(
-        abstract_parts(config),
+        {name: tree for name, tree in needed.items() if name not in without},
         stage=config.stage,
         rules=config.trainable_rules,
         sources=_sources(config, base, mesh, start, expected["base_identity"]),
@@ -262,15 +268,11 @@ def _sources(
             path=f"seed {config.seed}",
             load={
                 name: functools.partial(_random_part, config, name)
-                for name in _randomly_started(config)
+                for name in STAGE_COLLECTIONS[config.stage]
             },
         )
     )
     return sources
-
-
-def _randomly_started(config: TrainConfig) -> tuple[str, ...]:
-    return STAGE_COLLECTIONS[config.stage]
 
 
 def _random_part(config: TrainConfig, name: str) -> Tree:

@@ -50,12 +50,15 @@ class EvaluationConfig:
       num_pairs: pairs that are edited, the first of the set; at least 1.
       num_previews: how many of them are drawn, at most `num_pairs`.
       num_steps: sampling steps of each edit.
+      latents: the set's contexts, encoded ahead; with those of every training set no
+        conditioner is loaded. None encodes the instructions here.
     """
 
     path: Path
     num_pairs: int = 16
     num_previews: int = 4
     num_steps: int = 8
+    latents: Path | None = None
 
     def __post_init__(self) -> None:
         if self.num_pairs < 1 or self.num_steps < 1:
@@ -170,6 +173,7 @@ class TrainConfig:
             )
         self._check_adapter()
         self._check_batch()
+        self._check_latents()
 
     def _check_adapter(self) -> None:
         if not self.adapter.files:
@@ -199,4 +203,19 @@ class TrainConfig:
                 f"data.global_batch={self.data.global_batch} does not divide into "
                 f"{num_micro_batches} micro-batches over the {axis} data devices of "
                 f"--mesh={self.mesh}; make it a multiple of {num_micro_batches * axis}"
+            )
+
+    def _check_latents(self) -> None:
+        named = [entry.path for entry in self.data.mixture if entry.latents is not None]
+        is_alone = self.evaluation.latents is not None and not named
+        if (named and self.stage not in ("stage1", "stage2")) or is_alone:
+            raise UserError(
+                f"latents are named in {self.stage}, where they have no effect: "
+                "pretraining encodes its own, and evaluation.latents spares the "
+                "conditioner only together with the training sets' latents"
+            )
+        if named and len(named) != len(self.data.mixture):
+            raise UserError(
+                f"{len(named)} of {len(self.data.mixture)} sets of data.mixture name "
+                "latents; all or none must, so that every step is the same program"
             )
