@@ -30,6 +30,9 @@ RUN_BY = {
     "python -m experiments.export": "tests/test_export_command.py",
     "python -m experiments.pretrain": "tests/test_pretrain.py",
     "python -m data.build --preset=tiny": "tests/test_build.py",
+    "python -m data.build --stage=precompute --records=data/built/tiny/stage1": (
+        "tests/experiments/test_precompute.py"
+    ),
     "python -m experiments.demo --steps=0": "tests/test_demo.py",
 }
 PROGRAM = re.compile(r"(DEMO_STEPS=\d+ )?make |python -m |tbstar-edit ")
