@@ -68,6 +68,8 @@ def place_stack(
         # One program at a time, and one block: on CPU queued programs of several
         # devices deadlock (docs/design.md), anywhere they hold their inputs.
         stack = write(stack, block, np.int32(number)).block_until_ready()
+        # Not kept while the next is read.
+        del block
     return stack
 
 

@@ -188,7 +188,7 @@ def require_preset(published: ModelConfig, preset: ModelConfig, where: Path) -> 
     )
     different = [
         f"{name.replace('/', '.')} is {left.get(name)} instead of {right.get(name)}"
-        for name in sorted(left.keys() | right.keys())
+        for name in sorted(left.keys() | right.keys(), key=_transformer_first)
         if left.get(name) != right.get(name)
     ]
     if different:
@@ -197,6 +197,10 @@ def require_preset(published: ModelConfig, preset: ModelConfig, where: Path) -> 
             "it was made with, or take the sizes from the checkpoint "
             "(--sizes=checkpoint)"
         )
+
+
+def _transformer_first(name: str) -> tuple[bool, str]:
+    return not name.startswith("transformer"), name
 
 
 _SAME_TIME = "qwen-image-edit-2509 or qwen-image-edit"
