@@ -5,6 +5,7 @@
 with `scale = alpha / r`. What differs is spelling, and all of these are read:
 
     PEFT, diffusers   [transformer.]transformer_blocks.0.attn.to_q.lora_A.weight
+    DiffSynth         transformer_blocks.0.attn.to_q.lora_A.default.weight
     ai-toolkit        diffusion_model.transformer_blocks.0.attn.to_q.lora_A.weight
     kohya, musubi     lora_unet_transformer_blocks_0_attn_to_q.lora_down.weight, .alpha
     Lightning         transformer_blocks.0.attn.to_q.lora_down.weight, .alpha
@@ -34,7 +35,6 @@ from tbstar_jax.errors import UserError
 from tbstar_jax.trees import list_names
 
 _PEFT_PREFIX = "base_model.model."
-# The longest first: a prefix may begin with another.
 _PREFIXES = (
     "base_model.model.transformer.",
     _PEFT_PREFIX,
@@ -43,17 +43,14 @@ _PREFIXES = (
     "lora_transformer_",
     "transformer.",
     "lora_unet_",
+    "pipe.dit.",
     "",
 )
-_ENDINGS = {
-    ".lora_A.weight": "down",
-    ".lora_A.default.weight": "down",
-    ".lora_down.weight": "down",
-    ".lora_B.weight": "up",
-    ".lora_B.default.weight": "up",
-    ".lora_up.weight": "up",
-    ".alpha": "alpha",
-}
+# An adapter's name, such as `default`, may stand before `weight`.
+_ENDING = re.compile(
+    r"\.(?:lora_(?P<half>A|down|B|up)(?:\.[A-Za-z0-9_]+)?\.weight|alpha)$"
+)
+_HALVES = {"A": "down", "down": "down", "B": "up", "up": "up", None: "alpha"}
 _OTHER_METHODS = {
     "dora_scale": "DoRA",
     "lora_magnitude_vector": "DoRA",
@@ -193,15 +190,15 @@ def _sorted_out(
     parts: dict[str, dict[str, np.ndarray]] = {}
     unknown = []
     for key in sorted(tensors):
-        ending = next((end for end in _ENDINGS if key.endswith(end)), None)
-        name = _linear_of(key.removesuffix(ending), spellings) if ending else None
+        ending = _ENDING.search(key)
+        name = _linear_of(key[: ending.start()], spellings) if ending else None
         if ending is None or name is None:
             unknown.append(key)
             continue
-        part = parts.setdefault(name, {})
-        if _ENDINGS[ending] in part:
+        part, half = parts.setdefault(name, {}), _HALVES[ending["half"]]
+        if half in part:
             raise UserError(f"{path} holds {name} twice, the second time as {key}")
-        part[_ENDINGS[ending]] = tensors[key]
+        part[half] = tensors[key]
     if unknown:
         raise UserError(_unknown_sentence(path, unknown, num_layers))
     return parts

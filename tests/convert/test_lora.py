@@ -87,6 +87,14 @@ def test_alpha_is_the_rank_where_no_file_says_it(tmp_path):
     assert _read(path).updates[TO_Q].scale == 1
 
 
+def test_the_name_of_the_adapter_does_not_matter(tmp_path):
+    tensors = {
+        f"pipe.dit.{name.replace('.weight', '.default.weight')}": tensor
+        for name, tensor in _pair().items()
+    }
+    assert list(_read(_save(tmp_path / "a.safetensors", tensors)).updates) == [TO_Q]
+
+
 @pytest.mark.parametrize(
     ("config", "scale"),
     [

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments import export, stage1
+from experiments import export, stage1, stage2
 from tbstar_jax.checkpoint import read_metadata, restore_checkpoint
 from tbstar_jax.config import from_dict
 from tbstar_jax.convert.folder import BASE_PARTS, load_weights, save_weights
@@ -41,6 +41,14 @@ def doc_commands(program):
     return [shlex.split(line) for line in lines if line.startswith(program)]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _compiled_quickly():
+    """Every program runs a few times only: optimising it takes longer."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """Where a user works: base, data, a photo and two LoRAs of the reduced model."""
@@ -50,7 +58,7 @@ def place(tmp_path_factory):
     save_weights(
         base, reduced.reduced_model(), {name: parts[name] for name in BASE_PARTS}
     )
-    reduced.write_sets(data, {"stage1": 4, "heldout": 1})
+    reduced.write_sets(data, {"stage1": 4, "stage2": 2, "heldout": 1})
     params = parts["params"]
     write_lora(root / "style.safetensors", draw_lora(params, {STYLE}), "kohya")
     write_lora(root / LIGHTNING, draw_lora(params), "lightning")
@@ -66,7 +74,7 @@ def inside(place, monkeypatch):
     return place
 
 
-def stage1_arguments(place, *settings):
+def stage_arguments(place, *settings):
     return [f"--set={text}" for text in reduced.overrides(place, *settings)]
 
 
@@ -151,23 +159,25 @@ def test_what_cannot_be_trained_is_refused(inside, settings, sentence, capsys):
     link = pathlib.Path("Some-Edit-Lightning")
     if not link.exists():
         link.symlink_to(inside.base)
-    assert run_command(stage1.main, stage1_arguments(inside, *settings)) == 2
+    assert run_command(stage1.main, stage_arguments(inside, *settings)) == 2
     assert sentence in capsys.readouterr().err
+
+
+SMALL = (
+    "data.global_batch=1",
+    "evaluation.num_pairs=1",
+    "evaluation.num_previews=0",
+    "evaluation.num_steps=1",
+)
 
 
 @pytest.fixture(scope="module")
 def runs(place):
     """The runs of stage 1 in the docs, one step each."""
-    settings = (
-        "data.global_batch=1",
-        "evaluation.num_pairs=1",
-        "evaluation.num_previews=0",
-        "evaluation.num_steps=1",
-    )
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place.root)
         for arguments in doc_commands("python -m experiments.stage1"):
-            argv = [*arguments[3:], *stage1_arguments(place, *settings), "--steps=1"]
+            argv = [*arguments[3:], *stage_arguments(place, *SMALL), "--steps=1"]
             assert run_command(stage1.main, argv) == 0
     return place
 
@@ -187,6 +197,28 @@ def test_a_merge_is_another_base(place, trained):
     ]
     assert identities[0] != plain
     assert identities[1] == plain
+
+
+def test_the_next_stage_needs_the_same_merge(place, trained, capsys):
+    argv = [*stage_arguments(place, *SMALL), "--steps=1"]
+    assert run_command(stage2.main, argv) == 2
+    assert "base_identity" in capsys.readouterr().err
+
+
+def test_a_run_goes_on_with_the_same_file_only(place, trained, capsys):
+    argv = [*stage_arguments(place, *SMALL), "--steps=2"]
+    assert run_command(stage1.main, argv) == 2
+    assert "adapter.files is None" in capsys.readouterr().err
+    path = pathlib.Path("style.safetensors")
+    before = path.read_bytes()
+    params = load_weights(place.base).parts["params"]
+    write_lora(path, draw_lora(params, {STYLE}, seed=1), "kohya")
+    try:
+        argv.append("--set=adapter.files=style.safetensors")
+        assert run_command(stage1.main, argv) == 2
+    finally:
+        path.write_bytes(before)
+    assert "base_identity" in capsys.readouterr().err
 
 
 def test_a_merged_base_is_exported_whole_and_known_again(trained, tmp_path):
