@@ -4,9 +4,11 @@ import functools
 import logging
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -138,6 +140,54 @@ def test_two_processes_have_the_losses_of_one(place, stage1):
     assert done.returncode == 0, done.stderr
     on_one = reduced.losses(stage1.config.workdir)
     assert_same_losses(reduced.losses(workdir), on_one, 4)
+
+
+def test_a_process_that_must_stop_stops_all_after_the_same_step(place):
+    workdir = place.root / "preempted"
+    sets = place.data
+    command = reduced.command(
+        "stage1",
+        place,
+        "--mesh=2x1",
+        "--steps=1000000",
+        f"--workdir={workdir}",
+        settings=(
+            f'data.mixture=[{{"path": "{sets / "stage1"}", "weight": 1.0}}]',
+            f"evaluation.path={sets / 'heldout'}",
+        ),
+    )
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        port = server.getsockname()[1]
+    launched = {
+        "TBSTAR_COORDINATOR": f"127.0.0.1:{port}",
+        "TBSTAR_NUM_PROCESSES": "2",
+    }
+    processes = [
+        subprocess.Popen(
+            command,
+            cwd=place.root,
+            env=reduced.environment(**launched, TBSTAR_PROCESS_ID=str(index)),
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for index in range(2)
+    ]
+    try:
+        path = workdir / "metrics.jsonl"
+        while not (path.exists() and reduced.losses(workdir)):
+            assert all(process.poll() is None for process in processes)
+            time.sleep(0.1)
+        # The scheduler takes one host: not the one that writes.
+        processes[1].send_signal(signal.SIGTERM)
+        errors = [process.communicate(timeout=300)[1] for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    assert [process.returncode for process in processes] == [0, 0], errors
+    last = read_events(path)[-1]
+    assert (last["event"], last["is_complete"]) == ("stop", False)
+    assert saved_steps(workdir / "checkpoints") == [last["step"]]
 
 
 @pytest.fixture
