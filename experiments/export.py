@@ -307,7 +307,9 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument(
         "--out", type=Path, required=True, help="a weights folder, or the LoRA file"
     )
-    parser.add_argument("--lora", choices=LORA_STYLES, help="write a LoRA file for")
+    parser.add_argument(
+        "--lora", choices=LORA_STYLES, help="write a LoRA file for that program instead"
+    )
     flags = parser.parse_args(argv)
     if flags.lora is not None:
         num_steps = export_lora(flags.workdir, flags.out, flags.lora)

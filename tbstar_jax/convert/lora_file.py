@@ -46,13 +46,14 @@ class LoraFile:
         """Raises UserError for a scale without effect or a file of another kind."""
         if not math.isfinite(self.scale) or self.scale == 0:
             raise UserError(
-                f"the scale of {self.path} is {self.scale:g}, which is no effect or "
-                "none that can be computed; give another or leave the file out"
+                f"the scale of {self.path} is {self.scale:g}; it must be finite and, "
+                "to have an effect, not 0"
             )
         if self.path.suffix.lower() != ".safetensors":
             raise UserError(
-                f"{self.path} is not a .safetensors file; other formats can run code "
-                "when they are opened or hold quantised numbers: convert it first"
+                f"{self.path} is not a .safetensors file; the form is FILE.safetensors "
+                "or FILE.safetensors:scale, and other formats, which can run code "
+                "when they are opened or hold quantised numbers, are not read"
             )
 
 
