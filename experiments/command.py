@@ -18,6 +18,7 @@ import jax
 from data.build import build_tiny
 from experiments.evaluate import make_evaluate
 from tbstar_jax.config import apply_overrides
+from tbstar_jax.convert import public
 from tbstar_jax.convert.folder import Weights, load_weights
 from tbstar_jax.convert.lora_file import refuse_distilled_base
 from tbstar_jax.errors import UserError
@@ -181,14 +182,14 @@ def base_of(flags: Flags) -> str:
 
 
 def load_base(name: str, preset_name: str) -> Weights:
-    """The base weights by `shipped` or by the path of a weights folder.
+    """The base by `shipped`, or by the path of a weights folder or public checkpoint.
 
     Raises:
       UserError: there is no such folder, it is damaged, or nothing is shipped for the
         preset.
     """
     if name != "shipped":
-        return load_weights(base_directory(name))
+        return public.load_base(base_directory(name), preset(preset_name))
     if preset_name != "tiny":
         raise UserError(
             f"no base is shipped for the preset {preset_name}; train one with `python "

@@ -18,7 +18,7 @@ from typing import Any
 from jax.sharding import Mesh
 
 from tbstar_jax.convert.cache import content_key, read_cache, write_cache
-from tbstar_jax.convert.folder import Weights
+from tbstar_jax.convert.folder import Weights, load_weights
 from tbstar_jax.convert.licence import licence_notice
 from tbstar_jax.convert.parts import (
     BASE_PARTS,
@@ -33,10 +33,13 @@ from tbstar_jax.convert.published import (
     pipeline_kind,
     published_config,
     require_preset,
+    require_source_time,
     resolve_zero_cond_t,
 )
 from tbstar_jax.convert.tensor_files import StoredTensor, open_component, open_file
 from tbstar_jax.errors import UserError
+from tbstar_jax.model.conditioner.qwen25_config import Qwen25VLConfig
+from tbstar_jax.model.presets import PUBLIC_PRESETS
 from tbstar_jax.model.tbstar import ModelConfig
 
 _log = logging.getLogger(__name__)
@@ -140,6 +143,24 @@ def load_public(
     return Weights(config=preset, parts=parts_read, identities=identities)
 
 
+def load_base(directory: Path, preset: ModelConfig) -> Weights:
+    """Loads a weights folder, or a public checkpoint as a preset with its own sizes.
+
+    Args:
+      directory: either; NumPy arrays come from both, in the stored dtypes.
+      preset: for a public checkpoint, what no file says.
+
+    Raises:
+      UserError: see `load_weights` and `load_public`.
+    """
+    is_public = (directory / "model_index.json").is_file()
+    if (directory / "tbstar_config.json").exists() or not is_public:
+        return load_weights(directory)
+    published = published_config(directory, preset)
+    require_source_time(published, preset, directory)
+    return load_public(directory, published)
+
+
 def open_public(
     path: Path,
     preset: ModelConfig,
@@ -152,6 +173,11 @@ def open_public(
 
     Args, raises: as `load_public`.
     """
+    if "conditioner" in parts and not isinstance(preset.conditioner, Qwen25VLConfig):
+        raise UserError(
+            f"{path} is a public checkpoint, but the preset has the byte-level "
+            f"conditioner; use one of {', '.join(PUBLIC_PRESETS)}"
+        )
     if path.is_dir():
         published = published_config(path, preset, zero_cond_t)
         require_preset(published, preset, path)

@@ -157,6 +157,22 @@ def resolve_zero_cond_t(
     return bool(flag)
 
 
+def require_source_time(
+    published: ModelConfig, preset: ModelConfig, where: Path
+) -> None:
+    """Refuses a checkpoint whose sources are modulated at another time.
+
+    Args, raises: as `require_preset`.
+    """
+    times = published.transformer.source_time, preset.transformer.source_time
+    if times[0] != times[1]:
+        raise UserError(
+            f"{where} has zero_cond_t={str(times[0] == 'zero').lower()}, but the "
+            f"preset has source_time={times[1]}; use the preset "
+            f"{'qwen-image-edit-2511' if times[0] == 'zero' else _SAME_TIME}"
+        )
+
+
 def require_preset(published: ModelConfig, preset: ModelConfig, where: Path) -> None:
     """Refuses a checkpoint of other sizes, or with sources at another time.
 
@@ -168,13 +184,7 @@ def require_preset(published: ModelConfig, preset: ModelConfig, where: Path) -> 
     Raises:
       UserError: naming the fields that differ.
     """
-    times = published.transformer.source_time, preset.transformer.source_time
-    if times[0] != times[1]:
-        raise UserError(
-            f"{where} has zero_cond_t={str(times[0] == 'zero').lower()}, but the "
-            f"preset has source_time={times[1]}; use the preset "
-            f"{'qwen-image-edit-2511' if times[0] == 'zero' else _SAME_TIME}"
-        )
+    require_source_time(published, preset, where)
     attention = published.transformer.source_attention
     # How sources are attended to is chosen, not stored.
     left = _sizes(published)

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from tbstar_jax.convert.folder import save_weights
 from tbstar_jax.convert.licence import licence_notice
-from tbstar_jax.convert.public import load_public, open_public
+from tbstar_jax.convert.public import load_base, load_public, open_public
 from tbstar_jax.convert.published import published_config
 from tbstar_jax.convert.tensor_files import open_component
 from tbstar_jax.errors import UserError
@@ -18,6 +19,7 @@ from tbstar_jax.model.presets import (
     qwen_image_edit,
     qwen_image_edit_2509,
     qwen_image_edit_2511,
+    tiny,
 )
 from tests.support.public_checkpoint import small_preset, write_checkpoint
 
@@ -140,6 +142,26 @@ def test_an_edit_pipeline_of_one_source_is_the_first_preset(directory):
     _transformer(zero_cond_t=False)(directory)
     _pipeline("QwenImageEditPipeline")(directory)
     assert open_public(directory, small_preset(qwen_image_edit())).parts
+
+
+def test_a_base_is_a_weights_folder_or_a_public_checkpoint(written, tmp_path):
+    public = load_base(written, qwen_image_edit_2511())
+    assert public.config == small_preset()
+    save_weights(tmp_path, public.config, public.parts)
+    folder = load_base(tmp_path, qwen_image_edit_2511())
+    assert folder.base_identity == public.base_identity
+
+
+@pytest.mark.parametrize(
+    ("preset", "sentence"),
+    [
+        (qwen_image_edit_2509, "use the preset qwen-image-edit-2511"),
+        (tiny, "the byte-level conditioner; use one of qwen-image,"),
+    ],
+)
+def test_a_base_of_another_preset_is_refused(written, preset, sentence):
+    with pytest.raises(UserError, match=sentence):
+        load_base(written, preset())
 
 
 def test_tensors_of_video_are_named_and_left_out(directory, caplog):
