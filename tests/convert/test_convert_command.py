@@ -64,6 +64,15 @@ def test_and_goes_back_as_it_was(checkpoint, weights, tmp_path):
         assert_identical(_tensors(open_component(tmp_path / "out" / part)), before)
 
 
+def test_a_single_file_becomes_one_with_its_companions(checkpoint, weights, tmp_path):
+    file, out = tmp_path / "comfyui.safetensors", tmp_path / "out"
+    assert run_command(main, ["diffusers", str(weights), str(file), "--comfyui"]) == 0
+    flags = ["--preset=qwen-image-edit-2511", "--sizes=checkpoint"]
+    companions = f"--companions={checkpoint}"
+    assert run_command(main, ["folder", str(file), str(out), *flags, companions]) == 0
+    assert_identical(load_weights(out).parts, load_weights(weights).parts)
+
+
 def test_a_dtype_is_written_when_asked_for(checkpoint, tmp_path, capsys):
     flags = ["--preset=qwen-image-edit-2511", "--sizes=checkpoint", "--dtype=float32"]
     command = ["folder", str(checkpoint), str(tmp_path / "out"), *flags]
