@@ -111,9 +111,9 @@ def run_stage(flags: Flags, make_config: MakeConfig) -> None:
     logging.getLogger("absl").setLevel(logging.WARNING)
     ensure_virtual_devices(parse_mesh(flags.mesh).num_devices)
     initialise_distributed()
+    refuse_distilled_base(base_directory(base_of(flags)))
     # The base is among what `--set` may change, and brings the sizes of the model.
     base = load_base(base_of(flags), flags.preset)
-    refuse_distilled_base(base_directory(base_of(flags)))
     config = apply_overrides(
         make_config(flags, model_of(flags, base.config)), flags.overrides
     )
