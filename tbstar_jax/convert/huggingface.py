@@ -17,6 +17,7 @@ from tbstar_jax.array_types import Tree
 from tbstar_jax.convert.forms import (
     Index,
     Shape,
+    row_major,
     their_index,
     their_shape,
     to_ours,
@@ -291,7 +292,7 @@ def _read(tensor: Tensor, form: Form, dtype: np.dtype, index: Index) -> np.ndarr
     two copies of a tensor.
     """
     part = tensor[their_index(index, form, tuple(tensor.shape))]
-    return np.ascontiguousarray(to_ours(part, form), dtype=dtype)
+    return row_major(to_ours(part, form), dtype)
 
 
 def _on_host(
@@ -367,4 +368,5 @@ def _theirs(leaf: Any, block: int | None, form: Form) -> np.ndarray:
         leaf = jax.lax.dynamic_index_in_dim(leaf, np.int32(block), keepdims=False)
     elif block is not None:
         leaf = leaf[block]
-    return np.ascontiguousarray(to_theirs(np.asarray(leaf), form))
+    array = np.asarray(leaf)
+    return row_major(to_theirs(array, form), array.dtype)

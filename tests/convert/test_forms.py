@@ -1,9 +1,16 @@
 """A part of ours is made of the part of theirs that is read, in every form."""
 
+import ml_dtypes
 import numpy as np
 import pytest
 
-from tbstar_jax.convert.forms import their_index, their_shape, to_ours, to_theirs
+from tbstar_jax.convert.forms import (
+    row_major,
+    their_index,
+    their_shape,
+    to_ours,
+    to_theirs,
+)
 
 SHAPES = {
     "vector": (6, 4),
@@ -39,3 +46,16 @@ def test_one_frame_reads_the_last_slice_of_a_convolution():
     np.testing.assert_array_equal(
         to_ours(theirs, "conv3d"), theirs[:, :, 2].transpose(2, 3, 1, 0)
     )
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16, ml_dtypes.bfloat16])
+def test_a_transpose_in_stripes_is_the_transpose(dtype):
+    array = np.random.default_rng(2).standard_normal((70, 45)).astype(np.float32)
+    copied = row_major(array.T, np.dtype(dtype))
+    assert copied.flags.c_contiguous
+    np.testing.assert_array_equal(copied, array.T.astype(dtype), strict=True)
+
+
+def test_what_is_row_major_is_not_copied():
+    array = np.ones((3, 4), np.float32)
+    assert row_major(array, array.dtype) is array

@@ -1,6 +1,7 @@
 """Checkpoints as diffusers and transformers write them, loaded and taken back."""
 
 import json
+import re
 import shutil
 
 import jax
@@ -16,8 +17,15 @@ from tbstar_jax.convert.exchange import (
     write_weights_folder,
 )
 from tbstar_jax.convert.folder import load_weights
+from tbstar_jax.convert.parts import load_part
 from tbstar_jax.convert.public import load_public, open_public
+from tbstar_jax.convert.published import published_config
 from tbstar_jax.convert.tensor_files import open_component
+from tbstar_jax.model.presets import (
+    qwen_image,
+    qwen_image_edit,
+    qwen_image_edit_2509,
+)
 from tbstar_jax.parallel.mesh import make_mesh, parse_mesh
 from tbstar_jax.parallel.sharding import variable_shardings
 from tbstar_jax.trees import flatten, tree_identity
@@ -35,6 +43,12 @@ def on_host(directory):
     return load_public(directory, small_preset())
 
 
+def _tensors(folder):
+    return {
+        name: tensor[tensor.whole] for name, tensor in open_component(folder).items()
+    }
+
+
 def test_transformer_was_written_in_shards(directory):
     assert len(list((directory / "transformer").glob("*.safetensors"))) > 3
 
@@ -47,6 +61,36 @@ def test_arrays_on_a_mesh_are_those_on_the_host(directory, on_host, shape):
     for part, tree in placed.parts.items():
         shardings = flatten(variable_shardings(tree, mesh, part))
         assert {n: a.sharding for n, a in flatten(tree).items()} == shardings
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "preset"),
+    [
+        ("QwenImagePipeline", qwen_image),
+        ("QwenImageEditPipeline", qwen_image_edit),
+        ("QwenImageEditPlusPipeline", qwen_image_edit_2509),
+    ],
+)
+def test_every_pipeline_of_the_family_is_read(on_host, tmp_path, pipeline, preset):
+    write_checkpoint(tmp_path / "written", pipeline, zero_cond_t=False)
+    config = small_preset(preset())
+    assert published_config(tmp_path / "written", preset()) == config
+    loaded = load_public(tmp_path / "written", config, parts=("params",))
+    assert_identical(loaded.parts["params"], on_host.parts["params"])
+
+
+def test_both_generations_of_the_text_encoders_names_are_read(directory, on_host):
+    """Files have the old names; models in memory of transformers 5 the new ones."""
+    old = _tensors(directory / "text_encoder")
+    new = {
+        re.sub(r"^model\.", "model.language_model.", name).replace(
+            "visual.", "model.visual.", 1
+        ): tensor
+        for name, tensor in old.items()
+    }
+    assert old.keys() & new.keys() == {"lm_head.weight"}
+    loaded = load_part("conditioner", new, small_preset())
+    assert_identical(loaded, on_host.parts["conditioner"])
 
 
 def test_a_dtype_is_cast_to_while_loading(directory, on_host):
@@ -65,12 +109,6 @@ def weights_folder(directory, tmp_path_factory):
     out = tmp_path_factory.mktemp("converted") / "weights"
     write_weights_folder(open_public(directory, small_preset()), out)
     return out
-
-
-def _tensors(folder):
-    return {
-        name: tensor[tensor.whole] for name, tensor in open_component(folder).items()
-    }
 
 
 def test_a_weights_folder_holds_what_the_checkpoint_held(weights_folder, on_host):
