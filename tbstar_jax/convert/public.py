@@ -110,6 +110,10 @@ def load_public(
 ) -> Weights:
     """Loads a public checkpoint.
 
+    Arrays are read in the parts this process holds. Identities need all bytes, so
+    every process reads the files once more; the cache, and a weights folder made by
+    `python -m tbstar_jax.convert`, have them stored.
+
     Args:
       path: a folder in the diffusers layout, or one .safetensors file.
       preset: what to run it as; sizes must agree (`published_config` gives the
