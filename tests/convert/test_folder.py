@@ -5,10 +5,12 @@ import json
 
 import jax
 import ml_dtypes
+import numpy as np
 import pytest
 
 from tbstar_jax.convert.folder import load_weights, save_weights
 from tbstar_jax.errors import UserError
+from tbstar_jax.parallel.mesh import make_mesh, parse_mesh
 from tests.support.drawn_weights import draw_parts
 from tests.support.reduced import assert_identical, reduced_model
 
@@ -28,6 +30,24 @@ def test_every_part_comes_back_bit_for_bit(tmp_path):
     weights = load_weights(tmp_path, verify=True)
     assert weights.config == reduced_model()
     assert_identical(weights.parts, _parts())
+
+
+def test_a_folder_is_read_into_shards_of_another_dtype(tmp_path):
+    written = save_weights(tmp_path, reduced_model(), _parts())
+    mesh = make_mesh(parse_mesh("2x2"))
+    weights = load_weights(tmp_path, dtype=np.float32, mesh=mesh)
+    expected = jax.tree.map(lambda leaf: leaf.astype(np.float32), _parts())
+    assert_identical(weights.parts, expected)
+    assert weights.identities == written.identities
+    kernel = weights.parts["params"]["transformer_blocks"]["attn"]["to_q"]["kernel"]
+    assert {shard.data.shape for shard in kernel.addressable_shards} == {(2, 32, 32)}
+
+
+def test_a_large_part_is_written_in_shards(tmp_path):
+    save_weights(tmp_path, reduced_model(), _base(), max_shard_bytes=200_000)
+    assert len(list((tmp_path / "transformer").glob("*.safetensors"))) > 1
+    weights = load_weights(tmp_path, verify=True)
+    assert_identical(weights.parts, _base())
 
 
 def test_a_stage_is_added_to_the_base_it_was_trained_on(tmp_path):
