@@ -2,14 +2,14 @@
 
 import contextlib
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jax.sharding import Mesh, NamedSharding
+from jax.sharding import Mesh
 
 from tbstar_jax.array_types import Array, Tree, Variables
 from tbstar_jax.checkpoint import Checkpoints
@@ -26,9 +26,6 @@ from tbstar_jax.model.vae import VAE
 from tbstar_jax.parallel.mesh import make_mesh, parse_mesh
 from tbstar_jax.parallel.sharding import (
     batch_sharding,
-    optimizer_state_shardings,
-    replicated,
-    variable_shardings,
 )
 from tbstar_jax.training.freeze import STAGE_COLLECTIONS
 from tbstar_jax.training.initialise import (
@@ -48,11 +45,17 @@ from tbstar_jax.training.optimizer import (
     phase_schedule,
     two_phase_schedule,
 )
+from tbstar_jax.training.placement import (
+    make_state,
+    place_batch,
+    place_frozen,
+    shardings_of,
+)
 from tbstar_jax.training.reconstruction import (
     ReconstructionObjective,
     reconstruction_step_tflop,
 )
-from tbstar_jax.training.step import TrainState, init_train_state, make_train_step
+from tbstar_jax.training.step import TrainState, make_train_step
 from tbstar_jax.training.throughput import Workload, peak_tflops
 from tbstar_jax.training.train_config import TrainConfig
 from tbstar_jax.training.workload import train_step_tflop
@@ -101,21 +104,17 @@ def train(
         config, base, optimizer, mesh, checkpoints, start, without
     )
     state = initialised.state
-    frozen = _place(mesh, _dtype(config), initialised.frozen)
+    frozen = place_frozen(initialised.frozen, mesh, _dtype(config))
     batches = _batches(config, initialised, start, latents)
     loop = Loop(
         step_fn=_step_fn(config, optimizer, schedule, mesh, state, frozen),
         frozen=frozen,
         batches=batches,
-        place_batch=functools.partial(_place_batch, mesh),
+        place_batch=functools.partial(place_batch, mesh),
         evaluate=make_evaluate(config, frozen, mesh),
         checkpoints=checkpoints,
         metadata=initialised.metadata,
-        writer=RunWriter(
-            config.workdir,
-            resume_step=int(state.step),
-            is_primary=jax.process_index() == 0,
-        ),
+        writer=_writer(config, state),
         intervals=config.intervals,
         last_step=start + config.num_steps,
         workload=_workload(config),
@@ -124,6 +123,14 @@ def train(
     with contextlib.closing(checkpoints), loop.writer, contextlib.closing(batches):
         loop.writer.config(to_json(config))
         return loop.run(state, show_progress=show_progress)
+
+
+def _writer(config: TrainConfig, state: TrainState) -> RunWriter:
+    return RunWriter(
+        config.workdir,
+        resume_step=int(state.step),
+        is_primary=jax.process_index() == 0,
+    )
 
 
 def _schedule(config: TrainConfig, start: int) -> optax.Schedule:
@@ -149,7 +156,7 @@ def _initialise(
         stage=config.stage,
         rules=config.trainable_rules,
         sources=_sources(config, base, mesh, start, expected["base_identity"]),
-        make_state=functools.partial(_make_state, config, optimizer, mesh, start),
+        make_state=functools.partial(make_state, optimizer, mesh, config.seed, start),
         checkpoints=checkpoints,
         expected=expected,
         config=to_dict(config),
@@ -236,7 +243,7 @@ def _sources(
     sources = []
     if config.previous is not None:
         trained = {"pattern_shifting": abstract_parts(config)["pattern_shifting"]}
-        shardings = _shardings(trained, mesh)
+        shardings = shardings_of(trained, mesh)
         abstract = jax.tree.map(
             lambda leaf, sharding: jax.ShapeDtypeStruct(
                 leaf.shape, leaf.dtype, sharding=sharding
@@ -285,56 +292,6 @@ def _as_float32(tree: Tree) -> Tree:
     return jax.tree.map(lambda leaf: np.asarray(leaf).astype(np.float32), tree)
 
 
-def _shardings(variables: Variables, mesh: Mesh) -> Variables:
-    return {
-        name: variable_shardings(tree, mesh, name) for name, tree in variables.items()
-    }
-
-
-def _place(mesh: Mesh, dtype: Any, variables: Variables) -> Variables:
-    """Frozen trees on their devices, in the compute dtype."""
-    return jax.tree.map(
-        lambda leaf, sharding: _global_array(np.asarray(leaf, dtype), sharding),
-        variables,
-        _shardings(variables, mesh),
-    )
-
-
-def _global_array(array: np.ndarray, sharding: NamedSharding) -> Array:
-    """An array every process holds a copy of, placed by shards."""
-    return jax.make_array_from_callback(
-        array.shape, sharding, lambda index: array[index]
-    )
-
-
-def _make_state(
-    config: TrainConfig, optimizer: Any, mesh: Mesh, start: int, trainable: Tree
-) -> TrainState:
-    shardings = _shardings(trainable, mesh)
-    placed = jax.tree.map(
-        lambda leaf, sharding: _global_array(np.asarray(leaf), sharding),
-        trainable,
-        shardings,
-    )
-    key = jax.random.key(config.seed)
-
-    def make(tree: Tree) -> TrainState:
-        return init_train_state(tree, optimizer, key, start)
-
-    abstract = jax.eval_shape(make, placed)
-    whole = replicated(mesh)
-    out_shardings = TrainState(
-        step=whole,
-        trainable=shardings,
-        optimizer_state=optimizer_state_shardings(
-            optimizer, abstract.optimizer_state, shardings
-        ),
-        ema=shardings,
-        key_data=whole,
-    )
-    return jax.jit(make, out_shardings=out_shardings)(placed)
-
-
 def _batches(
     config: TrainConfig,
     initialised: Initialised,
@@ -355,14 +312,6 @@ def _batches(
     if initialised.data_iterator_state is not None:
         batches.check_state(initialised.data_iterator_state)
     return batches
-
-
-def _place_batch(mesh: Mesh, batch: Mapping[str, np.ndarray]) -> dict[str, Array]:
-    sharding = batch_sharding(mesh, batch_axis=1)
-    return {
-        name: jax.make_array_from_process_local_data(sharding, array)
-        for name, array in batch.items()
-    }
 
 
 def _workload(config: TrainConfig) -> Workload:
