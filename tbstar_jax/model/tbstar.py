@@ -372,6 +372,13 @@ def init_variables(model: TBStar, key: PRNGKeyArray) -> Variables:
       key: random key; the collections draw from keys folded from it.
     """
     config = model.config.transformer
+    # No variable depends on the kernel, and flash attention takes no float32.
+    model = model.clone(
+        config=dataclasses.replace(
+            model.config,
+            transformer=dataclasses.replace(config, attention_kernel="xla"),
+        )
+    )
     grid = (2, 2)
     tokens = jnp.zeros((1, 4, config.in_channels), jnp.float32)
     rngs = {

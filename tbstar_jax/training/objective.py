@@ -101,7 +101,7 @@ class Objective:
         self._config = config
         self._model = TBStar(config, dtype=dtype, shard=ActivationShard(mesh))
         self._vae = VAE(config.vae, dtype=dtype)
-        self._conditioner = ByteConditioner(config.byte_conditioner, dtype=dtype)
+        self._dtype = dtype
         self.loss_weights = {"flow": 1.0}
         if stage == "stage2":
             self.loss_weights["blend"] = consistency.blend_weight
@@ -223,7 +223,8 @@ class Objective:
         if image is None:
             # Captions without another rendering; stages 1 and 2 always have a source.
             has_source = jnp.zeros_like(has_source)
-        encoded: Any = self._conditioner.apply(
+        conditioner = ByteConditioner(self._config.byte_conditioner, dtype=self._dtype)
+        encoded: Any = conditioner.apply(
             {"params": parts["conditioner"]},
             ids,
             micro_batch["num_instruction_tokens"],
