@@ -6,13 +6,12 @@
 Everything that can be wrong with the input is found before the weights are loaded.
 """
 
-import argparse
 import math
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NoReturn, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, UInt8
@@ -21,6 +20,7 @@ from tqdm import tqdm
 from tbstar_jax.convert.lora_file import lightning_of, parse_lora_file
 from tbstar_jax.errors import UserError, run_command
 from tbstar_jax.geometry import Box, crop_box, plan_outpaint, require_canvas
+from tbstar_jax.inference.cli_arguments import Preserve, make_parser
 from tbstar_jax.inference.image_decode import READ_SUFFIXES
 from tbstar_jax.inference.image_file import (
     SourceImage,
@@ -33,8 +33,6 @@ from tbstar_jax.inference.image_file import (
     save_mask,
     share_identical_on_disk,
 )
-
-Preserve = Literal["off", "latent", "pixel"]
 
 
 @runtime_checkable
@@ -59,6 +57,7 @@ class EditFunction(Protocol):
         image: SourceImage,
         instruction: str,
         *,
+        references: Sequence[SourceImage],
         mask: UInt8[np.ndarray, "h w"] | None,
         seed: int,
         num_steps: int | None,
@@ -82,6 +81,7 @@ class EditOptions:
     input: Path
     instruction: str
     output: Path
+    references: Sequence[Path]
     mask: Path | None
     mask_out: Path | None
     seed: int
@@ -105,7 +105,8 @@ class EditOptions:
             raise UserError(f"--steps is {self.steps} but must be at least 1")
         if self.guidance is not None and not 0 <= self.guidance < math.inf:
             raise UserError(f"--guidance is {self.guidance} but must be at least 0")
-        taken = {path.resolve() for path in (self.input, self.mask) if path}
+        inputs = (self.input, self.mask, *self.references)
+        taken = {path.resolve() for path in inputs if path}
         for path in filter(None, (self.output, self.mask_out)):
             if path.resolve() in taken:
                 raise UserError(
@@ -136,6 +137,7 @@ class Job:
 
     Attributes:
       source: the canvas: the photo, or the photo placed on a larger grey one.
+      references: further photos the instruction may speak of.
       is_photo: which of the canvas's pixels are the photo's own.
       mask: what may be edited; None leaves it to the model.
       crop: the part of the edited canvas that is written.
@@ -143,6 +145,7 @@ class Job:
     """
 
     source: SourceImage
+    references: Sequence[SourceImage]
     is_photo: Bool[np.ndarray, "h w"]
     mask: UInt8[np.ndarray, "h w"] | None
     crop: Box
@@ -164,7 +167,7 @@ def run(arguments: Sequence[str], load_edit: LoadEdit) -> None:
     Raises:
       UserError: a wrong argument or photo; in a folder, after all photos were tried.
     """
-    options = EditOptions(**vars(_parser().parse_args(arguments)))
+    options = EditOptions(**vars(make_parser().parse_args(arguments)))
     lightning = lightning_of(map(parse_lora_file, options.loras))
     if lightning is not None:
         lightning.require(options.steps, options.guidance)
@@ -200,6 +203,7 @@ def _prepare(photo: Path, output: Path, options: EditOptions) -> Job:
     crop = options.crop or (0, 0, *source.size)
     return Job(
         source=source,
+        references=[open_image(x, convert=options.convert) for x in options.references],
         is_photo=is_photo,
         mask=mask,
         crop=crop_box(source.size, offset=crop[:2], crop_size=crop[2:]),
@@ -212,6 +216,7 @@ def _edit_photo(job: Job, options: EditOptions, edit: EditFunction) -> None:
     result = edit(
         job.source,
         options.instruction,
+        references=job.references,
         mask=job.mask,
         seed=options.seed,
         num_steps=options.steps,
@@ -297,92 +302,3 @@ def _percent(share: float) -> str:
     if math.isnan(share):
         return "none"
     return f"{math.floor(share * 10_000) / 100:.2f} %"
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}; see {self.prog} --help")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="tbstar-edit",
-        description="Edits a photo, or a folder of photos, by instruction.",
-        allow_abbrev=False,
-    )
-    add = parser.add_argument
-    add("input", type=Path, help="a photo or a folder of photos")
-    add("instruction", help="what to change, in English or Chinese")
-    add("-o", "--output", type=Path, required=True, help="a photo, or a folder")
-    add("--mask", type=Path, help="white = may be edited, black = kept; canvas size")
-    add("--mask-out", type=Path, help="where to write the edit mask (.png)")
-    add("--seed", type=int, default=0, help="of the noise (default: 0)")
-    add("--steps", type=int, help="denoising steps (default: the checkpoint's)")
-    add("--guidance", type=float, help="strength (default: the checkpoint's)")
-    add(
-        "--preserve",
-        choices=("off", "latent", "pixel"),
-        help="how kept regions are held (default: pixel where the checkpoint can)",
-    )
-    add("--checkpoint", type=Path, help="a directory (default: the shipped weights)")
-    add(
-        "--lora",
-        dest="loras",
-        action="append",
-        default=[],
-        metavar="FILE[:SCALE]",
-        help="merge a LoRA into the base; may be repeated",
-    )
-    add(
-        "--convert",
-        action="store_true",
-        help="accept palette, CMYK, 16-bit and other images by converting them",
-    )
-    add(
-        "--crop",
-        type=_crop,
-        metavar="X,Y,W,H",
-        help="cut this box out of the edited canvas, in pixels",
-    )
-    add(
-        "--canvas",
-        type=_canvas,
-        metavar="WxH",
-        help="place the photo on a larger canvas and paint the rest",
-    )
-    add(
-        "--offset",
-        type=_offset,
-        metavar="X,Y",
-        help="the photo's top left corner on the canvas (default: centred)",
-    )
-    add(
-        "--overwrite",
-        action="store_true",
-        help="in a folder, replace outputs that exist (default: leave them)",
-    )
-    return parser
-
-
-def _crop(text: str) -> tuple[int, int, int, int]:
-    x, y, width, height = _integers(text, ",", "X,Y,W,H", 4)
-    return y, x, height, width
-
-
-def _canvas(text: str) -> tuple[int, int]:
-    width, height = _integers(text, "x", "WxH", 2)
-    return height, width
-
-
-def _offset(text: str) -> tuple[int, int]:
-    x, y = _integers(text, ",", "X,Y", 2)
-    return y, x
-
-
-def _integers(text: str, separator: str, form: str, count: int) -> list[int]:
-    parts = text.split(separator)
-    if len(parts) != count or not all(part.strip().isdecimal() for part in parts):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} must have the form {form} in whole pixels"
-        )
-    return [int(part) for part in parts]

@@ -1,9 +1,10 @@
 """Editing a batch of model-size images: the compiled core of every edit.
 
-`prepare` computes what depends on the photo alone (latent, and with cached source
+`prepare` computes what depends on the photos alone (latents, and with cached source
 attention every block's keys and values); `generate` runs the sampler for one
 instruction. The pipeline for single photos, the in-training evaluation and the
-benchmark all call these two.
+benchmark all call these two. Instructions are texts for the byte-level conditioner;
+Qwen2.5-VL's are contexts, see `qwen_reader.py`.
 """
 
 import dataclasses
@@ -27,7 +28,11 @@ from tbstar_jax.array_types import (
 )
 from tbstar_jax.diffusion.sampler import Denoiser, Guidance, Keep, sample
 from tbstar_jax.diffusion.timesteps import TimestepConfig, sampling_times
-from tbstar_jax.model.conditioner.byte import ByteConditioner, tokenize
+from tbstar_jax.model.conditioner.byte import (
+    ByteConditioner,
+    ByteConditionerConfig,
+    tokenize,
+)
 from tbstar_jax.model.layers import Shard, unsharded
 from tbstar_jax.model.tbstar import COLLECTIONS, ModelConfig, SourceCache, TBStar
 from tbstar_jax.model.tokens import grid_of, pack, unpack
@@ -53,19 +58,26 @@ class SamplingOptions:
 
 @struct.dataclass
 class PreparedSource:
-    """A photo as the transformer sees it, computed once.
+    """The photos of an edit as the transformer sees them, computed once.
 
     Attributes:
-      image: `[b h w 3]` in [-1, 1].
-      tokens: packed clean latent `[b n c]`.
+      image: source 1, `[b h w 3]` in [-1, 1]; None for text to image.
+      tokens: packed clean latents `[b n_k c]`, one per source.
       cache: keys and values of every block; None with full source attention.
-      grid: rows and columns of tokens.
+      grid: rows and columns of the target's tokens.
+      source_grids: the same of every source.
     """
 
-    image: Float[Array, "b h w 3"]
-    tokens: Float[Array, "b n c"]
+    image: Float[Array, "b h w 3"] | None
+    tokens: tuple[Float[Array, "b _ c"], ...]
     cache: SourceCache | None
     grid: Grid = struct.field(pytree_node=False)
+    source_grids: tuple[Grid, ...] = struct.field(pytree_node=False)
+
+
+def no_source(grid: Grid) -> PreparedSource:
+    """What text to image starts from: the target's grid alone."""
+    return PreparedSource(None, (), None, grid, ())
 
 
 @struct.dataclass
@@ -88,10 +100,12 @@ class EditedBatch:
     Attributes:
       image: `[b h w 3]` uint8, decoded, before any compositing.
       keep_probability: the gate's last p on the token grid `[b rows columns]`, or None.
+      latent: what was decoded, packed, `[b n c]`.
     """
 
     image: UInt8[Array, "b h w 3"]
     keep_probability: Float[Array, "b rows columns"] | None
+    latent: Float[Array, "b n c"]
 
 
 _Text: TypeAlias = tuple[Array | np.ndarray, Array | np.ndarray] | Context
@@ -111,18 +125,35 @@ class Editor:
         self.config = config
         self._model = TBStar(config, dtype=dtype, shard=shard)
         self._vae = VAE(config.vae, dtype=dtype)
-        self._conditioner = ByteConditioner(config.byte_conditioner, dtype=dtype)
-        self.prepare = jax.jit(self._prepare)
-        self._generate = jax.jit(
-            self._generate_batch, static_argnames=("options", "grid")
+        self._conditioner = (
+            ByteConditioner(config.conditioner, dtype=dtype)
+            if isinstance(config.conditioner, ByteConditionerConfig)
+            else None
         )
+        self._prepare = jax.jit(self._prepare_batch, static_argnames=("grid",))
+        self._generate = jax.jit(self._generate_batch, static_argnames=("options",))
+
+    def prepare(
+        self,
+        parts: Variables,
+        *images: UInt8[Array | np.ndarray, "b _ _ 3"],
+        grid: Grid | None = None,
+    ) -> PreparedSource:
+        """Encodes a batch's sources.
+
+        Args:
+          parts: trees of base, autoencoder and the stage modules in use.
+          *images: source 1 of every example, source 2, and so on; whole tokens.
+          grid: rows and columns of the target's tokens; source 1's if None.
+        """
+        return self._prepare(parts, images, grid=grid)
 
     def generate(
         self,
         parts: Variables,
         prepared: PreparedSource,
         instructions: tuple[str, ...] | Context,
-        keys: Key[Array, " b"],
+        noise: Key[Array, " b"] | Float[Array | np.ndarray, "b n c"],
         options: SamplingOptions,
         strength: Float[Array, "b n"] | None = None,
         *,
@@ -135,7 +166,7 @@ class Editor:
             with contexts the conditioner may lack.
           prepared: from `prepare`.
           instructions: one per image, or their contexts.
-          keys: one random key per image, `[b]`.
+          noise: one random key per image, `[b]`, or what the sampler starts from.
           options: how to sample.
           strength: how much of each token is kept, `[b n]` in [0, 1]; None leaves it to
             the gate if the options use it.
@@ -159,10 +190,9 @@ class Editor:
             prepared,
             text,
             empty,
-            keys,
+            noise,
             strength,
             options=options,
-            grid=prepared.grid,
         )
 
     def _tokenize(
@@ -177,23 +207,29 @@ class Editor:
             lengths[row] = len(tokens)
         return ids, lengths
 
-    def _prepare(
-        self, parts: Variables, image: UInt8[Array, "b h w 3"]
+    def _prepare_batch(
+        self,
+        parts: Variables,
+        images: tuple[UInt8[Array, "b _ _ 3"], ...],
+        *,
+        grid: Grid | None,
     ) -> PreparedSource:
-        pixels = image.astype(jnp.float32) / np.float32(127.5) - 1
-        latent: Any = self._vae.apply(
-            {"params": parts["vae"]}, pixels, method=VAE.encode
-        )
-        grid, tokens = grid_of(latent), pack(latent)
+        pixels = [x.astype(jnp.float32) / np.float32(127.5) - 1 for x in images]
+        latents: list[Any] = [
+            self._vae.apply({"params": parts["vae"]}, x, method=VAE.encode)
+            for x in pixels
+        ]
+        grids = tuple(grid_of(latent) for latent in latents)
+        tokens = tuple(pack(latent) for latent in latents)
         cache: Any = None
         if self.config.transformer.source_attention == "cached":
             cache = self._model.apply(
                 _transformer_variables(parts),
-                (tokens,),
-                source_grids=(grid,),
+                tokens,
+                source_grids=grids,
                 method=TBStar.encode_source,
             )
-        return PreparedSource(pixels, tokens, cache, grid)
+        return PreparedSource(pixels[0], tokens, cache, grid or grids[0], grids)
 
     def _context(
         self, parts: Variables, prepared: PreparedSource, text: _Text
@@ -201,12 +237,13 @@ class Editor:
         if isinstance(text, Context):
             return text
         ids, lengths = text
+        assert self._conditioner is not None  # there was something to tokenize with
         encoded: Any = self._conditioner.apply(
             {"params": parts["conditioner"]},
             ids,
             lengths,
             prepared.image,
-            jnp.ones(ids.shape[0], bool),
+            jnp.full(ids.shape[0], prepared.image is not None),
         )
         return Context(encoded[0], encoded[1])
 
@@ -223,9 +260,9 @@ class Editor:
                 time,
                 context.values,
                 context.num_tokens,
-                (prepared.tokens,) if cache is None else (),
+                prepared.tokens if cache is None else (),
                 target_grid=prepared.grid,
-                source_grids=(prepared.grid,),
+                source_grids=prepared.source_grids,
                 source_cache=cache,
             )
             assert isinstance(output, ModelOutput)
@@ -239,11 +276,10 @@ class Editor:
         prepared: PreparedSource,
         text: _Text,
         empty_text: _Text | None,
-        keys: Key[Array, " b"],
+        noise: Key[Array, " b"] | Float[Array, "b n c"],
         strength: Float[Array, "b n"] | None,
         *,
         options: SamplingOptions,
-        grid: Grid,
     ) -> EditedBatch:
         guidance = None
         if options.guidance_scale != 1:
@@ -254,12 +290,13 @@ class Editor:
             )
         keep = None
         if options.use_gate or strength is not None:
-            keep = Keep(prepared.tokens, strength)
-        draw = functools.partial(jax.random.normal, shape=prepared.tokens.shape[1:])
-        noise = jax.vmap(draw)(keys)
-        times = sampling_times(
-            options.num_steps, prepared.tokens.shape[1], options.timesteps
-        )
+            keep = Keep(prepared.tokens[0], strength)
+        grid = prepared.grid
+        num_tokens = grid[0] * grid[1]
+        if jnp.issubdtype(noise.dtype, jax.dtypes.prng_key):
+            shape = (num_tokens, self.config.transformer.in_channels)
+            noise = jax.vmap(functools.partial(jax.random.normal, shape=shape))(noise)
+        times = sampling_times(options.num_steps, num_tokens, options.timesteps)
         result = sample(
             self._denoiser(parts, prepared, text),
             noise,
@@ -275,6 +312,7 @@ class Editor:
         return EditedBatch(
             image=jnp.round((decoded + 1) * np.float32(127.5)).astype(jnp.uint8),
             keep_probability=None if p is None else p.reshape(-1, *grid),
+            latent=result.latent,
         )
 
 

@@ -9,6 +9,12 @@
     off      the decoded image as it is
     latent   kept tokens follow the source's latent, the whole image is decoded
     pixel    latent, and outside the edit mask the original pixels, bit for bit
+
+`geometry` says what the model sees of the photos:
+
+    canvas     the canvas contract of `geometry.py`: nothing is stretched
+    diffusers  every photo resized to the pixel budget, sides rounded to multiples of
+               32, and the output with them: for comparisons with diffusers alone
 """
 
 import dataclasses
@@ -17,18 +23,17 @@ import logging
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
+from PIL import Image
 
-from tbstar_jax.convert.folder import Weights, load_weights
-from tbstar_jax.convert.lora import read_loras
+from tbstar_jax.array_types import Grid
+from tbstar_jax.convert.folder import Weights
 from tbstar_jax.convert.lora_file import Lightning, lightning_of, parse_lora_file
-from tbstar_jax.convert.lora_merge import merge_loras
-from tbstar_jax.diffusion.timesteps import TimestepConfig, lightning_timesteps
+from tbstar_jax.diffusion.timesteps import lightning_timesteps
 from tbstar_jax.errors import UserError
 from tbstar_jax.geometry import (
     CanvasPlan,
@@ -40,12 +45,19 @@ from tbstar_jax.geometry import (
 )
 from tbstar_jax.inference.color_profile import from_srgb
 from tbstar_jax.inference.composite import composite
-from tbstar_jax.inference.editor import Editor, PreparedSource, SamplingOptions
+from tbstar_jax.inference.editor import EditedBatch, PreparedSource, SamplingOptions
 from tbstar_jax.inference.image_file import SourceImage, source_from_array
+from tbstar_jax.inference.loaded_model import LoadedModel, load_model, make_ready
+from tbstar_jax.inference.text_to_image import start
+from tbstar_jax.model.conditioner.qwen25_config import Qwen25VLConfig
+from tbstar_jax.model.conditioner.qwen25_processor import Positions
+from tbstar_jax.model.conditioner.qwen25_prompt import picture_size
+from tbstar_jax.model.pattern_shifting import COLLECTION as PATTERN_SHIFTING
 
 _log = logging.getLogger(__name__)
 
 Preserve: TypeAlias = Literal["off", "latent", "pixel"]
+Geometry: TypeAlias = Literal["canvas", "diffusers"]
 
 SHIPPED_WEIGHTS = Path(__file__).parent.parent / "weights" / "tiny"
 _NUM_CACHED_SOURCES = 4
@@ -59,36 +71,66 @@ class EditResult:
       image: `[h w 3]` uint8 at the canvas size, in the source's colour profile.
       edit_mask: `[h w]` uint8, 255 where the edit was allowed to change pixels.
       keep_probability: the gate's p on the token grid, or None without a gate.
+      latent: what was decoded, packed, `[n c]`.
     """
 
     image: UInt8[np.ndarray, "h w 3"]
     edit_mask: UInt8[np.ndarray, "h w"]
     keep_probability: Float[np.ndarray, "rows columns"] | None
+    latent: Float[np.ndarray, "n c"]
 
 
 class EditPipeline:
     """A loaded model that edits photos; keeps the last few photos' source caches."""
 
-    def __init__(self, weights: Weights, lightning: Lightning | None = None) -> None:
-        self._weights = weights
+    def __init__(
+        self, model: Weights | LoadedModel, lightning: Lightning | None = None
+    ) -> None:
+        """Takes a model.
+
+        Args:
+          model: from `load_model`; or weights with the byte-level conditioner.
+          lightning: the LoRA merged into it that sets steps, guidance and times.
+
+        Raises:
+          UserError: the model has never learned to read sources.
+        """
+        if isinstance(model, Weights):
+            model = make_ready(model)
+        self._model = model
         self._lightning = lightning
-        self._editor = Editor(weights.config)
-        # fp32 arithmetic whatever the stored dtype: identities hold on every platform.
-        self._parts = jax.tree.map(
-            lambda leaf: jnp.asarray(leaf, jnp.float32), weights.parts
-        )
         self._sources: OrderedDict[str, PreparedSource] = OrderedDict()
+        config = model.config
+        if (
+            isinstance(config.conditioner, Qwen25VLConfig)
+            and config.transformer.source_attention == "cached"
+            and PATTERN_SHIFTING not in model.parts
+        ):
+            raise UserError(
+                "this is a text-to-image checkpoint, which has never seen a source; "
+                "train stage 1 on it (python -m experiments.stage1 --set base=FOLDER), "
+                "or take a checkpoint that edits, such as Qwen-Image-Edit-2511"
+            )
 
     @classmethod
     def from_checkpoint(
-        cls, directory: Path | None = None, loras: Sequence[str] = ()
+        cls,
+        directory: Path | None = None,
+        loras: Sequence[str] = (),
+        *,
+        positions: Positions = "mrope",
+        dtype: Any | None = None,
     ) -> "EditPipeline":
-        """Loads a weights folder.
+        """Loads a weights folder, or a public checkpoint in the diffusers layout.
 
         Args:
           directory: the folder; None for the `tiny` weights in the package.
           loras: LoRA files to merge into the base, `FILE` or `FILE:scale`. A Lightning
             LoRA sets steps, guidance and times, which is logged.
+          positions: how Qwen2.5-VL counts the cells of images; `sequential` is for
+            comparisons with diffusers on transformers 5 alone.
+          dtype: to keep weights and compute in; None is float32 for `tiny` and
+            `small`, and what the transformer is stored in for public checkpoints.
 
         Raises:
           UserError: there is no such folder or file, one is damaged, or a LoRA does not
@@ -96,9 +138,12 @@ class EditPipeline:
         """
         files = [parse_lora_file(text) for text in loras]
         lightning = lightning_of(files)
-        weights = load_weights(SHIPPED_WEIGHTS if directory is None else directory)
-        num_layers = weights.config.transformer.num_layers
-        weights = merge_loras(weights, read_loras(files, num_layers))
+        model = load_model(
+            SHIPPED_WEIGHTS if directory is None else directory,
+            files,
+            positions=positions,
+            dtype=dtype,
+        )
         if lightning is not None:
             # A warning, so that it is seen where nobody set up logging.
             _log.warning(
@@ -107,24 +152,29 @@ class EditPipeline:
                 lightning.path,
                 lightning.num_steps,
             )
-        return cls(weights, lightning)
+        return cls(model, lightning)
 
     def __call__(
         self,
         image: SourceImage | UInt8[np.ndarray, "h w 3"],
         instruction: str,
         *,
+        references: Sequence[SourceImage | UInt8[np.ndarray, "_ _ 3"]] = (),
         mask: UInt8[np.ndarray, "mh mw"] | None = None,
         seed: int = 0,
         num_steps: int | None = None,
         guidance: float | None = None,
         preserve: str | None = None,
+        geometry: str = "canvas",
+        noise: Float[np.ndarray, "n c"] | None = None,
     ) -> EditResult:
         """Edits a photo by instruction.
 
         Args:
           image: a photo from `open_image`, or sRGB pixels. Its size is the canvas.
           instruction: what to change, in Chinese or English.
+          references: further photos the instruction may speak of, for models that take
+            several; the prompt numbers them from 2.
           mask: 255 where the edit may change pixels; None leaves it to the keep gate.
           seed: of the noise; the same seed gives the same edit.
           num_steps: sampling steps; the model's default (or the Lightning LoRA's) if
@@ -133,30 +183,49 @@ class EditPipeline:
             Lightning LoRA) if None.
           preserve: see the module docstring; None is `pixel` if something says what to
             keep (a mask or the keep gate), else `off`.
+          geometry: see the module docstring. With `diffusers` the output has the last
+            photo's shape, is sRGB, and nothing is preserved.
+          noise: packed, to start from instead of the seed's; as diffusers' `latents`.
 
         Returns:
           The edited photo and its edit mask.
 
         Raises:
-          UserError: an empty or too long instruction, an aspect ratio or mask that does
-            not fit, steps or guidance that a Lightning LoRA was not made for, or a
-            `preserve` for which nothing says what to keep.
+          UserError: an empty or too long instruction, an aspect ratio, mask or noise
+            that does not fit, more photos than the model takes, steps or guidance that
+            a Lightning LoRA was not made for, or a `preserve` for which nothing says
+            what to keep.
         """
-        source = source_from_array(image) if isinstance(image, np.ndarray) else image
+        source, *others = (
+            source_from_array(x) if isinstance(x, np.ndarray) else x
+            for x in (image, *references)
+        )
+        photos = [source.srgb, *(other.srgb for other in others)]
+        self._require_room(len(photos))
+        if geometry == "diffusers":
+            preserve = _require_nothing_kept(mask, preserve)
+        elif geometry != "canvas":
+            raise UserError(
+                f"geometry must be one of {', '.join(get_args(Geometry))}, not "
+                f"{geometry}"
+            )
         options, how = self._options(instruction, mask, num_steps, guidance, preserve)
-        plan = plan_canvas(*source.size, self._weights.config.pixel_budget)
-        prepared = self._prepare(to_model(source.srgb, plan))
-        strength = None
-        if mask is not None:
-            kept = ~mask_to_grid(mask, plan)
-            strength = jnp.asarray(kept.reshape(1, -1), jnp.float32)
-        edited = self._editor.generate(
-            self._parts,
-            prepared,
-            (instruction,),
-            jax.random.key(seed)[None],
-            options,
-            strength,
+        if geometry == "diffusers":
+            images = [self._resized(photo) for photo in photos]
+            grid = _grid_of(images[-1])
+            edited = self._generate(
+                images, photos, grid, instruction, options, None, seed, noise
+            )
+            drawn = np.asarray(edited.image[0])
+            everywhere = np.full(drawn.shape[:2], 255, np.uint8)
+            return EditResult(drawn, everywhere, None, np.asarray(edited.latent[0]))
+        budget = self._model.config.pixel_budget
+        plans = [plan_canvas(*_size(photo), budget) for photo in photos]
+        images = [to_model(*pair) for pair in zip(photos, plans, strict=True)]
+        plan = plans[0]
+        kept = None if mask is None else ~mask_to_grid(mask, plan)
+        edited = self._generate(
+            images, photos, plan.grid, instruction, options, kept, seed, noise
         )
         canvas = from_model(np.asarray(edited.image[0]), plan)
         p = edited.keep_probability
@@ -166,7 +235,54 @@ class EditPipeline:
             result = composite(source, canvas, edit_mask)
         else:
             result = from_srgb(canvas, source.icc_profile, source.color_mode)
-        return EditResult(result, edit_mask, keep_probability)
+        latent = np.asarray(edited.latent[0])
+        return EditResult(result, edit_mask, keep_probability, latent)
+
+    def _generate(
+        self,
+        images: Sequence[UInt8[np.ndarray, "_ _ 3"]],
+        photos: Sequence[UInt8[np.ndarray, "_ _ 3"]],
+        grid: Grid,
+        instruction: str,
+        options: SamplingOptions,
+        kept: Bool[np.ndarray, "rows columns"] | None,
+        seed: int,
+        noise: Float[np.ndarray, "n c"] | None,
+    ) -> EditedBatch:
+        """Edits `images`, which are `photos` as the model sees them."""
+        model = self._model
+        channels = model.config.transformer.in_channels
+        begin = start(noise, seed, grid[0] * grid[1], channels)
+        strength = None
+        if kept is not None:
+            strength = jnp.asarray(kept.reshape(1, -1), jnp.float32)
+        text, unconditional = model.read(
+            instruction, photos, is_guided=options.guidance_scale != 1
+        )
+        return model.editor.generate(
+            model.parts,
+            self._prepare(images, grid),
+            text,
+            begin,
+            options,
+            strength,
+            unconditional=unconditional,
+        )
+
+    def _require_room(self, num_photos: int) -> None:
+        config = self._model.config.pattern_shifting
+        limit = config.num_source_embeddings
+        if limit and PATTERN_SHIFTING in self._model.parts and num_photos > limit:
+            raise UserError(
+                f"this checkpoint takes at most {limit} photos, not {num_photos}; "
+                "leave some references out"
+            )
+
+    def _resized(self, photo: UInt8[np.ndarray, "_ _ 3"]) -> UInt8[np.ndarray, "h w 3"]:
+        """A photo at about the pixel budget, as the public pipelines resize it."""
+        size = picture_size(*_size(photo), self._model.config.pixel_budget)
+        resized = Image.fromarray(photo).resize(size[::-1], Image.Resampling.LANCZOS)
+        return np.asarray(resized)
 
     def _options(
         self,
@@ -180,8 +296,8 @@ class EditPipeline:
 
         The choices are checked here and not by type alone: they come from users.
         """
-        config = self._weights.config
-        has_gate = "consistency" in self._parts
+        config = self._model.config
+        has_gate = "consistency" in self._model.parts
         if not instruction.strip():
             raise UserError(
                 "the instruction is empty; say what to change, for example "
@@ -212,7 +328,7 @@ class EditPipeline:
         if num_steps is not None and num_steps < 1:
             raise UserError(f"the number of steps must be at least 1, not {num_steps}")
         default_steps, default_guidance = config.num_steps, config.guidance_scale
-        timesteps = TimestepConfig()
+        timesteps = self._model.timesteps
         if self._lightning is not None:
             self._lightning.require(num_steps, guidance)
             default_steps, default_guidance = self._lightning.num_steps, 1.0
@@ -225,15 +341,44 @@ class EditPipeline:
         )
         return options, how
 
-    def _prepare(self, image: UInt8[np.ndarray, "h w 3"]) -> PreparedSource:
-        """Encodes a photo, or finds it among the last few: the pixels are the key."""
-        key = hashlib.sha256(repr(image.shape).encode() + image.tobytes()).hexdigest()
+    def _prepare(
+        self, images: Sequence[UInt8[np.ndarray, "_ _ 3"]], grid: Grid
+    ) -> PreparedSource:
+        """Encodes photos, or finds them among the last few: the pixels are the key."""
+        digest = hashlib.sha256(repr((grid, [x.shape for x in images])).encode())
+        for image in images:
+            digest.update(image.tobytes())
+        key = digest.hexdigest()
         if key not in self._sources:
             if len(self._sources) == _NUM_CACHED_SOURCES:
                 self._sources.popitem(last=False)
-            self._sources[key] = self._editor.prepare(self._parts, image[None])
+            batch = [image[None] for image in images]
+            self._sources[key] = self._model.editor.prepare(
+                self._model.parts, *batch, grid=grid
+            )
         self._sources.move_to_end(key)
         return self._sources[key]
+
+
+def _require_nothing_kept(
+    mask: UInt8[np.ndarray, "_ _"] | None, preserve: str | None
+) -> Preserve:
+    """What `preserve` is where photos are resized, which moves their pixels."""
+    if mask is not None or preserve not in (None, "off"):
+        raise UserError(
+            "geometry=diffusers resizes photos, so that no pixel keeps its place and "
+            "none can be preserved; leave out the mask and preserve, or use "
+            "geometry=canvas"
+        )
+    return "off"
+
+
+def _size(image: UInt8[np.ndarray, "h w 3"]) -> tuple[int, int]:
+    return image.shape[0], image.shape[1]
+
+
+def _grid_of(image: UInt8[np.ndarray, "h w 3"]) -> Grid:
+    return image.shape[0] // 16, image.shape[1] // 16
 
 
 def _edit_mask(

@@ -22,7 +22,9 @@ class Edit:
     edit_mask: np.ndarray
 
 
-def paint_red(image, instruction, *, mask, seed, num_steps, guidance, preserve):
+def paint_red(
+    image, instruction, *, references, mask, seed, num_steps, guidance, preserve
+):
     """An editor: the mask, or without one the top half, becomes red."""
     if mask is None:
         mask = np.zeros(image.size, np.uint8)
@@ -84,8 +86,12 @@ def test_every_option_reaches_the_editor(tmp_path, photo):
     Image.fromarray(mask).save(tmp_path / "m.png")
     options = "--seed 7 --steps 3 --guidance 2.5 --preserve latent --checkpoint runs/x"
     paths = ["-o", str(tmp_path / "out.png"), "--mask", str(tmp_path / "m.png")]
+    further = write_photo(tmp_path / "cup.png", size=(9, 8))
+    paths += ["--reference", str(tmp_path / "cup.png")]
     run([str(photo), "换成红色", *paths, *options.split()], load)
     np.testing.assert_array_equal(seen.pop("mask"), mask)
+    (reference,) = seen.pop("references")
+    np.testing.assert_array_equal(reference.rgb, further)
     assert str(seen.pop("checkpoint")) == "runs/x"
     assert seen == {
         "instruction": "换成红色",

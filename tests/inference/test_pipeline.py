@@ -134,5 +134,5 @@ def test_the_seed_decides_the_noise(without_gate):
 
 
 def test_the_tree_of_a_pipeline_is_float32(without_gate):
-    dtypes = {leaf.dtype for leaf in jax.tree.leaves(without_gate._parts)}
+    dtypes = {leaf.dtype for leaf in jax.tree.leaves(without_gate._model.parts)}
     assert dtypes == {jnp.dtype(jnp.float32)}

@@ -1,0 +1,223 @@
+"""A model ready to run, from a weights folder or a public checkpoint.
+
+a weights folder     tbstar_config.json says what it is
+diffusers' layout    model_index.json and the config.json of every part say it
+"""
+
+import dataclasses
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import UInt8
+
+from tbstar_jax.array_types import Variables
+from tbstar_jax.convert.folder import Weights, load_weights
+from tbstar_jax.convert.lora import read_loras
+from tbstar_jax.convert.lora_file import LoraFile
+from tbstar_jax.convert.lora_merge import merge_loras
+from tbstar_jax.convert.public import load_public
+from tbstar_jax.convert.published import pipeline_kind, published_config, read_json
+from tbstar_jax.diffusion.timesteps import TimestepConfig
+from tbstar_jax.errors import UserError
+from tbstar_jax.inference.editor import Context, Editor
+from tbstar_jax.inference.qwen_reader import QwenReader
+from tbstar_jax.model.conditioner.byte import ByteConditionerConfig
+from tbstar_jax.model.conditioner.qwen25_config import Qwen25VLConfig
+from tbstar_jax.model.conditioner.qwen25_processor import Positions, PromptProcessor
+from tbstar_jax.model.presets import (
+    qwen_image,
+    qwen_image_edit,
+    qwen_image_edit_2509,
+    qwen_image_edit_2511,
+)
+from tbstar_jax.model.tbstar import ModelConfig
+
+_log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LoadedModel:
+    """Weights in the dtype they compute in, and the compiled functions that use them.
+
+    Attributes:
+      config: of the model.
+      parts: tree of every part.
+      editor: sampler and autoencoder.
+      reader: makes contexts; None where the editor reads texts itself.
+      timesteps: the checkpoint's schedule.
+    """
+
+    config: ModelConfig
+    parts: Variables
+    editor: Editor
+    reader: QwenReader | None
+    timesteps: TimestepConfig
+
+    def read(
+        self,
+        instruction: str,
+        photos: Sequence[UInt8[np.ndarray, "_ _ 3"]],
+        *,
+        is_guided: bool,
+    ) -> tuple[tuple[str, ...] | Context, Context | None]:
+        """What `Editor.generate` takes as instructions and as unconditional ones."""
+        if self.reader is None:
+            return (instruction,), None
+        params = self.parts["conditioner"]
+        return self.reader(params, instruction, photos, is_guided=is_guided)
+
+
+def make_ready(
+    weights: Weights,
+    *,
+    processor: PromptProcessor | None = None,
+    positions: Positions = "mrope",
+    timesteps: TimestepConfig | None = None,
+    dtype: Any | None = None,
+) -> LoadedModel:
+    """Casts weights and prepares what runs them.
+
+    Args:
+      weights: of all base parts, and the stage modules in use.
+      processor: of Qwen2.5-VL, for models with it.
+      positions: of a prompt's tokens; see `Positions`.
+      timesteps: the schedule; None is the public one.
+      dtype: to keep weights and compute in. None is float32 for models with the
+        byte-level conditioner, whatever is stored, so that identities hold on every
+        platform; for others it is the dtype the transformer is stored in.
+    """
+    if dtype is None:
+        is_small = isinstance(weights.config.conditioner, ByteConditionerConfig)
+        stored = jax.tree.leaves(weights.parts["params"])[0].dtype
+        dtype = jnp.float32 if is_small else stored
+    reader = None
+    if processor is not None:
+        reader = QwenReader(processor, dtype=dtype, positions=positions)
+    return LoadedModel(
+        config=weights.config,
+        parts=jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), weights.parts),
+        editor=Editor(weights.config, dtype=dtype),
+        reader=reader,
+        timesteps=TimestepConfig() if timesteps is None else timesteps,
+    )
+
+
+def load_model(
+    directory: Path,
+    loras: Sequence[LoraFile] = (),
+    *,
+    positions: Positions = "mrope",
+    dtype: Any | None = None,
+) -> LoadedModel:
+    """Loads a folder.
+
+    Args:
+      directory: a weights folder, or a public checkpoint in the diffusers layout.
+      loras: merged into the base.
+      positions: see `make_ready`.
+      dtype: see `make_ready`.
+
+    Raises:
+      UserError: the folder is neither, lacks something, or is of another architecture,
+        or a LoRA does not fit.
+    """
+    is_public = (
+        not (directory / "tbstar_config.json").exists()
+        and (directory / "model_index.json").exists()
+    )
+    if is_public:
+        weights = load_public(
+            directory, published_config(directory, _preset(directory))
+        )
+    else:
+        weights = load_weights(directory)
+    num_layers = weights.config.transformer.num_layers
+    weights = merge_loras(weights, read_loras(loras, num_layers))
+    conditioner = weights.config.conditioner
+    if not isinstance(conditioner, Qwen25VLConfig):
+        return make_ready(weights, dtype=dtype)
+    return make_ready(
+        weights,
+        processor=PromptProcessor.from_folder(directory, conditioner),
+        positions=positions,
+        timesteps=read_timesteps(directory / "scheduler" / "scheduler_config.json"),
+        dtype=dtype,
+    )
+
+
+def read_timesteps(path: Path) -> TimestepConfig:
+    """The schedule of a checkpoint.
+
+    Raises:
+      UserError: the file cannot be read, or is of a scheduler that is not implemented.
+    """
+    published = read_json(path)
+    for name, value in _SCHEDULER_FIXED.items():
+        if published.get(name, value) != value:
+            raise UserError(
+                f"{name} in {path} is {published[name]!r}; only {value!r} is "
+                "implemented"
+            )
+    if not published.get("use_dynamic_shifting", False):
+        raise UserError(
+            f"{path} has no use_dynamic_shifting; take the scheduler of the public "
+            "Qwen-Image checkpoints"
+        )
+    # What diffusers takes for a field that the file lacks.
+    values = {**_SCHEDULER_DEFAULTS, **published}
+    try:
+        terminal = values["shift_terminal"]
+        return TimestepConfig(
+            base_shift=float(values["base_shift"]),
+            max_shift=float(values["max_shift"]),
+            base_image_seq_len=int(values["base_image_seq_len"]),
+            max_image_seq_len=int(values["max_image_seq_len"]),
+            shift_terminal=float(terminal) if terminal else None,
+        )
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{path} is no scheduler's config: {error}") from error
+
+
+_SCHEDULER_FIXED = {
+    "_class_name": "FlowMatchEulerDiscreteScheduler",
+    "num_train_timesteps": 1000,
+    "time_shift_type": "exponential",
+    "invert_sigmas": False,
+    "use_karras_sigmas": False,
+    "use_exponential_sigmas": False,
+    "use_beta_sigmas": False,
+    "stochastic_sampling": False,
+}
+_SCHEDULER_DEFAULTS = {
+    "base_shift": 0.5,
+    "max_shift": 1.15,
+    "base_image_seq_len": 256,
+    "max_image_seq_len": 4096,
+    "shift_terminal": None,
+}
+
+
+def _preset(directory: Path) -> ModelConfig:
+    """The preset whose choices a checkpoint in the diffusers layout takes."""
+    match pipeline_kind(directory):
+        case "text":
+            return qwen_image()
+        case "edit":
+            return qwen_image_edit()
+        case "edit_plus":
+            path = directory / "transformer" / "config.json"
+            flag = read_json(path).get("zero_cond_t")
+            if flag is None:
+                # A warning, so that it is seen where nobody set up logging.
+                _log.warning(
+                    "%s does not say zero_cond_t, which is taken as false, as in "
+                    "Edit-2509; if this is Edit-2511 or trained from it, convert it "
+                    "with `python -m tbstar_jax.convert folder --zero-cond-t=true`",
+                    path,
+                )
+            return qwen_image_edit_2511() if flag else qwen_image_edit_2509()
