@@ -130,7 +130,7 @@ def test_other_loras_leave_the_sampler_alone(inside):
     asked = ("make it blue", None, None, None, None)
     assert edit._options(*asked) == plain._options(*asked)
     kernels = [
-        x._parts["params"]["transformer_blocks"]["attn"]["to_q"]["kernel"]
+        x._model.parts["params"]["transformer_blocks"]["attn"]["to_q"]["kernel"]
         for x in (plain, edit)
     ]
     assert np.any(np.asarray(kernels[0] != kernels[1]))

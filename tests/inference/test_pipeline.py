@@ -113,6 +113,10 @@ def test_cached_sources_and_sources_at_every_step_give_the_same_latents():
             "has no effect",
         ),
         ({"mask": np.zeros((7, 7), np.uint8)}, "same size"),
+        ({"geometry": "crop"}, "must be one of canvas, diffusers"),
+        ({"geometry": "diffusers", "preserve": "latent"}, "none can be preserved"),
+        ({"noise": np.zeros((3, 64), np.float32)}, r"this image needs \(15, 64\)"),
+        ({"references": [_photo()] * 3}, "at most 3 photos, not 4"),
     ],
 )
 def test_bad_input_gets_one_sentence(without_gate, arguments, sentence):

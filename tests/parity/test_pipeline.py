@@ -9,6 +9,7 @@ the function that computes sizes from them. With `sequential` positions, for dif
 import dataclasses
 import functools
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -146,7 +147,7 @@ def test_text_to_image_is_the_public_pipeline(tmp_path):
 
 
 def test_the_command_edits_with_a_public_checkpoint(tmp_path, capsys):
-    """On the photo's own canvas: where the mask says kept, bit for bit."""
+    """On the photo's own canvas, in bfloat16: what the mask keeps, bit for bit."""
     from PIL import Image
 
     checkpoint = tmp_path / "checkpoint"
@@ -166,7 +167,9 @@ def test_the_command_edits_with_a_public_checkpoint(tmp_path, capsys):
             *arguments.split(),
             *"--steps=1 --guidance=1".split(),
         ],
-        lambda folder, loras: EditPipeline.from_checkpoint(folder, loras),
+        lambda folder, loras: EditPipeline.from_checkpoint(
+            folder, loras, dtype=jnp.bfloat16
+        ),
     )
     assert "bit-identical" in capsys.readouterr().out
     edited = np.asarray(Image.open(out))
