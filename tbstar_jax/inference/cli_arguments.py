@@ -6,7 +6,7 @@ from typing import Literal, NoReturn, get_args
 
 from tbstar_jax.errors import UserError
 
-Preserve = Literal["off", "latent", "pixel"]
+Preserve = Literal["off", "latent", "pixel", "estimated"]
 
 
 class _Parser(argparse.ArgumentParser):

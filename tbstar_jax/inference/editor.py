@@ -23,6 +23,7 @@ from tbstar_jax.array_types import (
     Int32,
     Key,
     ModelOutput,
+    Tree,
     UInt8,
     Variables,
 )
@@ -131,6 +132,10 @@ class Editor:
             else None
         )
         self._prepare = jax.jit(self._prepare_batch, static_argnames=("grid",))
+        self._round_trip = jax.jit(
+            lambda vae, tokens, grids: self._decode(vae, tokens, grids[0]),
+            static_argnums=2,
+        )
         self._generate = jax.jit(self._generate_batch, static_argnames=("options",))
 
     def prepare(
@@ -147,6 +152,12 @@ class Editor:
           grid: rows and columns of the target's tokens; source 1's if None.
         """
         return self._prepare(parts, images, grid=grid)
+
+    def round_trip(
+        self, parts: Variables, prepared: PreparedSource
+    ) -> UInt8[Array, "b h w 3"]:
+        """Source 1 through the autoencoder and back: an edit that changes nothing."""
+        return self._round_trip(parts["vae"], prepared.tokens[0], prepared.source_grids)
 
     def generate(
         self,
@@ -304,16 +315,20 @@ class Editor:
             guidance=guidance,
             keep=keep,
         )
-        latent = unpack(result.latent, grid)
-        decoded: Any = self._vae.apply(
-            {"params": parts["vae"]}, latent, method=VAE.decode
-        )
         p = result.keep_probability
         return EditedBatch(
-            image=jnp.round((decoded + 1) * np.float32(127.5)).astype(jnp.uint8),
+            image=self._decode(parts["vae"], result.latent, grid),
             keep_probability=None if p is None else p.reshape(-1, *grid),
             latent=result.latent,
         )
+
+    def _decode(
+        self, vae: Tree, tokens: Float[Array, "b n c"], grid: Grid
+    ) -> UInt8[Array, "b h w 3"]:
+        decoded: Any = self._vae.apply(
+            {"params": vae}, unpack(tokens, grid), method=VAE.decode
+        )
+        return jnp.round((decoded + 1) * np.float32(127.5)).astype(jnp.uint8)
 
 
 def _transformer_variables(parts: Variables) -> Variables:

@@ -9,6 +9,8 @@
     off      the decoded image as it is
     latent   kept tokens follow the source's latent, the whole image is decoded
     pixel    latent, and outside the edit mask the original pixels, bit for bit
+    estimated   drawn as with off; the edit mask is what differs from the source, and
+                outside it are the original pixels: for checkpoints without keep gate
 
 `geometry` says what the model sees of the photos:
 
@@ -28,7 +30,6 @@ from typing import Any, Literal, TypeAlias, get_args
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
-from PIL import Image
 
 from tbstar_jax.array_types import Grid
 from tbstar_jax.convert.folder import Weights
@@ -39,24 +40,31 @@ from tbstar_jax.geometry import (
     CanvasPlan,
     from_model,
     mask_from_grid,
+    mask_from_model,
     mask_to_grid,
     plan_canvas,
     to_model,
 )
 from tbstar_jax.inference.color_profile import from_srgb
 from tbstar_jax.inference.composite import composite
+from tbstar_jax.inference.diffusers_geometry import (
+    image_size,
+    require_nothing_kept,
+    resize_as_diffusers,
+    token_grid,
+)
 from tbstar_jax.inference.editor import EditedBatch, PreparedSource, SamplingOptions
+from tbstar_jax.inference.estimate import estimate_region
 from tbstar_jax.inference.image_file import SourceImage, source_from_array
 from tbstar_jax.inference.loaded_model import LoadedModel, load_model, make_ready
 from tbstar_jax.inference.text_to_image import start
 from tbstar_jax.model.conditioner.qwen25_config import Qwen25VLConfig
 from tbstar_jax.model.conditioner.qwen25_processor import Positions
-from tbstar_jax.model.conditioner.qwen25_prompt import picture_size
 from tbstar_jax.model.pattern_shifting import COLLECTION as PATTERN_SHIFTING
 
 _log = logging.getLogger(__name__)
 
-Preserve: TypeAlias = Literal["off", "latent", "pixel"]
+Preserve: TypeAlias = Literal["off", "latent", "pixel", "estimated"]
 Geometry: TypeAlias = Literal["canvas", "diffusers"]
 
 SHIPPED_WEIGHTS = Path(__file__).parent.parent / "weights" / "tiny"
@@ -203,7 +211,7 @@ class EditPipeline:
         photos = [source.srgb, *(other.srgb for other in others)]
         self._require_room(len(photos))
         if geometry == "diffusers":
-            preserve = _require_nothing_kept(mask, preserve)
+            preserve = require_nothing_kept(mask, preserve)
         elif geometry != "canvas":
             raise UserError(
                 f"geometry must be one of {', '.join(get_args(Geometry))}, not "
@@ -211,8 +219,9 @@ class EditPipeline:
             )
         options, how = self._options(instruction, mask, num_steps, guidance, preserve)
         if geometry == "diffusers":
-            images = [self._resized(photo) for photo in photos]
-            grid = _grid_of(images[-1])
+            area = self._model.config.pixel_budget
+            images = [resize_as_diffusers(photo, area) for photo in photos]
+            grid = token_grid(images[-1])
             edited = self._generate(
                 images, photos, grid, instruction, options, None, seed, noise
             )
@@ -220,7 +229,7 @@ class EditPipeline:
             everywhere = np.full(drawn.shape[:2], 255, np.uint8)
             return EditResult(drawn, everywhere, None, np.asarray(edited.latent[0]))
         budget = self._model.config.pixel_budget
-        plans = [plan_canvas(*_size(photo), budget) for photo in photos]
+        plans = [plan_canvas(*image_size(photo), budget) for photo in photos]
         images = [to_model(*pair) for pair in zip(photos, plans, strict=True)]
         plan = plans[0]
         kept = None if mask is None else ~mask_to_grid(mask, plan)
@@ -230,8 +239,16 @@ class EditPipeline:
         canvas = from_model(np.asarray(edited.image[0]), plan)
         p = edited.keep_probability
         keep_probability = None if p is None else np.asarray(p[0])
-        edit_mask = _edit_mask(mask, keep_probability, how, plan)
-        if how == "pixel":
+        if how == "estimated":
+            prepared = self._prepare(images, plan.grid)
+            unedited = self._model.editor.round_trip(self._model.parts, prepared)
+            region = estimate_region(
+                np.asarray(edited.image[0]), np.asarray(unedited[0])
+            )
+            edit_mask = mask_from_model(region, plan)
+        else:
+            edit_mask = _edit_mask(mask, keep_probability, how, plan)
+        if how in ("pixel", "estimated"):
             result = composite(source, canvas, edit_mask)
         else:
             result = from_srgb(canvas, source.icc_profile, source.color_mode)
@@ -278,12 +295,6 @@ class EditPipeline:
                 "leave some references out"
             )
 
-    def _resized(self, photo: UInt8[np.ndarray, "_ _ 3"]) -> UInt8[np.ndarray, "h w 3"]:
-        """A photo at about the pixel budget, as the public pipelines resize it."""
-        size = picture_size(*_size(photo), self._model.config.pixel_budget)
-        resized = Image.fromarray(photo).resize(size[::-1], Image.Resampling.LANCZOS)
-        return np.asarray(resized)
-
     def _options(
         self,
         instruction: str,
@@ -308,7 +319,7 @@ class EditPipeline:
         match preserve:
             case None:
                 how = "pixel" if has_gate or has_mask else "off"
-            case "off" | "latent" | "pixel":
+            case "off" | "latent" | "pixel" | "estimated":
                 how = preserve
             case _:
                 raise UserError(
@@ -320,10 +331,16 @@ class EditPipeline:
                 "preserve=off edits every pixel, so a mask (or a larger canvas, which "
                 "comes with one) has no effect; leave one of the two out"
             )
-        if how != "off" and not has_gate and not has_mask:
+        if how == "estimated" and has_mask:
+            raise UserError(
+                "preserve=estimated finds the edit mask itself, so a mask (or a larger "
+                "canvas, which comes with one) has no effect; leave one of the two out"
+            )
+        if how in ("latent", "pixel") and not has_gate and not has_mask:
             raise UserError(
                 f"preserve={how} needs to know what to keep: this checkpoint has "
-                "no keep gate (stage 2), so give a mask or use preserve=off"
+                "no keep gate (stage 2), so give a mask, or use preserve=estimated "
+                "or off"
             )
         if num_steps is not None and num_steps < 1:
             raise UserError(f"the number of steps must be at least 1, not {num_steps}")
@@ -336,7 +353,7 @@ class EditPipeline:
         options = SamplingOptions(
             num_steps=default_steps if num_steps is None else num_steps,
             guidance_scale=default_guidance if guidance is None else guidance,
-            use_gate=how != "off" and not has_mask,
+            use_gate=how in ("latent", "pixel") and not has_mask,
             timesteps=timesteps,
         )
         return options, how
@@ -358,27 +375,6 @@ class EditPipeline:
             )
         self._sources.move_to_end(key)
         return self._sources[key]
-
-
-def _require_nothing_kept(
-    mask: UInt8[np.ndarray, "_ _"] | None, preserve: str | None
-) -> Preserve:
-    """What `preserve` is where photos are resized, which moves their pixels."""
-    if mask is not None or preserve not in (None, "off"):
-        raise UserError(
-            "geometry=diffusers resizes photos, so that no pixel keeps its place and "
-            "none can be preserved; leave out the mask and preserve, or use "
-            "geometry=canvas"
-        )
-    return "off"
-
-
-def _size(image: UInt8[np.ndarray, "h w 3"]) -> tuple[int, int]:
-    return image.shape[0], image.shape[1]
-
-
-def _grid_of(image: UInt8[np.ndarray, "h w 3"]) -> Grid:
-    return image.shape[0] // 16, image.shape[1] // 16
 
 
 def _edit_mask(

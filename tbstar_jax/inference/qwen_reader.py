@@ -17,9 +17,8 @@ from jaxtyping import UInt8
 from tbstar_jax.array_types import Array, Tree
 from tbstar_jax.inference.editor import Context
 from tbstar_jax.model.conditioner.qwen25_processor import Positions, PromptProcessor
+from tbstar_jax.model.conditioner.qwen25_prompt import DROPPED_INSTRUCTION
 from tbstar_jax.model.conditioner.qwen25_vl import PromptInputs, Qwen25VL
-
-DROPPED_INSTRUCTION = " "
 
 
 class QwenReader:

@@ -59,6 +59,17 @@ def test_without_preserving_every_pixel_is_the_models(editor_of_all):
     assert result.edit_mask.min() == 255
 
 
+def test_an_estimated_mask_keeps_pixels_without_a_gate(without_gate):
+    photo = np.full((60, 50, 3), 200, np.uint8)
+    plain = without_gate(photo, "make it blue", num_steps=2)
+    result = without_gate(photo, "make it blue", num_steps=2, preserve="estimated")
+    np.testing.assert_array_equal(result.latent, plain.latent)
+    kept = result.edit_mask == 0
+    np.testing.assert_array_equal(result.image[kept], photo[kept])
+    assert np.any(~kept)
+    assert set(np.unique(result.edit_mask)) <= {0, 255}
+
+
 def test_a_users_mask_is_kept_to_the_pixel(without_gate):
     photo = _photo()
     mask = np.zeros(photo.shape[:2], np.uint8)
@@ -105,12 +116,16 @@ def test_cached_sources_and_sources_at_every_step_give_the_same_latents():
         ({"instruction": "  "}, "instruction is empty"),
         ({"instruction": "x" * 500}, "has 500 UTF-8 bytes"),
         ({"preserve": "pixel"}, "no keep gate"),
-        ({"preserve": "most"}, "must be one of off, latent, pixel"),
+        ({"preserve": "most"}, "must be one of off, latent, pixel, estimated"),
         ({"num_steps": 0}, "at least 1"),
         ({"image": np.zeros((20, 100, 3), np.uint8)}, "too elongated"),
         (
             {"preserve": "off", "mask": np.zeros((70, 50), np.uint8)},
             "has no effect",
+        ),
+        (
+            {"preserve": "estimated", "mask": np.zeros((70, 50), np.uint8)},
+            "finds the edit mask itself",
         ),
         ({"mask": np.zeros((7, 7), np.uint8)}, "same size"),
         ({"geometry": "crop"}, "must be one of canvas, diffusers"),
