@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import NoReturn
 
 from data.build import split_of
-from tbstar_jax.convert.folder import load_weights
+from tbstar_jax.convert.public import load_base
 from tbstar_jax.errors import UserError, run_command
 from tbstar_jax.inference.pipeline import SHIPPED_WEIGHTS
 from tbstar_jax.input_pipeline.mixtures import open_source
+from tbstar_jax.model.presets import preset
 from tbstar_jax.training.precompute import Precomputed, precompute
 
 
@@ -39,8 +40,11 @@ def _parser() -> _Parser:
     parser.add_argument("--records", type=Path, required=True, help="the set")
     parser.add_argument("--out", type=Path, help="default: <records>-latents")
     parser.add_argument(
-        "--base", default="shipped", help="weights folder of the base (%(default)s)"
+        "--base",
+        default="shipped",
+        help="weights folder or public checkpoint of the base (%(default)s)",
     )
+    parser.add_argument("--preset", default="tiny", help="of the base (%(default)s)")
     parser.add_argument(
         "--dtype",
         choices=("float32", "float16", "bfloat16"),
@@ -56,8 +60,9 @@ def main(argv: Sequence[str]) -> None:
     directory: Path = options.records
     out: Path = options.out or directory.with_name(f"{directory.name}-latents")
     split = split_of(directory.name)
-    base = SHIPPED_WEIGHTS if options.base == "shipped" else Path(options.base)
-    weights = load_weights(base)
+    # The transformer takes no part: only its identity is read.
+    folder = SHIPPED_WEIGHTS if options.base == "shipped" else Path(options.base)
+    weights = load_base(folder, preset(options.preset), without=("params",))
     source = open_source(directory, split)
     stored = Precomputed(has_sources=True, has_context=True, dtype=options.dtype)
     num_records = precompute(
@@ -68,6 +73,7 @@ def main(argv: Sequence[str]) -> None:
         weights.parts,
         weights.identities,
         stored,
+        folder=folder,
         show_progress=sys.stderr.isatty(),
     )
     print(f"{num_records} records of {directory} are encoded in {out}.")

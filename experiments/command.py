@@ -27,6 +27,7 @@ from tbstar_jax.input_pipeline.latents import LatentSource
 from tbstar_jax.input_pipeline.mixtures import MixtureEntry
 from tbstar_jax.input_pipeline.pipeline import PipelineConfig
 from tbstar_jax.input_pipeline.transforms import TransformConfig
+from tbstar_jax.model.conditioner.byte import ByteConditionerConfig
 from tbstar_jax.model.presets import PRESETS, preset
 from tbstar_jax.model.tbstar import ModelConfig, compatible_with_diffusers
 from tbstar_jax.parallel.distributed import initialise_distributed
@@ -113,7 +114,8 @@ def run_stage(flags: Flags, make_config: MakeConfig) -> None:
     initialise_distributed()
     refuse_distilled_base(base_directory(base_of(flags)))
     # The base is among what `--set` may change, and brings the sizes of the model.
-    base = load_base(base_of(flags), flags.preset)
+    without = ("conditioner",) if _is_encoded_ahead(flags) else ()
+    base = load_base(base_of(flags), flags.preset, without=without)
     config = apply_overrides(
         make_config(flags, model_of(flags, base.config)), flags.overrides
     )
@@ -121,39 +123,54 @@ def run_stage(flags: Flags, make_config: MakeConfig) -> None:
     base = with_adapters(base, config)
     build_missing_data(config)
     latents, evaluated = _open_latents(config, base)
-    opened = [*(latents or ()), *([] if evaluated is None else [evaluated])]
-    is_encoded = evaluated is not None and all(one.has_context for one in opened)
     train(
         config,
         base,
         functools.partial(make_evaluate, latents=evaluated),
         show_progress=jax.process_index() == 0,
         latents=latents,
-        without=("conditioner",) if is_encoded else (),
+        without=without,
     )
+
+
+def _is_encoded_ahead(flags: Flags) -> bool:
+    """Whether contexts of the training sets and the held-out one were named.
+
+    Then nothing needs the conditioner, and it is not loaded.
+    """
+    return any(text.startswith("evaluation.latents=") for text in flags.overrides)
 
 
 def _open_latents(
     config: TrainConfig, base: Weights
 ) -> tuple[list[LatentSource] | None, LatentSource | None]:
     """What was encoded ahead, of the training sets and of the held-out one."""
-    names = [entry.latents for entry in config.data.mixture if entry.latents]
-    latents = [
-        open_latents(name, "train", config.model, base.identities) for name in names
-    ]
+    folder = base_directory(config.base)
     evaluated = None
     if config.evaluation.latents is not None:
         evaluated = open_latents(
-            config.evaluation.latents, "test", config.model, base.identities
+            config.evaluation.latents, "test", config.model, base.identities, folder
         )
-        lacking = [
-            one.directory for one in (*latents, evaluated) if not one.has_context
-        ]
-        if lacking:
-            raise UserError(
-                f"evaluation.latents has no effect: {lacking[0]} holds no contexts, so "
-                "the conditioner is needed anyway; compute them, or leave it out"
-            )
+    elif not isinstance(config.model.conditioner, ByteConditionerConfig):
+        raise UserError(
+            f"the conditioner of {folder} is Qwen2.5-VL, which does not run while "
+            "training; encode the training and held-out sets with `python -m "
+            "data.build --stage=precompute` and name them with "
+            "data.mixture[].latents and evaluation.latents"
+        )
+    latents = [
+        open_latents(entry.latents, "train", config.model, base.identities, folder)
+        for entry in config.data.mixture
+        if entry.latents is not None
+    ]
+    opened = [*latents, *([] if evaluated is None else [evaluated])]
+    with_contexts = [one for one in opened if one.longest_context]
+    if with_contexts and len(with_contexts) < len(opened):
+        (lacking, *_) = [one for one in opened if not one.longest_context]
+        raise UserError(
+            f"{lacking.directory} holds no contexts, but {with_contexts[0].directory} "
+            "does; encode both with the same command"
+        )
     return latents or None, evaluated
 
 
@@ -181,22 +198,35 @@ def base_of(flags: Flags) -> str:
     return named[-1] if named else "shipped"
 
 
-def load_base(name: str, preset_name: str) -> Weights:
+def load_base(name: str, preset_name: str, *, without: tuple[str, ...] = ()) -> Weights:
     """The base by `shipped`, or by the path of a weights folder or public checkpoint.
+
+    Args:
+      name: `shipped` or a path.
+      preset_name: for a public checkpoint, what no file says.
+      without: parts whose identity alone is needed.
 
     Raises:
       UserError: there is no such folder, it is damaged, or nothing is shipped for the
         preset.
     """
     if name != "shipped":
-        return public.load_base(base_directory(name), preset(preset_name))
+        directory = base_directory(name)
+        return public.load_base(directory, preset(preset_name), without=without)
     if preset_name != "tiny":
         raise UserError(
             f"no base is shipped for the preset {preset_name}; train one with `python "
             f"-m experiments.pretrain --preset={preset_name}` and pass its export with "
             "--set base=DIR"
         )
-    return load_weights(SHIPPED_WEIGHTS)
+    return load_weights(SHIPPED_WEIGHTS, without=without)
+
+
+def max_tokens(model: ModelConfig) -> int:
+    """How many tokens an instruction may have."""
+    if isinstance(model.conditioner, ByteConditionerConfig):
+        return model.conditioner.max_tokens
+    return model.conditioner.max_instruction_tokens
 
 
 def base_directory(name: str) -> Path:
@@ -234,7 +264,7 @@ def data_of(
     return PipelineConfig(
         mixture=(MixtureEntry(path=f"data/built/{flags.preset}/{name}"),),
         transform=TransformConfig(
-            max_tokens=model.byte_conditioner.max_tokens,
+            max_tokens=max_tokens(model),
             pixel_budget=model.pixel_budget,
             is_mask_required=is_mask_required,
         ),

@@ -16,7 +16,7 @@ tokenizer. Only safetensors are read, tensor by tensor. The base's identity (see
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +125,7 @@ def load_weights(
     verify: bool = False,
     dtype: Any | None = None,
     mesh: Mesh | None = None,
+    without: Sequence[str] = (),
 ) -> Weights:
     """Reads a weights folder.
 
@@ -134,6 +135,7 @@ def load_weights(
       dtype: of every leaf; None keeps the stored ones. The identities stay those of
         what is stored.
       mesh: where the parts lie, sharded; None makes NumPy arrays.
+      without: parts that stay on disk; their identities are given all the same.
 
     Raises:
       UserError: the folder or a file is missing or damaged, a tensor is missing or left
@@ -142,6 +144,8 @@ def load_weights(
     config, identities = read_manifest(directory)
     parts = {}
     for name, identity in identities.items():
+        if name in without:
+            continue
         folder = directory / FOLDERS[name][0]
         tensors = open_component(folder)
         if verify:

@@ -147,22 +147,31 @@ def load_public(
     return Weights(config=preset, parts=parts_read, identities=identities)
 
 
-def load_base(directory: Path, preset: ModelConfig) -> Weights:
+def load_base(
+    directory: Path, preset: ModelConfig, *, without: Sequence[str] = ()
+) -> Weights:
     """Loads a weights folder, or a public checkpoint as a preset with its own sizes.
 
     Args:
       directory: either; NumPy arrays come from both, in the stored dtypes.
       preset: for a public checkpoint, what no file says.
+      without: parts whose identity alone is wanted.
 
     Raises:
       UserError: see `load_weights` and `load_public`.
     """
     is_public = (directory / "model_index.json").is_file()
     if (directory / "tbstar_config.json").exists() or not is_public:
-        return load_weights(directory)
+        return load_weights(directory, without=without)
     published = published_config(directory, preset)
     require_source_time(published, preset, directory)
-    return load_public(directory, published)
+    checkpoint = open_public(directory, published)
+    wanted = {k: part for k, part in checkpoint.parts.items() if k not in without}
+    return Weights(
+        config=published,
+        parts=dataclasses.replace(checkpoint, parts=wanted).load(),
+        identities=checkpoint.identities(),
+    )
 
 
 def open_public(

@@ -49,8 +49,6 @@ def write_latents(
     latents: Iterable[tuple[str, Arrays]],
     records_per_shard: int,
     preprocessing_hash: str,
-    *,
-    has_context: bool = False,
 ) -> int:
     """Writes a latent set; a killed writer leaves nothing that opens.
 
@@ -62,7 +60,6 @@ def write_latents(
         same names for every record that shares a batch.
       records_per_shard: records per file, at least 1.
       preprocessing_hash: names the weights and settings that made the arrays.
-      has_context: whether every record has contexts among its arrays.
 
     Returns:
       How many records were written.
@@ -71,6 +68,12 @@ def write_latents(
       UserError: as `write_records`, or for an array of another dtype.
     """
     keys: list[str] = []
+    # Filled while the shards are written; what is written last is this.
+    manifest: dict[str, Any] = {
+        "preprocessing_hash": preprocessing_hash,
+        "longest_context": 0,
+        "keys": keys,
+    }
 
     def examples() -> Iterator[dict[str, Any]]:
         seen: set[str] = set()
@@ -79,14 +82,10 @@ def write_latents(
                 raise UserError(f"latents of record {key!r} are given twice")
             seen.add(key)
             keys.append(key)
+            lengths = [len(a) for name, a in arrays.items() if is_context(name)]
+            manifest["longest_context"] = max([manifest["longest_context"], *lengths])
             yield _encode(key, arrays)
 
-    # `keys` fills while the shards are written, before the manifest is.
-    manifest = {
-        "preprocessing_hash": preprocessing_hash,
-        "has_context": has_context,
-        "keys": keys,
-    }
     return write_shards(
         directory,
         dataset_name,
@@ -124,14 +123,19 @@ def holds_context(directory: str | os.PathLike[str]) -> bool:
     Raises:
       UserError: there is no latent set.
     """
-    return bool(_read_manifest(Path(directory))[0]["has_context"])
+    return _read_manifest(Path(directory))[0]["longest_context"] > 0
+
+
+def is_context(name: str) -> bool:
+    """Whether an array of a latent set is a context rather than a latent."""
+    return name.startswith("context_")
 
 
 def _read_manifest(directory: Path) -> tuple[dict[str, Any], bytes]:
     try:
         text = (directory / MANIFEST).read_bytes()
         manifest = json.loads(text)
-        if {"preprocessing_hash", "has_context", "keys"} <= manifest.keys():
+        if {"preprocessing_hash", "longest_context", "keys"} <= manifest.keys():
             return manifest, text
     except (OSError, ValueError, AttributeError) as error:
         raise UserError(f"{directory} is not a set of latents") from error
@@ -143,7 +147,7 @@ class LatentSource:
 
     Attributes:
       directory: where it lies.
-      has_context: whether its records have contexts beside latents.
+      longest_context: tokens of the longest context; 0 where there are none.
       fingerprint: names its content.
     """
 
@@ -165,7 +169,7 @@ class LatentSource:
         self._parser = ExampleParserNp(_latent_features().get_serialized_info())
         manifest, text = _read_manifest(self.directory)
         found, keys = manifest["preprocessing_hash"], manifest["keys"]
-        self.has_context = bool(manifest["has_context"])
+        self.longest_context = int(manifest["longest_context"])
         if found != preprocessing_hash:
             raise UserError(
                 f"the latents in {directory} were made with preprocessing {found!r}, "

@@ -211,6 +211,7 @@ def build_pipeline(
     assert len(sources) == len(config.mixture)
     counts: list[list[int]] = []
     datasets: list[grain.MapDataset] = []
+    longest = max((encoded.longest_context for encoded in latents or ()), default=0)
     for number, source in enumerate(sources):
         encoded = None if latents is None else latents[number]
         buckets = _buckets(source, config.transform, encoded)
@@ -218,7 +219,10 @@ def build_pipeline(
         for grids, rows in buckets:
             seed = _derived_seed(config.seed, number, grids)
             every = slice(process_index, None, process_count)
-            datasets.append(_bucket_steps(config, rows, seed, tokenize, shares, every))
+            draw = RandomExample(
+                config=config.transform, tokenize=tokenize, num_context_tokens=longest
+            )
+            datasets.append(_bucket_steps(config, rows, seed, draw, shares, every))
     steps = grain.MapDataset.mix(datasets, bucket_weights(config.mixture, counts))
     return InputPipeline(
         steps,
@@ -232,7 +236,7 @@ def _bucket_steps(
     config: PipelineConfig,
     rows: Any,
     seed: int,
-    tokenize: Tokenize,
+    draw: RandomExample,
     shares: int,
     every: slice,
 ) -> grain.MapDataset:
@@ -242,7 +246,7 @@ def _bucket_steps(
         .seed(seed)
         .shuffle()
         .repeat()
-        .random_map(RandomExample(config=config.transform, tokenize=tokenize))
+        .random_map(draw)
         # Nothing remains of an endless set; without the flag Grain computes its length
         # in floating point and overflows.
         .batch(config.global_batch // shares, drop_remainder=True)

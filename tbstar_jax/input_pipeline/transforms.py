@@ -17,7 +17,7 @@ from tbstar_jax.errors import UserError
 from tbstar_jax.geometry import CanvasPlan, mask_to_model, to_model
 from tbstar_jax.input_pipeline.buckets import plan_image
 from tbstar_jax.input_pipeline.images import decode_image, decode_mask, image_size
-from tbstar_jax.input_pipeline.latents import Arrays
+from tbstar_jax.input_pipeline.latents import Arrays, is_context
 from tbstar_jax.input_pipeline.records import EditRecord
 
 Tokenize = Callable[[str], np.ndarray]
@@ -127,12 +127,13 @@ def make_example(
     config: TransformConfig,
     tokenize: Tokenize,
     latents: Arrays | None = None,
+    num_context_tokens: int = 0,
 ) -> dict[str, np.ndarray]:
     """Makes the arrays of one example.
 
     With latents, `target_latent` and `source_latent_k` take the place of the images; a
-    set for text-to-image may hold the targets' alone. Source images stay as long as the
-    context is not given too, because the conditioner looks at them.
+    set for text-to-image may hold the targets' alone. Contexts take the place of the
+    tokens; without them source images stay, because the conditioner looks at them.
 
     Args:
       record: the edit pair.
@@ -140,12 +141,13 @@ def make_example(
       config: sizes and what is required.
       tokenize: text to token ids.
       latents: the record's arrays from a latent set.
+      num_context_tokens: length to which contexts are padded.
 
     Returns:
       `target_image`, `source_image_k` uint8 `[h w 3]`; `change_mask` bool `[h w]`;
-      `instruction_tokens` int32 `[m]`, `num_instruction_tokens` int32,
-      `is_instruction_dropped` bool; with latents also those, and `context` `[m d]`,
-      `num_context_tokens` int32 where they hold it.
+      `is_instruction_dropped` bool; `instruction_tokens` int32 `[m]` and
+      `num_instruction_tokens` int32, or `context` `[m d]` and `num_context_tokens`
+      int32 where the latents hold contexts.
 
     Raises:
       UserError: a damaged image, a mask of the wrong size or none where one is
@@ -156,7 +158,7 @@ def make_example(
     for number, data in enumerate(record.source_images, start=1):
         images[f"source_image_{number}"] = data
     names = () if latents is None else tuple(latents)
-    has_context = any(name.startswith("context_") for name in names)
+    has_context = any(map(is_context, names))
     has_source_latents = any(name.startswith("source_latent_") for name in names)
     example: dict[str, np.ndarray] = {}
     plans: dict[str, CanvasPlan] = {}
@@ -172,10 +174,12 @@ def make_example(
             example[name] = to_model(decode_image(data, label), plan)
     edited = plans.get("source_image_1", plans["target_image"])
     example["change_mask"] = _change_mask(record, edited, config.is_mask_required)
-    example.update(_instruction(instruction, config.max_tokens, tokenize, place))
+    example["is_instruction_dropped"] = np.array(instruction.is_dropped)
     if latents is not None and has_context:
         name = instruction.context_name
-        example.update(_context(latents, name, config.max_tokens, place))
+        example.update(_context(latents, name, num_context_tokens, place))
+    else:
+        example.update(_instruction(instruction, config.max_tokens, tokenize, place))
     return example
 
 
@@ -185,6 +189,7 @@ class RandomExample(grain.transforms.RandomMap):
 
     config: TransformConfig
     tokenize: Tokenize
+    num_context_tokens: int
 
     def random_map(
         self, element: tuple[EditRecord, Arrays | None], rng: np.random.Generator
@@ -192,7 +197,14 @@ class RandomExample(grain.transforms.RandomMap):
         """Makes one example; `element` is a record and its latents, if any."""
         record, latents = element
         instruction = draw_instruction(record, self.config, rng)
-        return make_example(record, instruction, self.config, self.tokenize, latents)
+        return make_example(
+            record,
+            instruction,
+            self.config,
+            self.tokenize,
+            latents,
+            self.num_context_tokens,
+        )
 
 
 def _change_mask(
@@ -228,7 +240,6 @@ def _instruction(
     return {
         "instruction_tokens": np.pad(tokens, (0, max_tokens - len(tokens))),
         "num_instruction_tokens": np.array(len(tokens), np.int32),
-        "is_instruction_dropped": np.array(instruction.is_dropped),
     }
 
 
@@ -245,16 +256,15 @@ def _latent(latents: Arrays, name: str, plan: CanvasPlan, place: str) -> np.ndar
 
 
 def _context(
-    latents: Arrays, name: str, max_tokens: int, place: str
+    latents: Arrays, name: str, num_tokens: int, place: str
 ) -> dict[str, np.ndarray]:
-    if name not in latents or len(latents[name]) > max_tokens:
-        found = len(latents[name]) if name in latents else "no"
+    if name not in latents:
         raise UserError(
-            f"{name} of {place} has {found} tokens, but 1 to {max_tokens} are needed; "
-            "compute the embeddings again"
+            f"the latents of {place} lack {name}: its texts were changed since; "
+            "compute them again"
         )
     context = latents[name]
     return {
-        "context": np.pad(context, ((0, max_tokens - len(context)), (0, 0))),
+        "context": np.pad(context, ((0, num_tokens - len(context)), (0, 0))),
         "num_context_tokens": np.array(len(context), np.int32),
     }

@@ -20,10 +20,9 @@ import ml_dtypes
 import numpy as np
 from tqdm import tqdm
 
-from tbstar_jax.array_types import Float, UInt8, Variables
+from tbstar_jax.array_types import Float, Tree, UInt8, Variables
 from tbstar_jax.config import to_dict
-from tbstar_jax.geometry import to_model
-from tbstar_jax.input_pipeline.buckets import assign_buckets, plan_image, read_headers
+from tbstar_jax.input_pipeline.buckets import assign_buckets, read_headers
 from tbstar_jax.input_pipeline.images import decode_image
 from tbstar_jax.input_pipeline.latents import (
     LatentSource,
@@ -33,9 +32,11 @@ from tbstar_jax.input_pipeline.latents import (
 from tbstar_jax.input_pipeline.records import EditRecord
 from tbstar_jax.input_pipeline.sources import Source
 from tbstar_jax.input_pipeline.transforms import instruction_texts
-from tbstar_jax.model.conditioner.byte import ByteConditioner, tokenize
+from tbstar_jax.model.conditioner.byte import ByteConditionerConfig
+from tbstar_jax.model.conditioner.qwen25_processor import PromptProcessor
 from tbstar_jax.model.tbstar import ModelConfig
 from tbstar_jax.model.vae import VAE
+from tbstar_jax.training.context_readers import ByteReader, QwenReader, to_canvas
 from tbstar_jax.training.objective import to_unit
 
 StoredDtype: TypeAlias = Literal["float32", "float16", "bfloat16"]
@@ -59,14 +60,13 @@ class Precomputed:
     has_context: bool
     dtype: StoredDtype
 
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """The frozen trees that are needed for it."""
-        return ("vae", "conditioner") if self.has_context else ("vae",)
-
 
 def preprocessing_hash(
-    model: ModelConfig, identities: Mapping[str, str], *, has_context: bool
+    model: ModelConfig,
+    identities: Mapping[str, str],
+    *,
+    has_context: bool,
+    folder: Path | None = None,
 ) -> str:
     """Names the weights and settings that make the arrays, 16 hexadecimal digits.
 
@@ -74,6 +74,7 @@ def preprocessing_hash(
       model: sizes, latent statistics, pixel budget.
       identities: of the frozen parts.
       has_context: whether the conditioner took part.
+      folder: of the base, whose tokenizer and image processor Qwen2.5-VL reads with.
     """
     facts: dict[str, Any] = {
         "version": _VERSION,
@@ -83,7 +84,8 @@ def preprocessing_hash(
     if has_context:
         facts["conditioner"] = [
             identities["conditioner"],
-            to_dict(model.byte_conditioner),
+            to_dict(model.conditioner),
+            _prompt_files(folder),
         ]
     text = json.dumps(facts, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -98,6 +100,7 @@ def precompute(
     identities: Mapping[str, str],
     stored: Precomputed,
     *,
+    folder: Path | None = None,
     show_progress: bool,
 ) -> int:
     """Encodes every record of a set and writes the latent set.
@@ -110,6 +113,7 @@ def precompute(
       parts: `vae`, and `conditioner` where contexts are stored.
       identities: of these parts.
       stored: what is kept, and how.
+      folder: of the base; needed for contexts of Qwen2.5-VL.
       show_progress: whether to draw a progress bar.
 
     Returns:
@@ -118,7 +122,7 @@ def precompute(
     Raises:
       UserError: a record that does not fit the model, or a directory in the way.
     """
-    encoder = _Encoder(model, parts, stored)
+    encoder = _Encoder(model, parts, stored, folder)
     with tqdm(
         total=len(source), desc="latents", unit="record", disable=not show_progress
     ) as bar:
@@ -134,8 +138,9 @@ def precompute(
             split,
             examples(),
             _RECORDS_PER_SHARD,
-            preprocessing_hash(model, identities, has_context=stored.has_context),
-            has_context=stored.has_context,
+            preprocessing_hash(
+                model, identities, has_context=stored.has_context, folder=folder
+            ),
         )
 
 
@@ -144,14 +149,24 @@ def open_latents(
     split: str,
     model: ModelConfig,
     identities: Mapping[str, str],
+    folder: Path,
 ) -> LatentSource:
     """Opens a latent set that was made by these weights and settings.
+
+    Args:
+      directory: of the latent set.
+      split: of the record set.
+      model: sizes, latent statistics, pixel budget.
+      identities: of the frozen parts.
+      folder: of the base.
 
     Raises:
       UserError: there is none, or other weights or settings made it.
     """
     has_context = holds_context(directory)
-    expected = preprocessing_hash(model, identities, has_context=has_context)
+    expected = preprocessing_hash(
+        model, identities, has_context=has_context, folder=folder
+    )
     return LatentSource(directory, split, expected)
 
 
@@ -159,35 +174,22 @@ class _Encoder:
     """Compiled encoders of one model; a batch of one image size at a time."""
 
     def __init__(
-        self, model: ModelConfig, parts: Variables, stored: Precomputed
+        self,
+        model: ModelConfig,
+        parts: Variables,
+        stored: Precomputed,
+        folder: Path | None,
     ) -> None:
         self._model, self._stored = model, stored
-        self._parts = {
-            name: jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), parts[name])
-            for name in stored.parts
-        }
+        self._vae = jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), parts["vae"])
         self._encode = jax.jit(self._latent)
-        self._condition = jax.jit(self._context)
+        self._reader: ByteReader | QwenReader | None = None
+        if stored.has_context:
+            self._reader = _reader(model, parts["conditioner"], folder)
 
-    def _latent(self, parts: Variables, image: jax.Array) -> Any:
-        vae = VAE(self._model.vae)
-        variables = {"params": parts["vae"]}
-        return vae.apply(variables, to_unit(image), method=VAE.encode)
-
-    def _context(
-        self,
-        parts: Variables,
-        ids: jax.Array,
-        lengths: jax.Array,
-        image: jax.Array | None,
-    ) -> Any:
-        return ByteConditioner(self._model.byte_conditioner).apply(
-            {"params": parts["conditioner"]},
-            ids,
-            lengths,
-            None if image is None else to_unit(image),
-            jnp.full(ids.shape[0], image is not None),
-        )
+    def _latent(self, parameters: Tree, image: jax.Array) -> Any:
+        variables = {"params": parameters}
+        return VAE(self._model.vae).apply(variables, to_unit(image), method=VAE.encode)
 
     def __call__(
         self, records: Sequence[EditRecord]
@@ -195,33 +197,32 @@ class _Encoder:
         """Key and arrays of every record."""
         budget = self._model.pixel_budget
         stored: list[dict[str, np.ndarray]] = [{} for _ in records]
-        targets = [
-            _read(r.target_image, f"target of {r.key!r}", budget) for r in records
-        ]
-        columns = {"target_latent": targets}
-        num_sources = len(records[0].source_images)
-        sources = [
-            [_read(r.source_images[k], f"source of {r.key!r}", budget) for r in records]
-            for k in range(num_sources)
-        ]
-        if self._stored.has_sources:
-            for k, images in enumerate(sources, start=1):
-                columns[f"source_latent_{k}"] = images
+        columns = {"target_latent": [_decode(r.target_image, r.key) for r in records]}
+        num_sources = len(records[0].source_images) if self._stored.has_sources else 0
+        for k in range(num_sources):
+            columns[f"source_latent_{k + 1}"] = [
+                _decode(r.source_images[k], r.key) for r in records
+            ]
         for name, images in columns.items():
-            latents = self._encode(self._parts, _filled(images))
+            padded = _filled([to_canvas(image, budget) for image in images])
+            latents = self._encode(self._vae, padded)
             for arrays, latent in zip(stored, np.asarray(latents), strict=False):
                 arrays[name] = self._cast(latent)
-        if self._stored.has_context:
-            self._add_contexts(records, sources[0] if sources else None, stored)
+        if self._reader is not None:
+            self._add_contexts(self._reader, records, stored)
         for record, arrays in zip(records, stored, strict=True):
             yield record.key, arrays
 
     def _add_contexts(
         self,
+        reader: ByteReader | QwenReader,
         records: Sequence[EditRecord],
-        sources: Sequence[UInt8[np.ndarray, "h w 3"]] | None,
         stored: Sequence[dict[str, np.ndarray]],
     ) -> None:
+        photos = [
+            [_decode(image, record.key) for image in record.source_images]
+            for record in records
+        ]
         jobs = [
             (row, name, text)
             for row, record in enumerate(records)
@@ -229,29 +230,40 @@ class _Encoder:
         ]
         for start in range(0, len(jobs), _BATCH_SIZE):
             some = jobs[start : start + _BATCH_SIZE]
-            ids, lengths = self._tokenize([text for _, _, text in some])
-            images = None if sources is None else [sources[row] for row, _, _ in some]
-            context, counts = self._condition(
-                self._parts, ids, lengths, None if images is None else _filled(images)
+            # A full batch: one shape is compiled.
+            full = [*some, *[some[-1]] * (_BATCH_SIZE - len(some))]
+            contexts = reader(
+                [text for _, _, text in full], [photos[row] for row, _, _ in full]
             )
-            found = zip(some, np.asarray(context), np.asarray(counts), strict=False)
-            for (row, name, _), values, count in found:
-                stored[row][name] = self._cast(values[:count])
-
-    def _tokenize(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        config = self._model.byte_conditioner
-        ids = np.zeros((_BATCH_SIZE, config.max_tokens), np.int32)
-        lengths = np.ones(_BATCH_SIZE, np.int32)
-        for row, text in enumerate(texts):
-            tokens = tokenize(text, config)
-            ids[row, : len(tokens)] = tokens
-            lengths[row] = len(tokens)
-        return ids, lengths
+            for (row, name, _), values in zip(some, contexts, strict=False):
+                stored[row][name] = self._cast(values)
 
     def _cast(self, values: Float[np.ndarray, "..."]) -> np.ndarray:
         if self._stored.dtype == "bfloat16":
             return values.astype(ml_dtypes.bfloat16)
         return values.astype(self._stored.dtype)
+
+
+def _reader(
+    model: ModelConfig, parameters: Tree, folder: Path | None
+) -> ByteReader | QwenReader:
+    config = model.conditioner
+    if isinstance(config, ByteConditionerConfig):
+        return ByteReader(config, parameters, model.pixel_budget)
+    assert folder is not None
+    return QwenReader(PromptProcessor.from_folder(folder, config), parameters)
+
+
+def _prompt_files(folder: Path | None) -> list[str]:
+    """Digests of the tokenizer's and the image processor's files, if there are any."""
+    if folder is None:
+        return []
+    files = [
+        path
+        for name in ("tokenizer", "processor")
+        for path in sorted((folder / name).glob("*.json"))
+    ]
+    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
 
 
 def _batches(source: Source, pixel_budget: int) -> Iterator[list[EditRecord]]:
@@ -263,10 +275,8 @@ def _batches(source: Source, pixel_budget: int) -> Iterator[list[EditRecord]]:
             yield [source[int(row)] for row in rows]
 
 
-def _read(data: bytes, key: str, pixel_budget: int) -> UInt8[np.ndarray, "h w 3"]:
-    name = f"an image of record {key!r}"
-    image = decode_image(data, name)
-    return to_model(image, plan_image(image.shape[:2], pixel_budget, name))
+def _decode(data: bytes, key: str) -> UInt8[np.ndarray, "h w 3"]:
+    return decode_image(data, f"an image of record {key!r}")
 
 
 def _filled(images: Sequence[UInt8[np.ndarray, "h w 3"]]) -> np.ndarray:

@@ -20,8 +20,12 @@ from tbstar_jax.errors import UserError
 from tbstar_jax.input_pipeline.latents import LatentSource
 from tbstar_jax.input_pipeline.mixtures import open_mixture
 from tbstar_jax.input_pipeline.pipeline import InputPipeline, build_pipeline
-from tbstar_jax.model.conditioner.byte import ByteConditioner, tokenize
-from tbstar_jax.model.tbstar import TBStar, init_variables
+from tbstar_jax.model.conditioner.byte import (
+    ByteConditioner,
+    ByteConditionerConfig,
+    tokenize,
+)
+from tbstar_jax.model.tbstar import ModelConfig, TBStar, init_variables
 from tbstar_jax.model.vae import VAE
 from tbstar_jax.parallel.mesh import make_mesh, parse_mesh
 from tbstar_jax.parallel.sharding import (
@@ -117,7 +121,7 @@ def train(
         writer=_writer(config, state),
         intervals=config.intervals,
         last_step=start + config.num_steps,
-        workload=_workload(config),
+        workload=_workload(config, latents),
         platform=jax.devices()[0].platform,
     )
     with contextlib.closing(checkpoints), loop.writer, contextlib.closing(batches):
@@ -226,11 +230,13 @@ def _random_parts(config: TrainConfig, key: Array) -> Variables:
     parts = {
         **init_variables(TBStar(model), jax.random.fold_in(key, 0)),
         "vae": VAE(model.vae).init(jax.random.fold_in(key, 1), image)["params"],
-        "conditioner": ByteConditioner(model.byte_conditioner).init(
-            jax.random.fold_in(key, 2), ids, length, None, jnp.zeros((1,), bool)
-        )["params"],
     }
-    return {name: parts[name] for name in required_parts(config.stage)}
+    if isinstance(model.conditioner, ByteConditionerConfig):
+        # Others run ahead of training, see precompute.py.
+        parts["conditioner"] = ByteConditioner(model.conditioner).init(
+            jax.random.fold_in(key, 2), ids, length, None, jnp.zeros((1,), bool)
+        )["params"]
+    return {name: parts[name] for name in required_parts(config.stage) if name in parts}
 
 
 def _sources(
@@ -303,7 +309,7 @@ def _batches(
     batches = build_pipeline(
         config.data,
         sources,
-        functools.partial(tokenize, config=config.model.byte_conditioner),
+        functools.partial(_tokenize, config.model),
         process_index=jax.process_index(),
         process_count=jax.process_count(),
         start_step=int(initialised.state.step) - first_step,
@@ -314,7 +320,22 @@ def _batches(
     return batches
 
 
-def _workload(config: TrainConfig) -> Workload:
+def _tokenize(model: ModelConfig, text: str) -> np.ndarray:
+    return tokenize(text, model.byte_conditioner)
+
+
+def _num_context_tokens(
+    model: ModelConfig, latents: Sequence[LatentSource] | None
+) -> int:
+    """How long contexts are padded."""
+    longest = max((encoded.longest_context for encoded in latents or ()), default=0)
+    conditioner = model.conditioner
+    if longest or not isinstance(conditioner, ByteConditionerConfig):
+        return longest
+    return conditioner.max_tokens + conditioner.num_thumbnail_tokens
+
+
+def _workload(config: TrainConfig, latents: Sequence[LatentSource] | None) -> Workload:
     batch_size = config.data.global_batch
     if config.stage == "autoencoder":
         crop_size = config.reconstruction.crop_size
@@ -323,6 +344,7 @@ def _workload(config: TrainConfig) -> Workload:
         tflop = train_step_tflop(
             config.model,
             batch_size,
+            _num_context_tokens(config.model, latents),
             is_base_trained=config.stage == "pretrain",
             has_source=config.stage != "pretrain",
         )

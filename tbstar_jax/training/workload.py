@@ -29,20 +29,24 @@ def forward_tflop(
 
 
 def train_step_tflop(
-    config: ModelConfig, batch_size: int, *, is_base_trained: bool, has_source: bool
+    config: ModelConfig,
+    batch_size: int,
+    num_context: int,
+    *,
+    is_base_trained: bool,
+    has_source: bool,
 ) -> float:
     """10^12 operations of one optimizer step on square images of the pixel budget.
 
     Args:
       config: of the model.
       batch_size: examples per step over all devices.
+      num_context: tokens of the padded context.
       is_base_trained: the base's weights get gradients (pretraining).
       has_source: one source of the target's size takes part.
     """
     cell = config.vae.downscale * PATCH_SIZE
     num_image = int(math.sqrt(config.pixel_budget)) ** 2 // cell**2
-    conditioner = config.byte_conditioner
-    num_context = conditioner.max_tokens + conditioner.num_thumbnail_tokens
     linear, attention = _parts(
         config, num_image, num_image if has_source else 0, num_context
     )

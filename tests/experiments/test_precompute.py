@@ -66,7 +66,7 @@ def test_every_record_has_latents_and_the_context_of_every_text(place, encoded):
     weights = load_weights(place.base)
     source = RecordSource(place.data / "stage1", "train")
     latents = open_latents(
-        encoded["stage1"], "train", weights.config, weights.identities
+        encoded["stage1"], "train", weights.config, weights.identities, place.base
     )
     assert len(latents) == len(source) == 40
     width = weights.config.conditioner.width
@@ -116,7 +116,9 @@ def test_other_weights_are_refused(place, encoded, tmp_path):
     }
     other = save_weights(tmp_path, weights.config, {**weights.parts, "vae": vae})
     with pytest.raises(UserError, match=r"were made with preprocessing .* again"):
-        open_latents(encoded["stage1"], "train", other.config, other.identities)
+        open_latents(
+            encoded["stage1"], "train", other.config, other.identities, tmp_path
+        )
 
 
 def test_a_set_that_is_no_set_of_latents_is_refused(place, tmp_path, capsys):

@@ -320,7 +320,8 @@ def test_embeddings_follow_the_drawn_instruction(tmp_path, source):
     lengths = set()
     for element in take(build(config, source, latents=[latents]), 16):
         assert not [name for name in element if "image" in name]
-        assert element["context"].shape == (2, 2, 40, 6)
+        assert element["context"].shape == (2, 2, 5, 6)
+        assert "instruction_tokens" not in element
         counts = element["num_context_tokens"]
         np.testing.assert_array_equal(counts == 1, element["is_instruction_dropped"])
         np.testing.assert_array_equal(

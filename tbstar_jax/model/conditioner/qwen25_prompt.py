@@ -18,6 +18,9 @@ from tbstar_jax.model.conditioner.qwen25_config import Qwen25VLConfig
 IMAGE_MARK = "<|image_pad|>"
 """Stands once per picture in the text, and once per cell among the tokens."""
 
+DROPPED_INSTRUCTION = " "
+"""What guidance's unconditional branch reads: the public pipelines' negative prompt."""
+
 _VISION = f"<|vision_start|>{IMAGE_MARK}<|vision_end|>"
 _AFTER = "<|im_end|>\n<|im_start|>assistant\n"
 
