@@ -74,5 +74,9 @@ class KeepGate(nn.Module):
         paired = jnp.concatenate([layer_norm(target), layer_norm(source)], axis=-1)
         x = paired.astype(self.dtype) @ hidden_kernel.astype(self.dtype)
         x = nn.gelu(x + hidden_bias.astype(self.dtype)[None, None])
-        logit = x.astype(jnp.float32) @ out_kernel + out_bias[None, None]
+        # float32 to the end, whatever the leaves are stored in.
+        wide, out_kernel, out_bias = (
+            leaf.astype(jnp.float32) for leaf in (x, out_kernel, out_bias)
+        )
+        logit = wide @ out_kernel + out_bias[None, None]
         return logit[..., 0]

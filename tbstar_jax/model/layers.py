@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
@@ -93,6 +94,9 @@ class AdaptedLinear(nn.Module):
         if is_merged:
             y = merged_product(scales, x, kernel, adapters) + bias
         else:
+            # In the gradient, x's waits here for the adapters': put off, theirs would
+            # keep the wide states of every call of a block in memory.
+            x, adapters = jax.lax.optimization_barrier((x, adapters))
             y = x @ kernel + bias
             for scale, adapter in zip(scales, adapters, strict=True):
                 y = y + low_rank_update(x, adapter, scale)

@@ -13,8 +13,10 @@ Blocks are scanned: every leaf below `transformer_blocks` has a leading block ax
 """
 
 import dataclasses
+import functools
 from typing import Any, Literal
 
+import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from flax import struct
@@ -127,6 +129,7 @@ class FeedForward(nn.Module):
     prefix: str
     width: int
     settings: LinearSettings
+    remat: Literal["none", "block"]
 
     def setup(self) -> None:
         """Makes the two linears, named `<prefix>_in` and `<prefix>_out` as targets."""
@@ -141,7 +144,11 @@ class FeedForward(nn.Module):
         self, x: Float[Array, "b n d"], *, is_source: bool = False
     ) -> Float[Array, "b n d"]:
         """Applies the two linears."""
-        hidden = nn.gelu(self.linear_in(x, is_source=is_source), approximate=True)
+        gelu: Any = functools.partial(nn.gelu, approximate=True)
+        if self.remat == "block":
+            # Held while the block is recomputed: its input, not its derivative's parts.
+            gelu = jax.checkpoint(gelu)
+        hidden = gelu(self.linear_in(x, is_source=is_source))
         return self.linear_out(hidden, is_source=is_source)
 
 
@@ -214,7 +221,7 @@ class TransformerBlock(nn.Module):
 
     def setup(self) -> None:
         """Makes the block's modules, named as in the public checkpoints."""
-        width = self.config.width
+        width, remat = self.config.width, self.config.remat
 
         def modulation(target: str) -> AdaptedLinear:
             return AdaptedLinear(
@@ -223,8 +230,8 @@ class TransformerBlock(nn.Module):
 
         self.img_mod, self.txt_mod = modulation("img_mod"), modulation("txt_mod")
         self.attn = JointAttention(self.config, self.settings)
-        self.img_mlp = FeedForward("img_mlp", width, self.settings)
-        self.txt_mlp = FeedForward("txt_mlp", width, self.settings)
+        self.img_mlp = FeedForward("img_mlp", width, self.settings, remat)
+        self.txt_mlp = FeedForward("txt_mlp", width, self.settings, remat)
 
     def __call__(
         self, streams: Streams, cached: KeysValues | None, inputs: BlockInputs
@@ -260,6 +267,10 @@ class TransformerBlock(nn.Module):
         sources = []
         for i, x in enumerate(streams.sources):
             q, k, v = source_qkv[i]
+            if target is not None:
+                # One image after the other, there and back: merged or interleaved,
+                # their feed-forwards would need the memory of all of them at once.
+                target, x = jax.lax.optimization_barrier((target, x))
             attended = self.attn.attend(q, k, v, None) if joint is None else joint[i]
             assert source_modulation is not None
             sources.append(
