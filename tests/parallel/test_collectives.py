@@ -9,9 +9,9 @@ import time
 
 import pytest
 
+from tbstar_jax.parallel.compiled import bytes_by_kind, read_collectives, report
 from tbstar_jax.parallel.mesh import make_mesh, parse_mesh
 from tbstar_jax.trees import count_bytes
-from tests.parallel.hlo_collectives import bytes_by_kind, read_collectives, report
 from tests.parallel.train_step import (
     FAST_COMPILE,
     BatchShape,
