@@ -1,12 +1,12 @@
 """The options of the command `tbstar-edit`."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, NoReturn, get_args
+from typing import NoReturn, get_args
 
 from tbstar_jax.errors import UserError
-
-Preserve = Literal["off", "latent", "pixel", "estimated"]
+from tbstar_jax.inference.preserve import Preserve
 
 
 class _Parser(argparse.ArgumentParser):
@@ -63,6 +63,17 @@ def make_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="accept palette, CMYK, 16-bit and other images by converting them",
     )
+    _add_canvas_options(add)
+    add(
+        "--overwrite",
+        action="store_true",
+        help="in a folder, replace outputs that exist (default: leave them)",
+    )
+    return parser
+
+
+def _add_canvas_options(add: Callable[..., object]) -> None:
+    """What becomes of the photo's canvas."""
     add(
         "--crop",
         type=_crop,
@@ -81,12 +92,6 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="X,Y",
         help="the photo's top left corner on the canvas (default: centred)",
     )
-    add(
-        "--overwrite",
-        action="store_true",
-        help="in a folder, replace outputs that exist (default: leave them)",
-    )
-    return parser
 
 
 def _crop(text: str) -> tuple[int, int, int, int]:

@@ -20,10 +20,11 @@
 """
 
 import dataclasses
+import functools
 import hashlib
 import logging
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -57,6 +58,7 @@ from tbstar_jax.inference.editor import EditedBatch, PreparedSource, SamplingOpt
 from tbstar_jax.inference.estimate import estimate_region
 from tbstar_jax.inference.image_file import SourceImage, source_from_array
 from tbstar_jax.inference.loaded_model import LoadedModel, load_model, make_ready
+from tbstar_jax.inference.preserve import Preserve, choose_preserve
 from tbstar_jax.inference.text_to_image import start
 from tbstar_jax.model.conditioner.qwen25_config import Qwen25VLConfig
 from tbstar_jax.model.conditioner.qwen25_processor import Positions
@@ -64,7 +66,6 @@ from tbstar_jax.model.pattern_shifting import COLLECTION as PATTERN_SHIFTING
 
 _log = logging.getLogger(__name__)
 
-Preserve: TypeAlias = Literal["off", "latent", "pixel", "estimated"]
 Geometry: TypeAlias = Literal["canvas", "diffusers"]
 
 SHIPPED_WEIGHTS = Path(__file__).parent.parent / "weights" / "tiny"
@@ -185,8 +186,7 @@ class EditPipeline:
             several; the prompt numbers them from 2.
           mask: 255 where the edit may change pixels; None leaves it to the keep gate.
           seed: of the noise; the same seed gives the same edit.
-          num_steps: sampling steps; the model's default (or the Lightning LoRA's) if
-            None.
+          num_steps: sampling steps; None is the model's or the Lightning LoRA's.
           guidance: guidance scale, 1 for none; the model's default (or 1 with a
             Lightning LoRA) if None.
           preserve: see the module docstring; None is `pixel` if something says what to
@@ -199,17 +199,10 @@ class EditPipeline:
           The edited photo and its edit mask.
 
         Raises:
-          UserError: an empty or too long instruction, an aspect ratio, mask or noise
-            that does not fit, more photos than the model takes, steps or guidance that
-            a Lightning LoRA was not made for, or a `preserve` for which nothing says
-            what to keep.
+          UserError: an instruction, aspect ratio, mask, noise, number of photos, steps,
+            guidance or `preserve` that this model cannot take.
         """
-        source, *others = (
-            source_from_array(x) if isinstance(x, np.ndarray) else x
-            for x in (image, *references)
-        )
-        photos = [source.srgb, *(other.srgb for other in others)]
-        self._require_room(len(photos))
+        source, photos = self._photos([image, *references])
         if geometry == "diffusers":
             preserve = require_nothing_kept(mask, preserve)
         elif geometry != "canvas":
@@ -218,33 +211,54 @@ class EditPipeline:
                 f"{geometry}"
             )
         options, how = self._options(instruction, mask, num_steps, guidance, preserve)
+        generate = functools.partial(
+            self._generate,
+            photos=photos,
+            instruction=instruction,
+            options=options,
+            seed=seed,
+            noise=noise,
+        )
         if geometry == "diffusers":
-            area = self._model.config.pixel_budget
-            images = [resize_as_diffusers(photo, area) for photo in photos]
-            grid = token_grid(images[-1])
-            edited = self._generate(
-                images, photos, grid, instruction, options, None, seed, noise
-            )
-            drawn = np.asarray(edited.image[0])
-            everywhere = np.full(drawn.shape[:2], 255, np.uint8)
-            return EditResult(drawn, everywhere, None, np.asarray(edited.latent[0]))
+            return self._edit_as_diffusers(photos, generate)
+        return self._edit_on_canvas(source, photos, mask, how, generate)
+
+    def _edit_as_diffusers(
+        self,
+        photos: Sequence[UInt8[np.ndarray, "_ _ 3"]],
+        generate: Callable[..., EditedBatch],
+    ) -> EditResult:
+        """Photos resized as the public pipelines do; nothing is preserved."""
+        area = self._model.config.pixel_budget
+        images = [resize_as_diffusers(photo, area) for photo in photos]
+        edited = generate(images, grid=token_grid(images[-1]), kept=None)
+        drawn = np.asarray(edited.image[0])
+        everywhere = np.full(drawn.shape[:2], 255, np.uint8)
+        return EditResult(drawn, everywhere, None, np.asarray(edited.latent[0]))
+
+    def _edit_on_canvas(
+        self,
+        source: SourceImage,
+        photos: Sequence[UInt8[np.ndarray, "_ _ 3"]],
+        mask: UInt8[np.ndarray, "mh mw"] | None,
+        how: Preserve,
+        generate: Callable[..., EditedBatch],
+    ) -> EditResult:
+        """Our own geometry: the photo's canvas, and its pixels where they are kept."""
         budget = self._model.config.pixel_budget
         plans = [plan_canvas(*image_size(photo), budget) for photo in photos]
         images = [to_model(*pair) for pair in zip(photos, plans, strict=True)]
         plan = plans[0]
         kept = None if mask is None else ~mask_to_grid(mask, plan)
-        edited = self._generate(
-            images, photos, plan.grid, instruction, options, kept, seed, noise
-        )
+        edited = generate(images, grid=plan.grid, kept=kept)
         canvas = from_model(np.asarray(edited.image[0]), plan)
         p = edited.keep_probability
         keep_probability = None if p is None else np.asarray(p[0])
         if how == "estimated":
             prepared = self._prepare(images, plan.grid)
             unedited = self._model.editor.round_trip(self._model.parts, prepared)
-            region = estimate_region(
-                np.asarray(edited.image[0]), np.asarray(unedited[0])
-            )
+            drawn = np.asarray(edited.image[0])
+            region = estimate_region(drawn, np.asarray(unedited[0]))
             edit_mask = mask_from_model(region, plan)
         else:
             edit_mask = _edit_mask(mask, keep_probability, how, plan)
@@ -258,6 +272,7 @@ class EditPipeline:
     def _generate(
         self,
         images: Sequence[UInt8[np.ndarray, "_ _ 3"]],
+        *,
         photos: Sequence[UInt8[np.ndarray, "_ _ 3"]],
         grid: Grid,
         instruction: str,
@@ -286,6 +301,16 @@ class EditPipeline:
             unconditional=unconditional,
         )
 
+    def _photos(
+        self, images: Sequence[SourceImage | UInt8[np.ndarray, "_ _ 3"]]
+    ) -> tuple[SourceImage, list[UInt8[np.ndarray, "_ _ 3"]]]:
+        """The photo that is edited, and the sRGB pixels of all."""
+        self._require_room(len(images))
+        sources = [
+            source_from_array(x) if isinstance(x, np.ndarray) else x for x in images
+        ]
+        return sources[0], [source.srgb for source in sources]
+
     def _require_room(self, num_photos: int) -> None:
         config = self._model.config.pattern_shifting
         limit = config.num_source_embeddings
@@ -303,10 +328,7 @@ class EditPipeline:
         guidance: float | None,
         preserve: str | None,
     ) -> tuple[SamplingOptions, Preserve]:
-        """The sampler's options, and how to preserve, checked.
-
-        The choices are checked here and not by type alone: they come from users.
-        """
+        """The sampler's options, and how to preserve, checked."""
         config = self._model.config
         has_gate = "consistency" in self._model.parts
         if not instruction.strip():
@@ -315,33 +337,7 @@ class EditPipeline:
                 '"make the mug blue"'
             )
         has_mask = mask is not None
-        how: Preserve
-        match preserve:
-            case None:
-                how = "pixel" if has_gate or has_mask else "off"
-            case "off" | "latent" | "pixel" | "estimated":
-                how = preserve
-            case _:
-                raise UserError(
-                    f"preserve must be one of {', '.join(get_args(Preserve))}, "
-                    f"not {preserve}"
-                )
-        if how == "off" and has_mask:
-            raise UserError(
-                "preserve=off edits every pixel, so a mask (or a larger canvas, which "
-                "comes with one) has no effect; leave one of the two out"
-            )
-        if how == "estimated" and has_mask:
-            raise UserError(
-                "preserve=estimated finds the edit mask itself, so a mask (or a larger "
-                "canvas, which comes with one) has no effect; leave one of the two out"
-            )
-        if how in ("latent", "pixel") and not has_gate and not has_mask:
-            raise UserError(
-                f"preserve={how} needs to know what to keep: this checkpoint has "
-                "no keep gate (stage 2), so give a mask, or use preserve=estimated "
-                "or off"
-            )
+        how = choose_preserve(preserve, has_gate=has_gate, has_mask=has_mask)
         if num_steps is not None and num_steps < 1:
             raise UserError(f"the number of steps must be at least 1, not {num_steps}")
         default_steps, default_guidance = config.num_steps, config.guidance_scale

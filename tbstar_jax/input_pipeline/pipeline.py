@@ -196,8 +196,7 @@ def build_pipeline(
       the global micro-batch j, for any number of processes.
 
     Raises:
-      UserError: counts that do not divide, records without mask where one is required,
-        latents that miss records, or images that do not fit.
+      UserError: counts that do not divide; records, masks, latents that do not fit.
     """
     shares = config.num_microbatches * process_count
     if config.global_batch % shares:

@@ -150,8 +150,7 @@ def make_example(
       int32 where the latents hold contexts.
 
     Raises:
-      UserError: a damaged image, a mask of the wrong size or none where one is
-        required, an instruction that is too long, latents that do not fit.
+      UserError: a damaged image, a mask or latents that do not fit, a text too long.
     """
     place = f"record {record.key!r}"
     images = {"target_image": record.target_image}

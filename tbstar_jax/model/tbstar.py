@@ -364,12 +364,8 @@ class TBStar(nn.Module):
 def init_variables(model: TBStar, key: PRNGKeyArray) -> Variables:
     """All three collections at initialisation, float32.
 
-    The base is random (a base without weights is trained by `experiments.pretrain`);
-    the other two change nothing until they are trained.
-
-    Args:
-      model: the transformer.
-      key: random key; the collections draw from keys folded from it.
+    The base is random; the other two change nothing until they are trained. The
+    collections draw from keys folded from `key`.
     """
     config = model.config.transformer
     # No variable depends on the kernel, and flash attention takes no float32.
