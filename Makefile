@@ -8,8 +8,8 @@
 
 PYTHON ?= python3
 PIP_FLAGS ?=
-# Two workers: most of a test's time is compilation, on one core.
-TEST_FLAGS ?= -n 2 --dist loadgroup
+# Two workers, a file on one of them: most of a test's time is compilation, on one core.
+TEST_FLAGS ?= -n 2 --dist loadfile
 VENV := .venv
 PIP_INSTALL = $(VENV)/bin/python -m pip install $(PIP_FLAGS) -c launch/constraints.txt
 INPUTS := setup.cfg pyproject.toml launch/constraints.txt

@@ -20,17 +20,6 @@ hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("ci")
 
 
-def pytest_collection_modifyitems(items):
-    """Tests that share costly fixtures share a worker: of one file, and of experiments.
-
-    `-n 2 --dist loadgroup` reads this; without it the groups mean nothing.
-    """
-    for item in items:
-        is_run = item.path.parent.name == "experiments"
-        group = item.path.parent.name if is_run else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(autouse=True)
 def _no_log_handler_outlives_its_test():
     """A command run in a test logs to that test's captured stderr, soon closed."""
