@@ -34,8 +34,8 @@ class ConsistencyScores:
       share_identical_outside: share of bit-identical pixels outside, in [0, 1].
       share_identical: share of bit-identical pixels of the whole image, in [0, 1].
       shift: global displacement of the unchanged part, in pixels.
-      gate_iou: overlap of the predicted edit mask with the true change, in [0, 1];
-        NaN without a prediction.
+      gate_iou: overlap of the cells said to be edited with those that change, in
+        [0, 1]; NaN without a prediction.
     """
 
     psnr_outside: float
@@ -94,6 +94,7 @@ def consistency_scores(
     change_mask: Bool[np.ndarray, "h w"],
     predicted_mask: Bool[np.ndarray, "h w"] | None = None,
     guard_band: int = 0,
+    mask_cell: int = 1,
 ) -> ConsistencyScores:
     """Scores one edit.
 
@@ -104,11 +105,14 @@ def consistency_scores(
       change_mask: True where the target differs.
       predicted_mask: True where the keep gate says "edit", if there is a gate.
       guard_band: pixels around the change that count as neither side.
+      mask_cell: pixels per side of what the prediction is made of; a keep gate's is a
+        token, which changes if any of its pixels does.
     """
     outside = erode(~change_mask, guard_band)
     gate_iou = math.nan
     if predicted_mask is not None:
-        gate_iou = float(mask_iou(predicted_mask, change_mask))
+        cells = (_cells(mask, mask_cell) for mask in (predicted_mask, change_mask))
+        gate_iou = float(mask_iou(*cells))
     return ConsistencyScores(
         psnr_outside=float(psnr(source, edited, outside)),
         psnr_inside=float(psnr(target, edited, change_mask)),
@@ -128,6 +132,12 @@ def summarize(scores: Iterable[ConsistencyScores]) -> ConsistencySummary:
         for field in fields(ConsistencyScores)
     }
     return ConsistencySummary(num_images=len(scores), **means)
+
+
+def _cells(mask: Bool[np.ndarray, "h w"], cell: int) -> Bool[np.ndarray, "_ _"]:
+    """Which squares of `cell` pixels hold a True; the last ones may be cut off."""
+    rows = np.logical_or.reduceat(mask, range(0, mask.shape[0], cell), axis=0)
+    return np.logical_or.reduceat(rows, range(0, mask.shape[1], cell), axis=1)
 
 
 def _mean(values: list[float]) -> ScoreMean:

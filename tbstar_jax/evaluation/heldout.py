@@ -62,10 +62,12 @@ class HeldoutEdit:
     Attributes:
       image: as the user gets it.
       edit_mask: True where the keep gate edits; None without a gate.
+      mask_cell: pixels per side of what the mask is made of, a token's for the gate.
     """
 
     image: UInt8[np.ndarray, "h w 3"]
     edit_mask: Bool[np.ndarray, "h w"] | None
+    mask_cell: int = 1
 
 
 def load_pairs(
@@ -177,7 +179,12 @@ def score_pairs(
     """The scores of every edit, see `evaluation/consistency.py`."""
     return [
         consistency_scores(
-            pair.source, pair.target, edit.image, pair.change_mask, edit.edit_mask
+            pair.source,
+            pair.target,
+            edit.image,
+            pair.change_mask,
+            edit.edit_mask,
+            mask_cell=edit.mask_cell,
         )
         for pair, edit in zip(pairs, edits, strict=True)
     ]
@@ -229,10 +236,8 @@ def _finish(
 ) -> HeldoutEdit:
     if probability is None or not use_gate:
         return HeldoutEdit(decoded, None)
-    rows, columns = probability.shape
-    height, width = decoded.shape[:2]
-    edited = probability <= np.float32(0.5)
-    mask = edited.repeat(height // rows, axis=0).repeat(width // columns, axis=1)
+    cell = len(decoded) // len(probability)
+    mask = (probability <= np.float32(0.5)).repeat(cell, axis=0).repeat(cell, axis=1)
     source = source_from_array(pair.source)
     image = composite(source, decoded, np.where(mask, 255, 0).astype(np.uint8))
-    return HeldoutEdit(image, mask)
+    return HeldoutEdit(image, mask, cell)

@@ -49,6 +49,31 @@ def test_the_target_itself_is_a_perfect_edit():
     assert result.gate_iou == 1
 
 
+def test_a_mask_of_cells_is_compared_cell_by_cell():
+    source, target, change = pair()
+    # Rows 10 to 30 and columns 20 to 50 touch 2 x 3 cells of 16 pixels.
+    cells = np.zeros((3, 4), bool)
+    cells[0:2, 1:4] = True
+    mask = cells.repeat(16, axis=0).repeat(16, axis=1)
+
+    def iou(mask, mask_cell):
+        return consistency_scores(
+            source, target, target, change, mask, mask_cell=mask_cell
+        ).gate_iou
+
+    assert iou(mask, 16) == 1
+    assert iou(mask, 1) == pytest.approx(20 * 30 / (32 * 48))
+    missed = mask.copy()
+    missed[:16, 16:32] = False
+    assert iou(missed, 16) == pytest.approx(5 / 6)
+
+
+def test_a_mask_may_end_within_a_cell():
+    source, target, change = (array[:40, :50] for array in pair())
+    result = consistency_scores(source, target, target, change, change, mask_cell=16)
+    assert result.gate_iou == 1
+
+
 def test_a_copy_of_the_source_is_perfect_outside_and_wrong_inside():
     source, target, change = pair()
     result = consistency_scores(source, target, source, change)
