@@ -137,8 +137,8 @@ def _forward(
     ) -> ModelOutput:
         cache = None
         if is_cached:
-            keys, values, last_hidden = source
-            cache = SourceCache(KeysValues((keys,), (values,)), last_hidden)
+            keys, values, last_hidden, clean = source
+            cache = SourceCache(KeysValues((keys,), (values,)), last_hidden, clean)
         output = model.apply(
             variables,
             target,
@@ -166,8 +166,8 @@ def _forward(
     return jax.jit(forward, out_shardings=examples), arguments
 
 
-def _abstract_cache(setting: Setting, mesh: Mesh) -> tuple[Any, Any, Any]:
-    """Keys, values and last hidden states of one source, see `encode_source`."""
+def _abstract_cache(setting: Setting, mesh: Mesh) -> tuple[Any, Any, Any, Any]:
+    """What is kept of one source, in the order of `SourceCache`."""
     transformer = setting.config.transformer
     hidden = (setting.batch_size, setting.num_image_tokens)
     heads = (transformer.num_attention_heads, transformer.attention_head_dim)
@@ -176,8 +176,10 @@ def _abstract_cache(setting: Setting, mesh: Mesh) -> tuple[Any, Any, Any]:
         _DTYPE,
         batch_sharding(mesh, batch_axis=1),
     )
-    last = _shape((*hidden, transformer.width), _DTYPE, batch_sharding(mesh))
-    return of_blocks, of_blocks, last
+    examples = batch_sharding(mesh)
+    last = _shape((*hidden, transformer.width), _DTYPE, examples)
+    clean = _shape((*hidden, transformer.in_channels), np.float32, examples)
+    return of_blocks, of_blocks, last, clean
 
 
 def _train_step(

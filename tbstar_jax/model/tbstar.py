@@ -135,15 +135,17 @@ def compatible_with_diffusers(config: ModelConfig) -> ModelConfig:
 
 @struct.dataclass
 class SourceCache:
-    """What the transformer needs of the sources, computed once per image.
+    """What the model needs of the sources, computed once per image.
 
     Attributes:
       keys_values: rotated keys and values, `[l b n_k heads e]` per source.
       last_hidden: source 1's states after the last block `[b n d]`, for the keep gate.
+      clean: source 1's tokens `[b n c]`, for the keep gate.
     """
 
     keys_values: KeysValues
     last_hidden: Float[Array, "b n d"]
+    clean: Float[Array, "b n c"]
 
 
 class TBStar(nn.Module):
@@ -224,13 +226,12 @@ class TBStar(nn.Module):
           ValueError: a cache was given with `source_attention="full"`.
         """
         self._require_cacheable(source_tokens, source_cache)
-        grids = (target_grid, *source_grids)
         time_embedding = self.timestep_embedder(time)
         inputs = self._block_inputs(
             time_embedding,
             num_context_tokens,
             context.shape[1],
-            grids,
+            (target_grid, *source_grids),
             has_sources=bool(source_tokens),
         )
         streams = Streams(
@@ -241,16 +242,16 @@ class TBStar(nn.Module):
                 ("batch", "tokens", "embed"),
             ),
         )
-        cached = None if source_cache is None else source_cache.keys_values
+        cached = source_cache.keys_values if source_cache else None
         streams, _ = self.transformer_blocks(streams, cached, inputs)
         assert streams.target is not None
         velocity = self._velocity(streams.target, time_embedding)
         keep_logit = None
         if source_grids and source_grids[0] == target_grid:
-            last = (
-                streams.sources[0] if source_cache is None else source_cache.last_hidden
-            )
-            keep_logit = self.keep_gate(streams.target, last)
+            last = source_cache.last_hidden if source_cache else streams.sources[0]
+            clean = source_cache.clean if source_cache else source_tokens[0]
+            difference = target_tokens - time[:, None, None] * velocity - clean
+            keep_logit = self.keep_gate(streams.target, last, difference, time)
         return ModelOutput(velocity, keep_logit)
 
     def encode_source(
@@ -283,7 +284,7 @@ class TBStar(nn.Module):
         )
         streams = Streams(None, self._embed_sources(source_tokens), None)
         streams, keys_values = self.transformer_blocks(streams, None, inputs)
-        return SourceCache(keys_values, streams.sources[0])
+        return SourceCache(keys_values, streams.sources[0], source_tokens[0])
 
     def _require_cacheable(
         self, source_tokens: tuple[Array, ...], source_cache: SourceCache | None
