@@ -39,7 +39,7 @@ def stage2_config(flags: Flags, model: ModelConfig) -> TrainConfig:
         num_steps=num_steps,
         previous=runs / "stage1",
         data=data_of(flags, model, "stage2", is_mask_required=True),
-        phase2=phase(num_steps, peak=5e-4, floor=1e-5),
+        phase2=phase(num_steps, peak=1e-3, floor=1e-5),
     )
 
 
