@@ -32,6 +32,7 @@ from experiments.aot_programs import (
     traced_tflop,
 )
 from tbstar_jax.errors import run_command
+from tbstar_jax.model.attention import AttentionKernel
 from tbstar_jax.model.presets import PUBLIC_PRESETS
 from tbstar_jax.parallel.compiled import (
     bytes_by_kind,
@@ -129,7 +130,7 @@ def compile_program(
         ensure_virtual_devices(shape.num_devices)
     mesh = make_mesh(shape, devices)
     setting = Setting(preset=preset_name, batch_size=examples_per_device * shape.data)
-    kernel = "cudnn" if target == "h200" else "xla"
+    kernel, _ = _flash_attention(target)
     function, arguments = build_program(what, setting, kernel, mesh)
     with kernels_of(target):
         traced = function.trace(*arguments)
@@ -143,7 +144,18 @@ def compile_program(
         "batch_size": setting.batch_size,
         "tflop": round(traced_tflop(traced.jaxpr), 1),
     }
-    return Report(**facts, **_memory(compiled), **_contents(compiled, what, setting))
+    contents = _contents(compiled, what, setting, target)
+    return Report(**facts, **_memory(compiled), **contents)
+
+
+def _flash_attention(target: str) -> tuple[AttentionKernel, str]:
+    """The kernel of a target, and what its calls are named like."""
+    match target:
+        case "cpu":
+            return "xla", "none"
+        case "h200":
+            return "cudnn", r"__cudnn\$fmha"
+    return "splash", "tpu_custom_call"
 
 
 def _memory(compiled: Any) -> dict[str, float]:
@@ -161,11 +173,13 @@ def _memory(compiled: Any) -> dict[str, float]:
     }
 
 
-def _contents(compiled: Any, what: Program, setting: Setting) -> dict[str, Any]:
+def _contents(
+    compiled: Any, what: Program, setting: Setting, target: str
+) -> dict[str, Any]:
     """What the optimised program consists of."""
     hlo = compiled.as_text()
     moved = bytes_by_kind(read_collectives(hlo))
-    calls = count_calls(hlo, r"__cudnn\$fmha")
+    calls = count_calls(hlo, _flash_attention(target)[1])
     buffers = read_buffers(hlo)
     squares = square_buffers(buffers, setting.token_counts, setting.folds)
     largest = buffers[0]

@@ -307,9 +307,21 @@ def _flop(jaxpr: Any) -> int:
             num_products = 5 if "bwd" in name else 2
             total += num_products * 2 * b * n * equation.invars[1].aval.shape[1] * k * e
         else:
-            trips = params["length"] if name == "scan" else 1
-            total += trips * sum(_flop(inner) for inner in _inner_jaxprs(params))
+            inside = sum(_flop(inner) for inner in _inner_jaxprs(params))
+            total += _trips(name, params) * inside
     return total
+
+
+def _trips(name: str, params: dict[str, Any]) -> int:
+    """How often an operation runs what is inside of it, all devices together."""
+    match name:
+        case "scan":
+            return int(params["length"])
+        case "pallas_call":
+            return math.prod(params["grid_mapping"].grid)
+        case "shard_map":
+            return int(params["mesh"].size)
+    return 1
 
 
 def _inner_jaxprs(params: dict[str, Any]) -> list[Any]:

@@ -28,8 +28,8 @@ from tbstar_jax.training.run import train
 from tbstar_jax.training.step import TrainState
 from tbstar_jax.training.train_config import IntervalConfig, TrainConfig
 
-# No instruction of 40,000 rendered pairs has more than 52 bytes. The model takes 94, but
-# every step pays for the padding.
+# No instruction of 40,000 rendered pairs has more than 52 bytes. The model takes 94,
+# but every step pays for the padding.
 _MAX_TOKENS = 64
 _NUM_PROBE_STEPS = 6
 _NUM_SHORTEST = 10

@@ -11,9 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from tbstar_jax.array_types import Array, Float, Int32
+from tbstar_jax.model.splash import splash_attention
 
-AttentionKernel: TypeAlias = Literal["xla", "cudnn"]
-"""`xla` runs everywhere; `cudnn` is flash attention on NVIDIA GPUs, bf16 only."""
+AttentionKernel: TypeAlias = Literal["xla", "cudnn", "splash"]
+"""`xla` runs everywhere; flash attention are `cudnn` on NVIDIA GPUs, bfloat16 only, and
+`splash` on TPUs, on one device: see `Shard.per_device`."""
 
 
 def attention(
@@ -43,6 +45,8 @@ def attention(
             key_value_seq_lengths=num_keys,
             implementation="cudnn",
         )
+    if kernel == "splash":
+        return splash_attention(query, key, value, num_keys)
     # Head-major products: 2 to 3 times faster on CPU than the token-major einsum.
     q, k, v = (jnp.swapaxes(x, 1, 2) for x in (query, key, value))  # [b k n e]
     scale = np.float32(query.shape[-1] ** -0.5)

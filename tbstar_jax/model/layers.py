@@ -6,7 +6,7 @@ dtype they were loaded with and are cast at use.
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -26,14 +26,47 @@ from tbstar_jax.model.pattern_shifting import (
     merged_product,
 )
 
-Shard: TypeAlias = Callable[[Array, tuple[str | None, ...]], Array]
-"""Places a sharding constraint, given the logical name of every dimension."""
+Names: TypeAlias = tuple[str | None, ...]
+"""The logical name of every dimension of an array."""
 
 
-def unsharded(x: Array, names: tuple[str | None, ...]) -> Array:
+@runtime_checkable
+class Shard(Protocol):
+    """Where activations lie."""
+
+    def __call__(self, x: Array, names: Names) -> Array:
+        """Places a sharding constraint."""
+
+    def per_device(
+        self,
+        function: Callable[..., Array],
+        arguments: tuple[Array, ...],
+        names: tuple[Names, ...],
+    ) -> Array:
+        """Calls a function on every device's part; the result lies as the first one."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Unsharded:
     """The `Shard` of a single device: no constraint."""
-    del names
-    return x
+
+    def __call__(self, x: Array, names: Names) -> Array:
+        """Returns `x`."""
+        del names
+        return x
+
+    def per_device(
+        self,
+        function: Callable[..., Array],
+        arguments: tuple[Array, ...],
+        names: tuple[Names, ...],
+    ) -> Array:
+        """Calls the function."""
+        del names
+        return function(*arguments)
+
+
+unsharded = Unsharded()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

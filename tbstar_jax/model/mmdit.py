@@ -208,7 +208,16 @@ class JointAttention(nn.Module):
         shard = self.settings.shard
         names = ("batch", "tokens", "heads", None)
         q, k, v = (shard(x, names) for x in (q, k, v))
-        y = attention(q, k, v, num_keys, self.config.attention_kernel)
+        attend = functools.partial(attention, kernel=self.config.attention_kernel)
+        if self.config.attention_kernel == "splash":
+            # Nothing tells the compiler how to split a kernel's own program.
+            counts = num_keys
+            if counts is None:
+                counts = jnp.full(k.shape[0], k.shape[1], jnp.int32)
+            whose = (names, names, names, ("batch",))
+            y = shard.per_device(attend, (q, k, v, counts), whose)
+        else:
+            y = attend(q, k, v, num_keys)
         y = y.reshape(*y.shape[:2], -1)
         return shard(y, ("batch", "tokens", "heads"))
 

@@ -16,7 +16,7 @@ the gathered bytes on 4x2, see experiments/LOG.md).
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 import jax
@@ -229,14 +229,42 @@ class ActivationShard:
         Raises:
           UserError: a dimension the mesh does not divide.
         """
+        return jax.lax.with_sharding_constraint(x, self._placed(x, names))
+
+    def per_device(
+        self,
+        function: Callable[..., Array],
+        arguments: tuple[Array, ...],
+        names: tuple[LogicalAxes, ...],
+    ) -> Array:
+        """Calls a function on every device's part; the result lies as the first one.
+
+        Args:
+          function: of the arguments' parts, not looking beyond them.
+          arguments: whole arrays.
+          names: of every argument, the logical name of every dimension.
+
+        Raises:
+          UserError: a dimension the mesh does not divide.
+        """
+        specs = tuple(map(self._placed, arguments, names))
+        mapped = jax.shard_map(
+            function,
+            mesh=self.mesh,
+            in_specs=tuple(placed.spec for placed in specs),
+            out_specs=specs[0].spec,
+            check_vma=False,
+        )
+        return mapped(*arguments)
+
+    def _placed(self, x: Shaped[Array, "..."], names: LogicalAxes) -> NamedSharding:
         assert len(names) == x.ndim
         split = tuple(
             None if size == 1 else name
             for name, size in zip(names, x.shape, strict=True)
         )
         what = f"an activation [{', '.join(str(name) for name in names)}]"
-        sharding = _sharding(what, tuple(x.shape), split, self.mesh)
-        return jax.lax.with_sharding_constraint(x, sharding)
+        return _sharding(what, tuple(x.shape), split, self.mesh)
 
 
 def _logical_axes(paths: list[str]) -> Mapping[str, LogicalAxes]:
