@@ -7,6 +7,7 @@ steps are trained and thrown away first, to see how long one takes here.
 
 import dataclasses
 import json
+import statistics
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -31,7 +32,7 @@ from tbstar_jax.training.train_config import IntervalConfig, TrainConfig
 # No instruction of 40,000 rendered pairs has more than 52 bytes. The model takes 94,
 # but every step pays for the padding.
 _MAX_TOKENS = 64
-_NUM_PROBE_STEPS = 6
+_NUM_PROBE_STEPS = 12
 _NUM_SHORTEST = 10
 _SECONDS = {"stage1": 270.0, "stage2": 150.0}
 
@@ -124,21 +125,27 @@ def _seconds_per_step(
     stage: str,
     make_config: Callable[[Flags, ModelConfig], TrainConfig],
 ) -> float:
-    """Trains a few steps into a directory that is then removed.
+    """Trains a few steps into a directory that is then removed; the median of them.
 
-    The first step, which compiles, is not in the measurement.
+    Steps that compile, the first of every image size, take ten times as long.
     """
     retraining.runs.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=retraining.runs) as scratch:
         workdir = Path(scratch) / stage
         config = _config(retraining, make_config, workdir, _NUM_PROBE_STEPS)
+        every_step = dataclasses.replace(config.intervals, log=1)
+        config = dataclasses.replace(config, intervals=every_step)
         train(config, retraining.base, _no_evaluation, show_progress=False)
         lines = (workdir / METRICS_FILE).read_text(encoding="utf-8").splitlines()
     events = [json.loads(line) for line in lines]
-    measured = [event for event in events if "seconds_per_step" in event]
+    measured = [
+        float(event["seconds_per_step"])
+        for event in events
+        if "seconds_per_step" in event
+    ]
     if not measured:
         raise UserError(f"{stage} was interrupted")
-    return float(measured[-1]["seconds_per_step"])
+    return statistics.median(measured)
 
 
 def _no_evaluation(config: TrainConfig, frozen: Tree, mesh: Mesh) -> Evaluate:
