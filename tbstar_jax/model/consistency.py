@@ -9,9 +9,8 @@
    zero, so p = sigmoid(0) = 1/2 and k = relu(2 p - 1) = 0: the gate at initialisation
    keeps nothing and the model is that of stage 1.
 
-The states alone do not do: a linear of them cannot subtract the noise from the
-velocity, and without the difference the gate finds an edit that the model has already
-drawn less well (experiments/LOG.md, 2026-11-25).
+From the states alone the gate finds an edit that the model has already drawn less well
+(experiments/LOG.md, 2026-11-25).
 """
 
 import dataclasses
