@@ -11,6 +11,7 @@ import optax
 from jax.extend import core
 from jax.sharding import Mesh, NamedSharding
 
+from experiments.stage1 import default_optimizer
 from tbstar_jax.array_types import Array, ModelOutput, Tree, Variables
 from tbstar_jax.diffusion.loss import ConsistencyLossConfig
 from tbstar_jax.diffusion.timesteps import TimestepConfig
@@ -33,7 +34,7 @@ from tbstar_jax.parallel.sharding import (
     variable_shardings,
 )
 from tbstar_jax.training.objective import Objective
-from tbstar_jax.training.optimizer import OptimizerConfig, make_optimizer
+from tbstar_jax.training.optimizer import make_optimizer
 from tbstar_jax.training.step import TrainState, make_train_step
 
 Program: TypeAlias = Literal["forward", "cached_forward", "stage1", "stage2"]
@@ -196,7 +197,7 @@ def _train_step(
         mesh=mesh,
     )
     schedule = optax.constant_schedule(1e-4)
-    settings = OptimizerConfig()
+    settings = default_optimizer(setting.preset)
     optimizer = make_optimizer(settings, schedule, first_step=0)
     dtypes: dict[str, Any] = {"params": _DTYPE, "pattern_shifting": _DTYPE}
     trained = "pattern_shifting" if is_first else "consistency"

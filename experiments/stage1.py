@@ -16,6 +16,7 @@ from pathlib import Path
 from experiments.command import Flags, base_of, data_of, parse_flags, run_stage
 from tbstar_jax.diffusion.loss import ConsistencyLossConfig
 from tbstar_jax.errors import run_command
+from tbstar_jax.model.presets import PUBLIC_PRESETS
 from tbstar_jax.model.tbstar import ModelConfig
 from tbstar_jax.training.optimizer import OptimizerConfig, PhaseSchedule
 from tbstar_jax.training.train_config import (
@@ -44,13 +45,13 @@ def stage1_config(flags: Flags, model: ModelConfig) -> TrainConfig:
         workdir=flags.workdir or Path("runs") / flags.preset / "stage1",
         num_steps=num_steps,
         seed=0,
-        compute_dtype="float32",
+        compute_dtype="bfloat16" if flags.preset in PUBLIC_PRESETS else "float32",
         base=base_of(flags),
         previous=None,
         data=data_of(flags, model, "stage1", is_mask_required=False),
         evaluation=EvaluationConfig(path=built / "heldout"),
         intervals=IntervalConfig(),
-        optimizer=OptimizerConfig(),
+        optimizer=default_optimizer(flags.preset),
         phase1=phase(num_steps, peak=1e-3, floor=2e-5),
         phase2=PhaseSchedule(
             peak=5e-4,
@@ -61,6 +62,12 @@ def stage1_config(flags: Flags, model: ModelConfig) -> TrainConfig:
         ),
         loss=ConsistencyLossConfig(),
     )
+
+
+def default_optimizer(preset: str) -> OptimizerConfig:
+    """AdamW, with half of the first moment's memory where every GiB counts."""
+    is_large = preset in PUBLIC_PRESETS
+    return OptimizerConfig(first_moment_dtype="bfloat16" if is_large else "float32")
 
 
 def phase(num_steps: int, peak: float, floor: float) -> PhaseSchedule:

@@ -34,6 +34,14 @@ def named_sharding(*axes):
     return NamedSharding(mesh, PartitionSpec(*axes))
 
 
+def moments_after_a_step(trainable):
+    """AdamW's state with a first moment in bfloat16, which is not all zeros."""
+    optimizer = optax.adamw(1e-3, mu_dtype=jnp.bfloat16)
+    with jax.numpy_dtype_promotion("standard"):
+        _, state = optimizer.update(trainable, optimizer.init(trainable), trainable)
+    return state
+
+
 def make_state(seed=0, width=6):
     values = np.random.default_rng(seed).normal(size=(8, width)).astype(np.float32)
     trainable = {
@@ -45,7 +53,7 @@ def make_state(seed=0, width=6):
         "trainable": trainable,
         "optimizer_state": jax.tree.map(
             lambda x: jax.device_put(x, named_sharding()),
-            optax.adamw(1e-3).init(trainable),
+            moments_after_a_step(trainable),
         ),
         "ema": jax.tree.map(lambda x: x * np.float32(2), trainable),
         "key_data": jax.device_put(np.array([3, 4], np.uint32), named_sharding()),

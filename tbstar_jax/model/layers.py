@@ -201,7 +201,7 @@ class PlainLinear(nn.Module):
         )
         bias = self.param("bias", nn.initializers.zeros_init(), (self.features,))
         if offset is not None:
-            bias = bias + offset
+            bias = bias.astype(jnp.float32) + offset.astype(jnp.float32)
         y = x.astype(self.dtype) @ kernel.astype(self.dtype)
         return y + jnp.reshape(bias.astype(self.dtype), (1,) * (y.ndim - 1) + (-1,))
 

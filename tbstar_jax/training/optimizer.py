@@ -1,11 +1,13 @@
-"""Learning-rate schedule, AdamW and moving average over the trainable tree, float32.
+"""Learning-rate schedule, AdamW and moving average over the trainable tree.
+
+Weights, gradients, second moments and the average are float32.
 
 The schedule is a function of the *global* step, which stage 2 continues from stage 1;
 the optimizer's own counter starts at 0 in each stage, hence `first_step`.
 """
 
 import dataclasses
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -56,6 +58,8 @@ class OptimizerConfig:
 
     Attributes:
       beta1: decay of the first moment, [0, 1).
+      first_moment_dtype: what the first moment is stored as; it is computed in float32.
+        bfloat16 saves 2 bytes per trainable weight.
       beta2: decay of the second moment, [0, 1).
       epsilon: added to the root of the second moment.
       weight_decay: decoupled, times the learning rate.
@@ -64,6 +68,7 @@ class OptimizerConfig:
     """
 
     beta1: float = 0.9
+    first_moment_dtype: Literal["float32", "bfloat16"] = "float32"
     beta2: float = 0.99
     epsilon: float = 1e-8
     weight_decay: float = 0.01
@@ -140,13 +145,24 @@ def make_optimizer(
         ),
     )
 
+    def cast_first_moment(state: Any, dtype: Any) -> Any:
+        moment = optax.tree_utils.tree_get(state, "mu")
+        return optax.tree_utils.tree_set(state, mu=optax.tree.cast(moment, dtype))
+
+    def init(params: Any) -> Any:
+        return cast_first_moment(chain.init(params), config.first_moment_dtype)
+
     def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
+        # optax's own `mu_dtype` rounds the decay too: 0.9 becomes 0.8984, which makes
+        # every moment 1.5 % too small.
+        state = cast_first_moment(state, jnp.float32)
         # Adam's bias correction raises a float to an int32 counter, which callers who
         # promote strictly (our tests) would otherwise have to allow everywhere.
         with jax.numpy_dtype_promotion("standard"):
-            return chain.update(updates, state, params)
+            updates, state = chain.update(updates, state, params)
+        return updates, cast_first_moment(state, config.first_moment_dtype)
 
-    return optax.GradientTransformation(chain.init, update)
+    return optax.GradientTransformation(init, update)
 
 
 def require_float32(trainable: Any) -> None:

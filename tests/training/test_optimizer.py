@@ -99,7 +99,38 @@ def test_the_clip_bounds_the_norm_over_all_leaves():
     assert float(optax.tree.norm(moments)) == pytest.approx(0.1, rel=1e-5)
 
 
-def test_moments_are_float32():
+def updates_with(first_moment_dtype, num_steps=200):
+    """State and updates for one sequence of gradients around 0.1, at a rate of 1."""
+    config = OptimizerConfig(
+        first_moment_dtype=first_moment_dtype, weight_decay=0.0, clip_norm=1e9
+    )
+    optimizer = make_optimizer(config, optax.constant_schedule(1.0), first_step=0)
+    params = {"x": jnp.zeros(64)}
+    state = optimizer.init(params)
+    noise = np.random.default_rng(0).normal(0.1, 1.0, (num_steps, 64))
+    updates = []
+    for gradient in noise.astype(np.float32):
+        update, state = optimizer.update({"x": jnp.asarray(gradient)}, state, params)
+        updates.append(np.asarray(update["x"]))
+    return state, np.stack(updates)
+
+
+def test_a_first_moment_in_bfloat16_moves_weights_as_one_in_float32_does():
+    state, updates = updates_with("bfloat16")
+    _, expected = updates_with("float32")
+    dtypes = {
+        name: optax.tree_utils.tree_get(state, name)["x"].dtype for name in ("mu", "nu")
+    }
+    assert dtypes == {"mu": jnp.bfloat16, "nu": jnp.float32}
+    assert updates.dtype == np.float32
+    # Half a unit in bfloat16's last place is 2^-9, and a moment sums some five
+    # roundings. They have no sign of their own: the way of a weight is nearly the same.
+    norm = np.linalg.norm
+    assert 0 < norm(updates - expected) < 2 * 2**-9 * norm(expected)
+    assert norm((updates - expected).sum(0)) < 2**-9 * norm(expected.sum(0))
+
+
+def test_moments_are_float32_unless_the_first_is_asked_for_in_less():
     optimizer = make_optimizer(
         OptimizerConfig(), optax.constant_schedule(1.0), first_step=0
     )
