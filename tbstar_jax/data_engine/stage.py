@@ -68,7 +68,7 @@ class Stage(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of all that decides the output beside the units; see `fingerprint_of`."""
+        """SHA-256 of all that decides the output beside the units."""
 
     def units(self) -> Sequence[Unit]:
         """The units, in the order of the output's shards."""
@@ -82,7 +82,7 @@ Transform: TypeAlias = Callable[[EditRecord, np.random.Generator], Iterable[Made
 
 
 class Method(Protocol):
-    """What is done to one record at a time; a frozen dataclass of settings, picklable."""
+    """What is done to one record at a time: a frozen dataclass, picklable."""
 
     @property
     def name(self) -> str:
@@ -94,7 +94,7 @@ class Method(Protocol):
 
     @property
     def num_threads(self) -> int:
-        """Records in flight in one process; above 1 where a record waits for a server."""
+        """Records in flight per process; above 1 where they wait for a server."""
 
     def open(self) -> AbstractContextManager[Transform]:
         """Loads what is needed, once per process; the transform is thread-safe."""
