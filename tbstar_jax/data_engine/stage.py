@@ -16,7 +16,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
@@ -59,6 +59,7 @@ Worker: TypeAlias = Callable[[Unit], Iterable[Made]]
 """Makes the records of a unit, in order, lazily."""
 
 
+@runtime_checkable
 class Stage(Protocol):
     """A step of the engine; picklable, since every process opens its own worker."""
 
@@ -81,6 +82,7 @@ Transform: TypeAlias = Callable[[EditRecord, np.random.Generator], Iterable[Made
 """From a record to records; its generator is keyed by seed, method and record."""
 
 
+@runtime_checkable
 class Method(Protocol):
     """What is done to one record at a time: a frozen dataclass, picklable."""
 
