@@ -19,6 +19,7 @@ from tbstar_jax.array_types import Bool, Grid, Int
 from tbstar_jax.errors import UserError
 from tbstar_jax.geometry import CanvasPlan, plan_canvas
 from tbstar_jax.input_pipeline.records import EditRecord
+from tbstar_jax.input_pipeline.selections import SelectedSource
 from tbstar_jax.input_pipeline.sources import Source
 
 BucketKey = tuple[Grid, ...]
@@ -89,6 +90,14 @@ def read_headers(source: Source) -> Headers:
     Raises:
       UserError: an image's header cannot be read, or a key is used twice.
     """
+    if isinstance(source, SelectedSource):
+        # One cache serves every selection of a set.
+        whole = read_headers(source.whole)
+        return Headers(
+            keys=tuple(whole.keys[row] for row in source.rows),
+            sizes=whole.sizes[source.rows],
+            has_mask=whole.has_mask[source.rows],
+        )
     path = source.directory / f"headers-{source.fingerprint[:16]}.npz"
     headers = _load_headers(path, source.fingerprint)
     if headers is None or len(headers.keys) != len(source):

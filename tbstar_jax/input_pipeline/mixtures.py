@@ -9,6 +9,7 @@ from pathlib import Path
 from tbstar_jax.errors import UserError
 from tbstar_jax.input_pipeline.folder import METADATA, FolderSource
 from tbstar_jax.input_pipeline.records import RecordSource
+from tbstar_jax.input_pipeline.selections import open_selection
 from tbstar_jax.input_pipeline.sources import Source
 
 
@@ -21,11 +22,14 @@ class MixtureEntry:
       weight: share of the batches, relative to the other sets' weights; positive.
       latents: the set's latents, encoded ahead by `python -m data.build
         --stage=precompute`; None encodes in every step.
+      selection: a file that chooses records of the set, written by `python -m
+        data.build --stage=mix`; None trains on all of them.
     """
 
     path: str
     weight: float = 1.0
     latents: str | None = None
+    selection: str | None = None
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.weight) and self.weight > 0):
@@ -44,7 +48,7 @@ def open_source(path: str | os.PathLike[str], split: str) -> Source:
       split: e.g. `train`.
 
     Raises:
-      UserError: there is no such set, or it is damaged.
+      UserError: there is no such set, it is damaged, or it holds photos.
     """
     if (Path(path) / METADATA).is_file():
         return FolderSource(path)
@@ -55,15 +59,23 @@ def open_mixture(entries: Sequence[MixtureEntry], split: str) -> tuple[Source, .
     """Opens every set of a mixture.
 
     Raises:
-      UserError: the mixture is empty, names a set twice, or a set does not open.
+      UserError: the mixture is empty, names a set or selection twice, or one does not
+        open.
     """
     if not entries:
         raise UserError("a mixture needs at least one set")
-    paths = [os.path.realpath(entry.path) for entry in entries]
-    for path in paths:
-        if paths.count(path) > 1:
+    names = [(os.path.realpath(entry.path), entry.selection) for entry in entries]
+    for path, selection in names:
+        if names.count((path, selection)) > 1:
             raise UserError(f"the mixture names {path} twice; add up its weights")
-    return tuple(open_source(entry.path, split) for entry in entries)
+    return tuple(_open_entry(entry, split) for entry in entries)
+
+
+def _open_entry(entry: MixtureEntry, split: str) -> Source:
+    source = open_source(entry.path, split)
+    if entry.selection is None:
+        return source
+    return open_selection(source, entry.selection)
 
 
 def bucket_weights(

@@ -1,57 +1,67 @@
 """The record: what one edit pair is, on disk and in memory.
 
-A record set is a directory of ArrayRecord shards with the metadata of TensorFlow
-Datasets, so that `tfds.builder_from_directory` opens it; TensorFlow is not needed.
-Images stay encoded, so shards are written uncompressed, one record per group: a random
-read touches one record. A set is written beside its place and renamed when finished,
-so that a directory either holds a whole set or does not open.
+A record set is a directory of shards (`record_shards`) that hold examples of TFDS. A
+set is of one kind: *pairs*, or *photos* that wait for their edit and have neither
+target nor instructions.
 """
 
 import dataclasses
 import hashlib
 import json
 import os
-import re
-import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, SupportsIndex
+from typing import Any, Literal, SupportsIndex
 
-import grain
 import numpy as np
 import tensorflow_datasets as tfds
-from array_record.python.array_record_module import ArrayRecordWriter
 from tensorflow_datasets.core.example_parser import ExampleParserNp
-from tensorflow_datasets.core.example_serializer import ExampleSerializer
 
 from tbstar_jax.errors import UserError
 from tbstar_jax.input_pipeline.images import decode_image, encode_png, image_size
+from tbstar_jax.input_pipeline.record_shards import (
+    MANIFEST,
+    ExampleWriter,
+    open_shards,
+    write_shards,
+)
 
 __all__ = [
+    "MANIFEST",
     "SCHEMA_VERSION",
     "EditRecord",
+    "Kind",
+    "RecordCodec",
     "RecordSource",
+    "check_record",
     "decode_image",
     "encode_png",
+    "kind_of",
     "open_shards",
+    "record_features",
     "write_records",
     "write_shards",
 ]
 
 SCHEMA_VERSION = 1
-MANIFEST = "manifest.json"
-_WRITER_OPTIONS = "group_size:1,uncompressed"
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+Kind = Literal["pairs", "photos"]
+"""What a set holds: edit pairs, or photos without target and instructions."""
+
+_WHAT_PHOTOS_MISS = (
+    ": photos have no target and no instruction yet; make pairs of them with "
+    "`python -m data.build --stage=construct`"
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EditRecord:
-    """One edit pair; images are encoded files.
+    """One edit pair, or one photo without target; images are encoded files.
 
     Attributes:
       key: unique within its set.
       source_images: none (text to image) or more; the first is the one being edited.
-      target_image: the edited image.
+      target_image: the edited image; empty bytes make the record a photo.
       change_mask: PNG of one channel, 255 = changed, 0 = kept, of the first source's
         size (the target's without sources); empty bytes when it is not known.
       instructions_en: paraphrases of the same request in English.
@@ -74,16 +84,19 @@ class EditRecord:
     schema_version: int = SCHEMA_VERSION
 
     def image_sizes(self) -> tuple[tuple[int, int], ...]:
-        """Target's and sources' (rows, columns) in pixels, from headers alone."""
-        images = (self.target_image, *self.source_images)
-        names = ("target_image", *(f"source_images[{k}]" for k in range(len(images))))
+        """Target's and sources' (rows, columns) in pixels, from headers alone.
+
+        A photo has no target: the first is its own.
+        """
+        named = [("target_image", self.target_image)] if self.target_image else []
+        named += [(f"source_images[{k}]", v) for k, v in enumerate(self.source_images)]
         return tuple(
-            image_size(data, f"{name} of record {self.key!r}")
-            for data, name in zip(images, names, strict=False)
+            image_size(data, f"{name} of record {self.key!r}") for name, data in named
         )
 
 
-def _record_features() -> tfds.features.FeaturesDict:
+def record_features() -> tfds.features.FeaturesDict:
+    """The fields of a record as TFDS describes them."""
     features = tfds.features
     return features.FeaturesDict(
         {
@@ -101,274 +114,38 @@ def _record_features() -> tfds.features.FeaturesDict:
     )
 
 
-def write_records(
-    directory: str | os.PathLike[str],
-    dataset_name: str,
-    split: str,
-    records: Iterable[EditRecord],
-    records_per_shard: int,
-) -> int:
-    """Writes a record set of one split.
+class RecordCodec:
+    """Records to serialised examples of TFDS and back."""
 
-    Args:
-      directory: must not hold a finished set; appears only when all is written.
-      dataset_name: lower-case letters, digits and underscores.
-      split: likewise, e.g. `train`.
-      records: at least one; consumed once, held one at a time.
-      records_per_shard: records per file, at least 1.
+    def __init__(self) -> None:
+        """Builds serialiser and parser: made once, used for many records."""
+        features = record_features()
+        self._writer = ExampleWriter(features)
+        self._parser = ExampleParserNp(features.get_serialized_info())
 
-    Returns:
-      How many records were written.
+    def serialise(self, record: EditRecord) -> bytes:
+        """Writes a record as bytes, the same for equal records.
 
-    Raises:
-      UserError: the directory is taken, a name is not valid, there is no record, a key
-        repeats, an instruction is missing or empty, or an image or mask is not
-        acceptable.
-    """
-    keys: set[str] = set()
+        Raises:
+          UserError: the provenance holds what JSON cannot.
+        """
+        return self._writer.serialise(_example(record))
 
-    def examples() -> Iterable[dict[str, Any]]:
-        for record in records:
-            _check_record(record, keys)
-            example = dataclasses.asdict(record)
-            example["provenance"] = json.dumps(
-                record.provenance, ensure_ascii=False, sort_keys=True
-            )
-            yield example
+    def parse(self, example: bytes, place: str) -> EditRecord:
+        """Reads a record; images stay encoded.
 
-    return write_shards(
-        directory,
-        dataset_name,
-        split,
-        _record_features(),
-        examples(),
-        records_per_shard,
-        {"schema_version": SCHEMA_VERSION},
-    )
-
-
-def _check_record(record: EditRecord, keys: set[str]) -> None:
-    if not record.key or record.key in keys:
-        raise UserError(f"record key {record.key!r} is empty or used twice in this set")
-    keys.add(record.key)
-    texts = record.instructions_en + record.instructions_zh
-    # The empty text is kept for guidance: it means that the request was dropped.
-    if not texts or not all(text.strip() for text in texts):
-        raise UserError(
-            f"record {record.key!r} has no instruction, or an empty one among "
-            f"{len(texts)}"
-        )
-    sizes = record.image_sizes()
-    if record.change_mask:
-        mask_size = image_size(record.change_mask, f"change_mask of {record.key!r}")
-        edited_size = sizes[min(1, len(sizes) - 1)]
-        if mask_size != edited_size:
-            raise UserError(
-                f"change_mask of record {record.key!r} is {mask_size} (rows, columns), "
-                f"but its image is {edited_size}"
-            )
-
-
-def write_shards(
-    directory: str | os.PathLike[str],
-    dataset_name: str,
-    split: str,
-    features: tfds.features.FeaturesDict,
-    examples: Iterable[Mapping[str, Any]],
-    records_per_shard: int,
-    manifest: Mapping[str, Any],
-) -> int:
-    """Writes examples of any features as `write_records` does.
-
-    Args:
-      directory: as in `write_records`.
-      dataset_name: as in `write_records`.
-      split: as in `write_records`.
-      features: TFDS features; images must be handed over encoded.
-      examples: one mapping per record.
-      records_per_shard: records per file, at least 1.
-      manifest: facts to keep in `manifest.json` beside the shards' names, counts and
-        SHA-256.
-
-    Returns:
-      How many examples were written.
-
-    Raises:
-      UserError: the directory is taken, a name is not valid or nothing was given.
-    """
-    directory = Path(directory)
-    for name in (dataset_name, split):
-        if not _NAME.fullmatch(name):
-            raise UserError(
-                f"{name!r} is not a valid set or split name: use lower-case letters, "
-                "digits and underscores"
-            )
-    if records_per_shard < 1:
-        raise UserError(f"records_per_shard is {records_per_shard}, but must be >= 1")
-    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        raise UserError(f"{directory} is not empty; remove it or write elsewhere")
-    partial = directory.with_name(directory.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
-        lengths = _write_shard_files(partial, features, examples, records_per_shard)
-        if not lengths:
-            raise UserError(f"there is no record to write to {directory}")
-        _finish(partial, dataset_name, split, features, lengths, manifest)
-        os.rename(partial, directory)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-    return sum(lengths)
-
-
-def _write_shard_files(
-    partial: Path,
-    features: tfds.features.FeaturesDict,
-    examples: Iterable[Mapping[str, Any]],
-    records_per_shard: int,
-) -> list[int]:
-    serializer = ExampleSerializer(features.get_serialized_info())
-    lengths: list[int] = []
-    writer = None
-    try:
-        for example in examples:
-            if writer is None or lengths[-1] == records_per_shard:
-                if writer is not None:
-                    writer.close()
-                path = partial / f"{len(lengths):05d}.tmp"
-                writer = ArrayRecordWriter(os.fspath(path), _WRITER_OPTIONS)
-                lengths.append(0)
-            encoded = features.encode_example(dict(example))
-            writer.write(serializer.serialize_example(encoded))
-            lengths[-1] += 1
-    finally:
-        # An unclosed writer complains when it is collected.
-        if writer is not None:
-            writer.close()
-    return lengths
-
-
-def _finish(
-    partial: Path,
-    dataset_name: str,
-    split: str,
-    features: tfds.features.FeaturesDict,
-    lengths: list[int],
-    manifest: Mapping[str, Any],
-) -> None:
-    """Names the shards, and writes the manifest and the metadata of TFDS."""
-    shards = []
-    num_bytes = 0
-    for index, length in enumerate(lengths):
-        path = partial / (
-            f"{dataset_name}-{split}.array_record-{index:05d}-of-{len(lengths):05d}"
-        )
-        os.rename(partial / f"{index:05d}.tmp", path)
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        shards.append({"name": path.name, "records": length, "sha256": digest})
-        num_bytes += path.stat().st_size
-    text = json.dumps({**manifest, "split": split, "shards": shards}, indent=1)
-    (partial / MANIFEST).write_text(text + "\n", encoding="utf-8")
-    tfds.folder_dataset.write_metadata(
-        data_dir=partial,
-        features=features,
-        split_infos=[
-            tfds.core.SplitInfo(name=split, shard_lengths=lengths, num_bytes=num_bytes)
-        ],
-        # The check reads with TensorFlow, which is not installed.
-        check_data=False,
-    )
-
-
-def open_shards(
-    directory: str | os.PathLike[str], split: str
-) -> tuple[tfds.core.DatasetInfo, grain.sources.ArrayRecordDataSource]:
-    """Opens a finished set for random access to its serialised examples.
-
-    Returns:
-      TFDS' description of the set, and the shards as one sequence of bytes.
-
-    Raises:
-      UserError: missing, unfinished or damaged directory, unknown split, lost shard.
-    """
-    directory = Path(directory)
-    if not (directory / "dataset_info.json").is_file():
-        raise UserError(
-            f"{directory} holds no finished record set; the tiny sets are built by "
-            "`python -m data.build --preset=tiny`"
-        )
-    try:
-        info = tfds.builder_from_directory(directory).info
-    # TFDS raises whatever its parsers meet in a damaged file.
-    except Exception as error:
-        raise UserError(
-            f"the record set {directory} is damaged ({type(error).__name__} in its "
-            "metadata); build it again"
-        ) from error
-    if info.file_format is not tfds.core.FileFormat.ARRAY_RECORD:
-        raise UserError(
-            f"{directory} is stored as {info.file_format}, which has no random access; "
-            "prepare it with file_format='array_record'"
-        )
-    if split not in info.splits:
-        raise UserError(
-            f"the record set {directory} has no split {split!r}, only "
-            f"{', '.join(sorted(info.splits))}"
-        )
-    paths = [os.fspath(path) for path in info.splits[split].filepaths]
-    lost = [path for path in paths if not os.path.isfile(path)]
-    if lost:
-        raise UserError(
-            f"the record set {directory} misses {len(lost)} of {len(paths)} shards, "
-            f"e.g. {os.path.basename(lost[0])}; build it again"
-        )
-    try:
-        shards = grain.sources.ArrayRecordDataSource(paths)
-        num_records = len(shards)
-    except Exception as error:
-        raise UserError(
-            f"a shard of the record set {directory} is damaged; build it again"
-        ) from error
-    if num_records != info.splits[split].num_examples:
-        raise UserError(
-            f"the record set {directory} holds {num_records} records instead of "
-            f"{info.splits[split].num_examples}; build it again"
-        )
-    return info, shards
-
-
-class RecordSource:
-    """Random access to a record set: `source[k]` is an `EditRecord`."""
-
-    def __init__(self, directory: str | os.PathLike[str], split: str):
-        """Opens the set; raises as `open_shards`, or for another schema version."""
-        self.directory = Path(directory)
-        info, self._shards = open_shards(directory, split)
-        self._parser = ExampleParserNp(_record_features().get_serialized_info())
-        absent = set(_record_features()) - set(info.features or ())
-        if absent:
-            raise UserError(
-                f"{directory} is not a set of edit records: it has no field "
-                f"{', '.join(sorted(absent))}; import it with a field mapping"
-            )
-
-    def __len__(self) -> int:
-        """Number of records."""
-        return len(self._shards)
-
-    def __getitem__(self, index: SupportsIndex) -> EditRecord:
-        """Reads one record; images stay encoded.
+        Args:
+          example: from `serialise`.
+          place: what to call it in an error.
 
         Raises:
           UserError: the record was written under another schema version.
         """
-        fields = dict(self._parser.parse_example(self._shards[index]))
+        fields = dict(self._parser.parse_example(example))
         if fields["schema_version"] != SCHEMA_VERSION:
             raise UserError(
-                f"record {index} of {self.directory} has schema version "
-                f"{fields['schema_version']}, but this version reads {SCHEMA_VERSION}"
+                f"{place} has schema version {fields['schema_version']}, but this "
+                f"version reads {SCHEMA_VERSION}"
             )
         return EditRecord(
             key=fields["key"].decode(),
@@ -381,6 +158,174 @@ class RecordSource:
             scene=fields["scene"].decode(),
             provenance=json.loads(fields["provenance"]),
         )
+
+
+def _example(record: EditRecord) -> dict[str, Any]:
+    example = dataclasses.asdict(record)
+    try:
+        example["provenance"] = json.dumps(
+            record.provenance, ensure_ascii=False, sort_keys=True, allow_nan=False
+        )
+    except (TypeError, ValueError) as error:
+        raise UserError(
+            f"the provenance of record {record.key!r} is not JSON ({error})"
+        ) from error
+    return example
+
+
+def write_records(
+    directory: str | os.PathLike[str],
+    dataset_name: str,
+    split: str,
+    records: Iterable[EditRecord],
+    records_per_shard: int,
+    kind: Kind = "pairs",
+) -> int:
+    """Writes a record set of one split.
+
+    Args:
+      directory: must not hold a finished set; appears only when all is written.
+      dataset_name: lower-case letters, digits and underscores.
+      split: likewise, e.g. `train`.
+      records: at least one; consumed once, held one at a time.
+      records_per_shard: records per file, at least 1.
+      kind: what all the records are.
+
+    Returns:
+      How many records were written.
+
+    Raises:
+      UserError: the directory is taken, a name is not valid, there is no record, a key
+        repeats, an instruction is missing or empty, an image or mask is not acceptable,
+        or a record is of the other kind.
+    """
+    keys: set[str] = set()
+
+    def examples() -> Iterator[dict[str, Any]]:
+        for record in records:
+            if not record.key or record.key in keys:
+                raise UserError(
+                    f"record key {record.key!r} is empty or used twice in this set"
+                )
+            keys.add(record.key)
+            check_record(record, kind)
+            yield _example(record)
+
+    return write_shards(
+        directory,
+        dataset_name,
+        split,
+        record_features(),
+        examples(),
+        records_per_shard,
+        {"schema_version": SCHEMA_VERSION, "kind": kind},
+    )
+
+
+def kind_of(record: EditRecord) -> Kind:
+    """What a record is, by whether it has a target."""
+    return "pairs" if record.target_image else "photos"
+
+
+def check_record(record: EditRecord, kind: Kind) -> None:
+    """Checks what one record holds before it is written; its key is the set's matter.
+
+    Args:
+      record: any.
+      kind: of the set it goes to.
+
+    Raises:
+      UserError: a pair has no instruction or an empty one; a photo has one, or a
+        target, or no image; an image's header or the mask's size is not acceptable.
+    """
+    if kind == "pairs":
+        _check_texts(record)
+    elif record.target_image or record.instructions_en or record.instructions_zh:
+        raise UserError(
+            f"record {record.key!r} has a target or instructions, but a set of photos "
+            "holds only photos; write pairs to a set of their own"
+        )
+    elif not record.source_images:
+        raise UserError(f"photo {record.key!r} has no image")
+    sizes = record.image_sizes()
+    if record.change_mask:
+        mask_size = image_size(record.change_mask, f"change_mask of {record.key!r}")
+        # Behind the target, where there is one, come the sources.
+        edited = 1 if record.target_image and len(sizes) > 1 else 0
+        if mask_size != sizes[edited]:
+            raise UserError(
+                f"change_mask of record {record.key!r} is {mask_size} (rows, columns), "
+                f"but its image is {sizes[edited]}"
+            )
+
+
+def _check_texts(record: EditRecord) -> None:
+    if not record.target_image:
+        raise UserError(
+            f"record {record.key!r} has no target image, but the set is one of pairs; "
+            "write photos to a set of kind 'photos'"
+        )
+    texts = record.instructions_en + record.instructions_zh
+    # The empty text is kept for guidance: it means that the request was dropped.
+    if not texts or not all(text.strip() for text in texts):
+        raise UserError(
+            f"record {record.key!r} has no instruction, or an empty one among "
+            f"{len(texts)}"
+        )
+
+
+class RecordSource:
+    """Random access to a record set: `source[k]` is an `EditRecord`.
+
+    Attributes:
+      directory: where it lies.
+      kind: what it holds.
+    """
+
+    def __init__(
+        self,
+        directory: str | os.PathLike[str],
+        split: str,
+        kind: Kind | None = "pairs",
+    ):
+        """Opens a set.
+
+        Args:
+          directory: of the set.
+          split: e.g. `train`.
+          kind: what the caller can use; None takes either.
+
+        Raises:
+          UserError: as `open_shards`; the set holds no edit records, or the other kind.
+        """
+        self.directory = Path(directory)
+        info, self._shards = open_shards(directory, split)
+        self._codec = RecordCodec()
+        absent = set(record_features()) - set(info.features or ())
+        if absent:
+            raise UserError(
+                f"{directory} is not a set of edit records: it has no field "
+                f"{', '.join(sorted(absent))}; import it with a field mapping"
+            )
+        self.kind = _read_kind(self.directory)
+        if kind is not None and kind != self.kind:
+            hint = _WHAT_PHOTOS_MISS if self.kind == "photos" else ""
+            raise UserError(
+                f"{directory} holds {self.kind}, but {kind} are needed here{hint}"
+            )
+
+    def __len__(self) -> int:
+        """Number of records."""
+        return len(self._shards)
+
+    def __getitem__(self, index: SupportsIndex) -> EditRecord:
+        """Reads one record; images stay encoded.
+
+        Raises:
+          UserError: the record was written under another schema version.
+        """
+        place = f"record {index.__index__()} of {self.directory}"
+        return self._codec.parse(self._shards[index], place)
 
     @property
     def fingerprint(self) -> str:
@@ -395,3 +340,22 @@ class RecordSource:
             raise UserError(
                 f"the record set {self.directory} has no {MANIFEST}; build it again"
             ) from error
+
+
+def _read_kind(directory: Path) -> Kind:
+    """What the manifest says; sets from before there were photos hold pairs."""
+    try:
+        text = (directory / MANIFEST).read_text(encoding="utf-8")
+        kind: Kind = json.loads(text).get("kind", "pairs")
+    except FileNotFoundError:
+        return "pairs"
+    except (OSError, ValueError, AttributeError) as error:
+        raise UserError(
+            f"the record set {directory} has a damaged {MANIFEST}; build it again"
+        ) from error
+    if kind not in ("pairs", "photos"):
+        raise UserError(
+            f"the record set {directory} holds {kind!r}, which this version does not "
+            "know; it reads pairs and photos"
+        )
+    return kind
