@@ -80,9 +80,29 @@ def merge_loras(weights: Weights, loras: Sequence[Lora]) -> Weights:
     """
     if not loras:
         return weights
-    num_layers = weights.config.transformer.num_layers
+    params = merged_params(
+        weights.parts["params"], loras, weights.config.transformer.num_layers
+    )
     identity = merged_identity(weights.identities["params"], loras)
-    flat = flatten(weights.parts["params"])
+    return dataclasses.replace(
+        weights,
+        parts={**weights.parts, "params": params},
+        identities={**weights.identities, "params": identity},
+    )
+
+
+def merged_params(params: Tree, loras: Sequence[Lora], num_layers: int) -> Tree:
+    """The base's parameters with LoRAs added; see `merge_loras`.
+
+    Args:
+      params: of the base.
+      loras: from `read_loras`.
+      num_layers: blocks of the base.
+
+    Raises:
+      UserError: an update has another shape than its linear.
+    """
+    flat = flatten(params)
     touched = _touched(loras, num_layers)
     # All is checked before anything is changed.
     found = {x.ours: _updates(x, flat, loras, num_layers) for x in touched}
@@ -90,12 +110,7 @@ def merge_loras(weights: Weights, loras: Sequence[Lora]) -> Weights:
         path = f"{linear.ours}/kernel"
         merge = _merged_there if isinstance(flat[path], jax.Array) else _merged_here
         flat[path] = merge(flat[path], found[linear.ours], "{}" in linear.theirs)
-    params: Tree = unflatten(flat)
-    return dataclasses.replace(
-        weights,
-        parts={**weights.parts, "params": params},
-        identities={**weights.identities, "params": identity},
-    )
+    return unflatten(flat)
 
 
 def merged_identity(identity: str, loras: Sequence[Lora]) -> str:

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from tbstar_jax.convert.lora_file import lightning_of, parse_lora_file
 from tbstar_jax.errors import UserError, run_command
 from tbstar_jax.geometry import Box, crop_box, plan_outpaint, require_canvas
-from tbstar_jax.inference.cli_arguments import Preserve, make_parser
+from tbstar_jax.inference.cli_arguments import Attention, Preserve, make_parser
 from tbstar_jax.inference.image_decode import READ_SUFFIXES
 from tbstar_jax.inference.image_file import (
     SourceImage,
@@ -67,8 +67,25 @@ class EditFunction(Protocol):
         """Edits one photo; None leaves a choice to the checkpoint."""
 
 
-LoadEdit = Callable[[Path | None, Sequence[str]], EditFunction]
-"""From a checkpoint directory (None: the shipped weights) and LoRAs to what edits."""
+@dataclass(frozen=True, kw_only=True)
+class Loading:
+    """What the model is loaded from and how it runs; None is the default of each.
+
+    Attributes:
+      checkpoint: directory; the shipped weights if None.
+      loras: merged into the base.
+      mesh: `4x2`; the first device if None.
+      attention: implementation; the fastest for the device if None.
+    """
+
+    checkpoint: Path | None
+    loras: Sequence[str]
+    mesh: str | None
+    attention: Attention | None
+
+
+LoadEdit = Callable[[Loading], EditFunction]
+"""Loads what edits."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,11 +107,23 @@ class EditOptions:
     preserve: Preserve | None
     checkpoint: Path | None
     loras: Sequence[str]
+    mesh: str | None
+    attention: Attention | None
     convert: bool
     crop: tuple[int, int, int, int] | None
     canvas: tuple[int, int] | None
     offset: tuple[int, int] | None
     overwrite: bool
+
+    @property
+    def loading(self) -> Loading:
+        """What the model is loaded from."""
+        return Loading(
+            checkpoint=self.checkpoint,
+            loras=self.loras,
+            mesh=self.mesh,
+            attention=self.attention,
+        )
 
     def __post_init__(self) -> None:
         if not self.instruction.strip():
@@ -175,14 +204,26 @@ def run(arguments: Sequence[str], load_edit: LoadEdit) -> None:
         _edit_folder(options, load_edit)
         return
     job = _prepare(options.input, options.output, options)
-    _edit_photo(job, options, load_edit(options.checkpoint, options.loras))
+    _edit_photo(job, options, load_edit(options.loading))
 
 
-def _load_pipeline(checkpoint: Path | None, loras: Sequence[str]) -> EditFunction:
+def _load_pipeline(loading: Loading) -> EditFunction:
     # Imported here, for it takes seconds: help and errors should not.
     from tbstar_jax.inference.pipeline import EditPipeline
+    from tbstar_jax.parallel.mesh import (
+        ensure_virtual_devices,
+        make_mesh,
+        parse_mesh,
+    )
 
-    return EditPipeline.from_checkpoint(checkpoint, loras)
+    mesh = None
+    if loading.mesh is not None:
+        shape = parse_mesh(loading.mesh)
+        ensure_virtual_devices(shape.num_devices)
+        mesh = make_mesh(shape)
+    return EditPipeline.from_checkpoint(
+        loading.checkpoint, loading.loras, mesh=mesh, attention=loading.attention
+    )
 
 
 def _prepare(photo: Path, output: Path, options: EditOptions) -> Job:
@@ -250,7 +291,7 @@ def _edit_folder(options: EditOptions, load_edit: LoadEdit) -> None:
         if options.overwrite or not output.exists()
     ]
     num_skipped, num_failed = len(outputs) - len(waiting), 0
-    edit = load_edit(options.checkpoint, options.loras) if waiting else None
+    edit = load_edit(options.loading) if waiting else None
     for photo, output in tqdm(waiting, unit="photo", disable=None):
         assert edit is not None  # there is a photo, so it was loaded
         try:

@@ -3,10 +3,13 @@
 import argparse
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn, get_args
+from typing import Literal, NoReturn, TypeAlias, get_args
 
 from tbstar_jax.errors import UserError
 from tbstar_jax.inference.preserve import Preserve
+
+Attention: TypeAlias = Literal["xla", "cudnn", "splash"]
+"""The model's `AttentionKernel`, which cannot be had without importing jax."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -43,6 +46,23 @@ def make_parser() -> argparse.ArgumentParser:
         choices=get_args(Preserve),
         help="how kept regions are held (default: pixel where the checkpoint can)",
     )
+    _add_model_options(add)
+    add(
+        "--convert",
+        action="store_true",
+        help="accept palette, CMYK, 16-bit and other images by converting them",
+    )
+    _add_canvas_options(add)
+    add(
+        "--overwrite",
+        action="store_true",
+        help="in a folder, replace outputs that exist (default: leave them)",
+    )
+    return parser
+
+
+def _add_model_options(add: Callable[..., object]) -> None:
+    """What edits, and on which devices."""
     add(
         "--checkpoint",
         "--weights",
@@ -59,17 +79,15 @@ def make_parser() -> argparse.ArgumentParser:
         help="merge a LoRA into the base; may be repeated",
     )
     add(
-        "--convert",
-        action="store_true",
-        help="accept palette, CMYK, 16-bit and other images by converting them",
+        "--mesh",
+        metavar="DATAxMODEL",
+        help="devices to share the weights, e.g. 1x4 (default: the first device)",
     )
-    _add_canvas_options(add)
     add(
-        "--overwrite",
-        action="store_true",
-        help="in a folder, replace outputs that exist (default: leave them)",
+        "--attention",
+        choices=get_args(Attention),
+        help="implementation (default: the fastest for the device)",
     )
-    return parser
 
 
 def _add_canvas_options(add: Callable[..., object]) -> None:

@@ -13,22 +13,25 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 from jaxtyping import UInt8
 
 from tbstar_jax.array_types import Variables
-from tbstar_jax.convert.folder import Weights, load_weights
+from tbstar_jax.convert.folder import load_weights
 from tbstar_jax.convert.lora import read_loras
 from tbstar_jax.convert.lora_file import LoraFile
-from tbstar_jax.convert.lora_merge import merge_loras
-from tbstar_jax.convert.public import load_public
+from tbstar_jax.convert.lora_merge import merged_params
+from tbstar_jax.convert.public import open_public
 from tbstar_jax.convert.published import pipeline_kind, published_config, read_json
 from tbstar_jax.diffusion.timesteps import TimestepConfig
 from tbstar_jax.errors import UserError
 from tbstar_jax.inference.editor import Context, Editor
 from tbstar_jax.inference.qwen_reader import QwenReader
+from tbstar_jax.model.attention import AttentionKernel
 from tbstar_jax.model.conditioner.byte import ByteConditionerConfig
 from tbstar_jax.model.conditioner.qwen25_config import Qwen25VLConfig
 from tbstar_jax.model.conditioner.qwen25_processor import Positions, PromptProcessor
+from tbstar_jax.model.layers import unsharded
 from tbstar_jax.model.presets import (
     qwen_image,
     qwen_image_edit,
@@ -36,6 +39,9 @@ from tbstar_jax.model.presets import (
     qwen_image_edit_2511,
 )
 from tbstar_jax.model.tbstar import ModelConfig
+from tbstar_jax.parallel.mesh import MeshShape, make_mesh
+from tbstar_jax.parallel.sharding import ActivationShard
+from tbstar_jax.parallel.topology import fastest_attention
 
 _log = logging.getLogger(__name__)
 
@@ -73,35 +79,49 @@ class LoadedModel:
 
 
 def make_ready(
-    weights: Weights,
+    config: ModelConfig,
+    parts: Variables,
     *,
     processor: PromptProcessor | None = None,
     positions: Positions = "mrope",
     timesteps: TimestepConfig | None = None,
     dtype: Any | None = None,
+    mesh: Mesh | None = None,
+    attention: AttentionKernel | None = None,
 ) -> LoadedModel:
     """Casts weights and prepares what runs them.
 
     Args:
-      weights: of all base parts, and the stage modules in use.
+      config: of the model.
+      parts: of all base parts, and the stage modules in use.
       processor: of Qwen2.5-VL, for models with it.
       positions: of a prompt's tokens; see `Positions`.
       timesteps: the schedule; None is the public one.
       dtype: to keep weights and compute in. None is float32 for models with the
         byte-level conditioner, whatever is stored, so that identities hold on every
         platform; for others it is the dtype the transformer is stored in.
+      mesh: where the parts lie; None is the first device.
+      attention: its implementation; None is the fastest for device and dtype.
     """
     if dtype is None:
-        is_small = isinstance(weights.config.conditioner, ByteConditionerConfig)
-        stored = jax.tree.leaves(weights.parts["params"])[0].dtype
-        dtype = jnp.float32 if is_small else stored
+        is_small = isinstance(config.conditioner, ByteConditionerConfig)
+        dtype = jnp.float32 if is_small else jax.tree.leaves(parts["params"])[0].dtype
+    device = jax.devices()[0] if mesh is None else mesh.devices.flat[0]
+    transformer = config.transformer
+    kernel = attention or fastest_attention(
+        device, transformer.attention_head_dim, dtype
+    )
+    config = dataclasses.replace(
+        config, transformer=dataclasses.replace(transformer, attention_kernel=kernel)
+    )
     reader = None
     if processor is not None:
         reader = QwenReader(processor, dtype=dtype, positions=positions)
+    shard = unsharded if mesh is None else ActivationShard(mesh)
     return LoadedModel(
-        config=weights.config,
-        parts=jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), weights.parts),
-        editor=Editor(weights.config, dtype=dtype),
+        config=config,
+        parts=jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), parts),
+        editor=Editor(config, dtype=dtype, shard=shard),
         reader=reader,
         timesteps=TimestepConfig() if timesteps is None else timesteps,
     )
@@ -113,40 +133,52 @@ def load_model(
     *,
     positions: Positions = "mrope",
     dtype: Any | None = None,
+    mesh: Mesh | None = None,
+    attention: AttentionKernel | None = None,
 ) -> LoadedModel:
     """Loads a folder.
+
+    A public checkpoint goes from its files into the devices' shards tensor by tensor.
 
     Args:
       directory: a weights folder, or a public checkpoint in the diffusers layout.
       loras: merged into the base.
       positions: see `make_ready`.
       dtype: see `make_ready`.
+      mesh: where the parts lie, sharded; None is the first device.
+      attention: see `make_ready`.
 
     Raises:
       UserError: the folder is neither, lacks something, or is of another architecture,
-        or a LoRA does not fit.
+        a LoRA does not fit, or a dimension is not divided by the mesh.
     """
     is_public = (
         not (directory / "tbstar_config.json").exists()
         and (directory / "model_index.json").exists()
     )
     if is_public:
-        weights = load_public(
-            directory, published_config(directory, _preset(directory))
-        )
+        config = published_config(directory, _preset(directory))
+        first = make_mesh(MeshShape(data=1, model=1), jax.devices()[:1])
+        checkpoint = open_public(directory, config)
+        parts = checkpoint.load(dtype=dtype, mesh=mesh or first)
     else:
-        weights = load_weights(directory)
-    num_layers = weights.config.transformer.num_layers
-    weights = merge_loras(weights, read_loras(loras, num_layers))
-    conditioner = weights.config.conditioner
-    if not isinstance(conditioner, Qwen25VLConfig):
-        return make_ready(weights, dtype=dtype)
+        weights = load_weights(directory, mesh=mesh)
+        config, parts = weights.config, weights.parts
+    if loras:
+        num_layers = config.transformer.num_layers
+        read = read_loras(loras, num_layers)
+        parts = {**parts, "params": merged_params(parts["params"], read, num_layers)}
+    if not isinstance(config.conditioner, Qwen25VLConfig):
+        return make_ready(config, parts, dtype=dtype, mesh=mesh, attention=attention)
     return make_ready(
-        weights,
-        processor=PromptProcessor.from_folder(directory, conditioner),
+        config,
+        parts,
+        processor=PromptProcessor.from_folder(directory, config.conditioner),
         positions=positions,
         timesteps=read_timesteps(directory / "scheduler" / "scheduler_config.json"),
         dtype=dtype,
+        mesh=mesh,
+        attention=attention,
     )
 
 

@@ -30,6 +30,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 from jaxtyping import Bool, Float, UInt8
 
 from tbstar_jax.array_types import Grid
@@ -60,6 +61,7 @@ from tbstar_jax.inference.image_file import SourceImage, source_from_array
 from tbstar_jax.inference.loaded_model import LoadedModel, load_model, make_ready
 from tbstar_jax.inference.preserve import Preserve, choose_preserve
 from tbstar_jax.inference.text_to_image import start
+from tbstar_jax.model.attention import AttentionKernel
 from tbstar_jax.model.conditioner.qwen25_config import Qwen25VLConfig
 from tbstar_jax.model.conditioner.qwen25_processor import Positions
 from tbstar_jax.model.pattern_shifting import COLLECTION as PATTERN_SHIFTING
@@ -105,7 +107,7 @@ class EditPipeline:
           UserError: the model has never learned to read sources.
         """
         if isinstance(model, Weights):
-            model = make_ready(model)
+            model = make_ready(model.config, model.parts)
         self._model = model
         self._lightning = lightning
         self._sources: OrderedDict[str, PreparedSource] = OrderedDict()
@@ -129,6 +131,8 @@ class EditPipeline:
         *,
         positions: Positions = "mrope",
         dtype: Any | None = None,
+        mesh: Mesh | None = None,
+        attention: AttentionKernel | None = None,
     ) -> "EditPipeline":
         """Loads a weights folder, or a public checkpoint in the diffusers layout.
 
@@ -140,6 +144,8 @@ class EditPipeline:
             comparisons with diffusers on transformers 5 alone.
           dtype: to keep weights and compute in; None is float32 for `tiny` and
             `small`, and what the transformer is stored in for public checkpoints.
+          mesh: devices to share the weights, from `make_mesh`; None is the first one.
+          attention: its implementation; None is the fastest for device and dtype.
 
         Raises:
           UserError: there is no such folder or file, one is damaged, or a LoRA does not
@@ -152,6 +158,8 @@ class EditPipeline:
             files,
             positions=positions,
             dtype=dtype,
+            mesh=mesh,
+            attention=attention,
         )
         if lightning is not None:
             # A warning, so that it is seen where nobody set up logging.

@@ -1,4 +1,4 @@
-"""Devices that are not there: meshes a program can be compiled for, not run on.
+"""What devices can do, and devices that are not there, to compile for, not to run on.
 
     v5p:2x2x1   any TPU topology by name; needs libtpu, nothing else of a TPU
     h200        one H200; needs the CUDA wheels, `pip install -e '.[cuda]'`
@@ -14,12 +14,15 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 from unittest import mock
 
 import jax
+import jax.numpy as jnp
 from jax.experimental import topologies
 
 from tbstar_jax.errors import UserError
+from tbstar_jax.model.attention import AttentionKernel
 
 _TPU = re.compile(r"(v[2-6][ep]?|tpu7x):\d+(x\d+)*")
 
@@ -49,6 +52,39 @@ platform_name: "CUDA"
 dnn_version_info { major: %d minor: %d patch: %d }
 device_description_str: "NVIDIA H200"
 """
+
+
+@runtime_checkable
+class Device(Protocol):
+    """What of a `jax.Device` decides how attention is computed."""
+
+    @property
+    def platform(self) -> str:
+        """`cpu`, `gpu` or `tpu`."""
+
+    @property
+    def device_kind(self) -> str:
+        """Such as `NVIDIA H200`."""
+
+
+def fastest_attention(device: Device, head_dim: int, dtype: Any) -> AttentionKernel:
+    """Flash attention where there is a kernel for device, head and dtype, else `xla`.
+
+    Args:
+      device: of the mesh.
+      head_dim: channels of a head.
+      dtype: of the computation.
+    """
+    if device.platform == "tpu" and head_dim % 128 == 0:
+        return "splash"
+    is_nvidia = device.platform == "gpu" and "NVIDIA" in device.device_kind
+    is_half = jnp.dtype(dtype) in (jnp.bfloat16, jnp.float16)
+    if is_nvidia and is_half and head_dim % 8 == 0 and head_dim <= 128:
+        # Flash attention of cuDNN begins with Ampere.
+        capability = getattr(device, "compute_capability", "0.0")
+        if float(capability) >= 8:
+            return "cudnn"
+    return "xla"
 
 
 def absent_devices(target: str) -> list[jax.Device]:

@@ -4,6 +4,7 @@ import functools
 import subprocess
 import sys
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,7 +12,9 @@ from PIL import Image
 
 from tbstar_jax.errors import UserError, run_command
 from tbstar_jax.inference.cli import run
+from tbstar_jax.inference.cli_arguments import Attention
 from tbstar_jax.inference.composite import composite
+from tbstar_jax.model.attention import AttentionKernel
 
 RED = (250, 10, 10)
 
@@ -34,7 +37,7 @@ def paint_red(
 
 
 def run_red(*arguments):
-    run([str(argument) for argument in arguments], lambda checkpoint, loras: paint_red)
+    run([str(argument) for argument in arguments], lambda loading: paint_red)
 
 
 def write_photo(path, size=(20, 30), channels=3, **options):
@@ -72,8 +75,8 @@ def test_an_edit_is_written_and_its_kept_share_reported(tmp_path, photo, capsys)
 def test_every_option_reaches_the_editor(tmp_path, photo):
     seen = {}
 
-    def load(checkpoint, loras):
-        seen["checkpoint"] = checkpoint
+    def load(loading):
+        seen.update(vars(loading))
 
         def edit(image, instruction, **options):
             seen.update(options, instruction=instruction)
@@ -85,6 +88,7 @@ def test_every_option_reaches_the_editor(tmp_path, photo):
     mask[3:5, 4:9] = 255
     Image.fromarray(mask).save(tmp_path / "m.png")
     options = "--seed 7 --steps 3 --guidance 2.5 --preserve latent --checkpoint runs/x"
+    options += " --mesh 1x4 --attention xla"
     paths = ["-o", str(tmp_path / "out.png"), "--mask", str(tmp_path / "m.png")]
     further = write_photo(tmp_path / "cup.png", size=(9, 8))
     paths += ["--reference", str(tmp_path / "cup.png")]
@@ -99,7 +103,14 @@ def test_every_option_reaches_the_editor(tmp_path, photo):
         "num_steps": 3,
         "guidance": 2.5,
         "preserve": "latent",
+        "loras": [],
+        "mesh": "1x4",
+        "attention": "xla",
     }
+
+
+def test_the_implementations_of_attention_are_the_models():
+    assert get_args(Attention) == get_args(AttentionKernel)
 
 
 def test_a_lossy_output_is_written_with_a_warning(tmp_path, photo, capsys):
@@ -155,7 +166,7 @@ def test_a_folder_goes_on_after_a_bad_photo_and_exits_with_2(tmp_path, capsys):
     (photos / "notes.txt").write_text("not a photo")
     arguments = [str(photos), "red", "-o", str(out)]
     status = run_command(
-        functools.partial(run, load_edit=lambda checkpoint, loras: paint_red), arguments
+        functools.partial(run, load_edit=lambda loading: paint_red), arguments
     )
     assert status == 2
     assert sorted(path.name for path in out.iterdir()) == ["a.png", "c.png"]
@@ -217,7 +228,7 @@ def test_mistakes_get_one_sentence_before_weights_are_loaded(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
 
-    def load(checkpoint, loras):
+    def load(loading):
         pytest.fail("the weights were loaded")
 
     assert run_command(functools.partial(run, load_edit=load), arguments) == 2

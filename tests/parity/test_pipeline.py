@@ -167,8 +167,8 @@ def test_the_command_edits_with_a_public_checkpoint(tmp_path, capsys):
             *arguments.split(),
             *"--steps=1 --guidance=1".split(),
         ],
-        lambda folder, loras: EditPipeline.from_checkpoint(
-            folder, loras, dtype=jnp.bfloat16
+        lambda loading: EditPipeline.from_checkpoint(
+            loading.checkpoint, loading.loras, dtype=jnp.bfloat16
         ),
     )
     assert "bit-identical" in capsys.readouterr().out
