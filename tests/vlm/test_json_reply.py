@@ -21,7 +21,7 @@ PLAIN = '{"score": [7, 9], "reasoning": "it\'s {fine}, \u201cok\u201d,]"}'
         f"```json\n{PLAIN}\n```",
         f"```\n{PLAIN}```",
         f"Here is my answer:\n{PLAIN}\nI hope it helps.",
-        f"<think>maybe {{"score": 1}} or {{'x'}}</think>\n{PLAIN}",
+        f'<think>maybe {{"score": 1}} or {{x}}</think>\n{PLAIN}',
         f"Use the form {{score}}: {PLAIN}",
         f"{PLAIN}\n{PLAIN}",
         PLAIN.replace("9]", "9,]"),
