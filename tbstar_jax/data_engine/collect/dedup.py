@@ -1,0 +1,312 @@
+"""Equal and nearly equal photos: which of them stay, and which share a scene.
+
+Decisions are made on an index of hashes, not on images: SHA-256 finds equal files, the
+perceptual hash nearly equal photos. Whoever is near shares a *scene*, so that no split
+parts them, over any number of steps. Only a photo that is also alike in colour is a
+*duplicate*, and only of one that is kept: the first of each stays. Pairs are never
+rejected for an equal source, since a photo may have many edits, but for equal content.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from tbstar_jax.array_types import Bool, Int, Shaped, UInt8
+from tbstar_jax.data_engine.annotate import annotated, is_photo
+from tbstar_jax.data_engine.collect.near_hashes import near_pairs
+from tbstar_jax.data_engine.collect.phash import chroma_signature, perceptual_hash
+from tbstar_jax.data_engine.stage import Made, Reject, Transform, fingerprint_of
+from tbstar_jax.errors import UserError
+from tbstar_jax.input_pipeline.images import decode_image
+from tbstar_jax.input_pipeline.records import EditRecord
+
+DUPLICATE = "rejected:duplicate"
+"""The status of what is there twice."""
+
+_VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class HashIndex:
+    """Hashes of the first image of `n` records, in the order of the set.
+
+    Attributes:
+      names: what `record_name` calls each.
+      keys: the records' keys.
+      is_photo: whether it waits for its edit.
+      sha256: of the image file.
+      phash: see `perceptual_hash`.
+      chroma: see `chroma_signature`.
+    """
+
+    names: Shaped[np.ndarray, " n"]
+    keys: Shaped[np.ndarray, " n"]
+    is_photo: Bool[np.ndarray, " n"]
+    sha256: Shaped[np.ndarray, " n"]
+    phash: Shaped[np.ndarray, " n"]
+    chroma: UInt8[np.ndarray, "n c"]
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the index as `.npz`."""
+        np.savez(path, **{f.name: getattr(self, f.name) for f in _index_fields()})
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "HashIndex":
+        """Reads what `save` wrote.
+
+        Raises:
+          UserError: it is no such file.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                return cls(**{f.name: arrays[f.name] for f in _index_fields()})
+        except (OSError, ValueError, KeyError) as error:
+            raise UserError(f"{path} is no index of hashes ({error})") from error
+
+
+def _index_fields() -> tuple[dataclasses.Field, ...]:
+    return dataclasses.fields(HashIndex)
+
+
+def record_name(record: EditRecord) -> str:
+    """Names a record even where several have the same content, and so the same key."""
+    place = [record.provenance.get(name, "") for name in ("origin", "row")]
+    return hashlib.sha256(
+        "\n".join([record.key, *map(str, place)]).encode()
+    ).hexdigest()
+
+
+def hash_records(records: Iterable[EditRecord]) -> HashIndex:
+    """Hashes the first image of every record.
+
+    Args:
+      records: photos and pairs, in the order in which the first one stays.
+
+    Raises:
+      UserError: an image cannot be decoded.
+    """
+    rows = [_hashes(record) for record in records]
+    names, keys, photos, sha256, phash, chroma = (
+        zip(*rows, strict=True) if rows else ([],) * 6
+    )
+    return HashIndex(
+        names=np.array(names, "U64"),
+        keys=np.array(keys, "U"),
+        is_photo=np.array(photos, bool),
+        sha256=np.array(sha256, "U64"),
+        phash=np.array(phash, np.uint64),
+        chroma=np.array(chroma, np.uint8).reshape(len(rows), -1),
+    )
+
+
+def _hashes(
+    record: EditRecord,
+) -> tuple[str, str, bool, str, np.uint64, UInt8[np.ndarray, " c"]]:
+    data = (*record.source_images, record.target_image)[0]
+    photo = decode_image(data, f"the first image of {record.key}")
+    return (
+        record_name(record),
+        record.key,
+        is_photo(record),
+        hashlib.sha256(data).hexdigest(),
+        perceptual_hash(photo),
+        chroma_signature(photo),
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Decisions:
+    """What deduplication decided about `n` records.
+
+    Attributes:
+      cluster: position of the first record of each one's scene.
+      duplicate_of: position of the kept record that it repeats; -1 when it stays.
+    """
+
+    cluster: Int[np.ndarray, " n"]
+    duplicate_of: Int[np.ndarray, " n"]
+
+
+def decide(index: HashIndex, max_distance: int = 6, max_chroma: int = 10) -> Decisions:
+    """Finds scenes and duplicates.
+
+    Args:
+      index: the hashes; a million rows take some seconds.
+      max_distance: bits in which the hashes of nearly equal photos differ, 0 to 8.
+      max_chroma: levels by which the colour of a cell of duplicates differs, at most.
+
+    Returns:
+      Decisions in the order of the index.
+
+    Raises:
+      UserError: the distance is out of range.
+    """
+    num = len(index.keys)
+    unique, first, inverse = np.unique(
+        index.phash, return_index=True, return_inverse=True
+    )
+    near = near_pairs(unique, max_distance)
+    cluster = _components(num, inverse, first, near)
+    exact = _first_equal(index.sha256)
+    repeated = _first_equal(index.keys)
+    members = _members(inverse, len(unique))
+    neighbours = _neighbours(near, len(unique))
+    duplicate_of = np.full(num, -1, np.int64)
+    for row in np.flatnonzero(_may_repeat(index, inverse, neighbours)):
+        if not index.is_photo[row]:
+            earlier = repeated[row]
+            duplicate_of[row] = earlier if earlier < row else -1
+            continue
+        nearby = [members[h] for h in (inverse[row], *neighbours.get(inverse[row], ()))]
+        candidates = np.sort(np.concatenate(nearby))
+        candidates = candidates[(candidates < row) & index.is_photo[candidates]]
+        candidates = candidates[duplicate_of[candidates] < 0]
+        difference = np.abs(
+            index.chroma[candidates].astype(np.int16)
+            - index.chroma[row].astype(np.int16)
+        ).max(axis=1, initial=0)
+        alike = candidates[
+            (difference <= max_chroma) | (exact[candidates] == exact[row])
+        ]
+        duplicate_of[row] = alike[0] if len(alike) else -1
+    return Decisions(cluster=cluster, duplicate_of=duplicate_of)
+
+
+def _first_equal(values: Shaped[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+    """Position of the first equal value."""
+    _, first, inverse = np.unique(values, return_index=True, return_inverse=True)
+    return first[inverse].astype(np.int64)
+
+
+def _members(inverse: Int[np.ndarray, " n"], count: int) -> list[np.ndarray]:
+    """Positions of every distinct hash."""
+    order = np.argsort(inverse, kind="stable")
+    return np.split(order, np.cumsum(np.bincount(inverse, minlength=count))[:-1])
+
+
+def _neighbours(near: Int[np.ndarray, "e 2"], count: int) -> dict[int, list[int]]:
+    del count
+    found: dict[int, list[int]] = {}
+    for a, b in near.tolist():
+        found.setdefault(a, []).append(b)
+        found.setdefault(b, []).append(a)
+    return found
+
+
+def _may_repeat(
+    index: HashIndex, inverse: Int[np.ndarray, " n"], neighbours: dict[int, list[int]]
+) -> Bool[np.ndarray, " n"]:
+    """Rows that share a hash or have a near one; all others are certainly new."""
+    is_shared = np.bincount(inverse, minlength=1)[inverse] > 1
+    is_near = np.zeros(int(inverse.max(initial=-1)) + 1, bool)
+    is_near[list(neighbours)] = True
+    return is_shared | is_near[inverse]
+
+
+def _components(
+    num: int,
+    inverse: Int[np.ndarray, " n"],
+    first: Int[np.ndarray, " u"],
+    near: Int[np.ndarray, "e 2"],
+) -> Int[np.ndarray, " n"]:
+    """Position of the first record that is reached over any number of near steps."""
+    parent = list(range(len(first)))
+
+    def root(k: int) -> int:
+        while parent[k] != k:
+            parent[k] = parent[parent[k]]
+            k = parent[k]
+        return k
+
+    for a, b in near.tolist():
+        one, other = root(a), root(b)
+        # The root is the hash that comes first in the set.
+        if first[one] > first[other]:
+            one, other = other, one
+        parent[other] = one
+    roots = np.array([root(k) for k in range(len(first))], np.int64)
+    if not num:
+        return np.empty(0, np.int64)
+    return first[roots[inverse]].astype(np.int64)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Dedup:
+    """A method that writes decisions into records: their scene, and their status.
+
+    Attributes:
+      index: the `.npz` of a `HashIndex` of the set.
+      digest: SHA-256 of that file.
+      max_distance: see `decide`.
+      max_chroma: see `decide`.
+    """
+
+    index: str
+    digest: str
+    max_distance: int = 6
+    max_chroma: int = 10
+
+    @property
+    def name(self) -> str:
+        """The method's name."""
+        return "dedup"
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the index and the thresholds."""
+        return fingerprint_of(
+            self.name,
+            _VERSION,
+            {
+                "index": self.digest,
+                "max_distance": self.max_distance,
+                "max_chroma": self.max_chroma,
+            },
+        )
+
+    @property
+    def num_threads(self) -> int:
+        """It looks up and never waits."""
+        return 1
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[Transform]:
+        """Reads the index and decides."""
+        index = HashIndex.load(self.index)
+        decisions = decide(index, self.max_distance, self.max_chroma)
+        rows = {str(name): row for row, name in enumerate(index.names)}
+
+        def transform(record: EditRecord, rng: np.random.Generator) -> Iterable[Made]:
+            del rng
+            row = rows.get(record_name(record))
+            if row is None:
+                reason = f"it is not in {self.index}; hash the set again"
+                return [Reject(row=record.key, reason=reason)]
+            return [decided(record, index, decisions, row)]
+
+        yield transform
+
+
+def decided(
+    record: EditRecord, index: HashIndex, decisions: Decisions, row: int
+) -> EditRecord:
+    """The record with its scene and, where it repeats another, its status.
+
+    Args:
+      record: number `row` of the index.
+      index: the hashes.
+      decisions: about the index.
+      row: position of the record.
+    """
+    first = int(decisions.cluster[row])
+    scene = f"photo-{str(index.sha256[first])[:24]}"
+    record = dataclasses.replace(record, scene=scene)
+    original = int(decisions.duplicate_of[row])
+    if original < 0:
+        return record
+    notes = {"status": DUPLICATE, "duplicate_of": str(index.keys[original])}
+    return annotated(record, **notes)

@@ -1,0 +1,142 @@
+"""Columns about a photo: size, sharpness, exposure, and what injected scorers say.
+
+Scores decide nothing here; thresholds are the filter's. A product on white is clipped
+at the bright end by intention, and smooth where nothing is: compare within a kind.
+"""
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import Protocol, TypeAlias
+
+import numpy as np
+from PIL import Image
+
+from tbstar_jax.array_types import Float, UInt8
+from tbstar_jax.data_engine.annotate import with_scores
+from tbstar_jax.data_engine.stage import Made, Reject, Transform, fingerprint_of
+from tbstar_jax.errors import UserError
+from tbstar_jax.input_pipeline.images import decode_image
+from tbstar_jax.input_pipeline.records import EditRecord
+
+NORMAL_SIDE = 512
+"""Longer side, in pixels, at which sharpness is measured; smaller photos stay."""
+
+_VERSION = 1
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+_CLIPPED_DARK = 2.0
+_CLIPPED_BRIGHT = 253.0
+
+Score: TypeAlias = Callable[[UInt8[np.ndarray, "h w 3"]], float]
+"""From a photo to a number, e.g. how pleasing it is; thread-safe."""
+
+
+class Scorer(Protocol):
+    """A model that scores photos; picklable, its weights are local files."""
+
+    @property
+    def name(self) -> str:
+        """What its score is called, e.g. `aesthetic`."""
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of weights and settings."""
+
+    def open(self) -> AbstractContextManager[Score]:
+        """Loads it, once per process."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Quality:
+    """A method that adds the columns to a record's scores, of its first image.
+
+    Attributes:
+      scorers: further scores, e.g. an aesthetic one.
+    """
+
+    scorers: tuple[Scorer, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The method's name."""
+        return "quality"
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the version and of the scorers."""
+        scorers = {scorer.name: scorer.fingerprint for scorer in self.scorers}
+        return fingerprint_of(self.name, _VERSION, scorers)
+
+    @property
+    def num_threads(self) -> int:
+        """It computes and never waits."""
+        return 1
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[Transform]:
+        """Loads the scorers."""
+        with contextlib.ExitStack() as stack:
+            opened = {
+                scorer.name: stack.enter_context(scorer.open())
+                for scorer in self.scorers
+            }
+
+            def transform(
+                record: EditRecord, rng: np.random.Generator
+            ) -> Iterable[Made]:
+                del rng
+                return [_scored(record, opened)]
+
+            yield transform
+
+
+def _scored(record: EditRecord, scorers: Mapping[str, Score]) -> Made:
+    data = (*record.source_images, record.target_image)[0]
+    try:
+        photo = decode_image(data, f"the first image of {record.key}")
+    except UserError as error:
+        return Reject(row=record.key, reason=str(error))
+    more = {name: score(photo) for name, score in scorers.items()}
+    finite = {name: value for name, value in more.items() if np.isfinite(value)}
+    return with_scores(record, {**quality_scores(photo), **finite})
+
+
+def quality_scores(photo: UInt8[np.ndarray, "h w 3"]) -> dict[str, float]:
+    """Measures a photo.
+
+    Args:
+      photo: RGB, 0..255.
+
+    Returns:
+      `rows` and `columns` in pixels; `aspect`, columns over rows; `sharpness`, the
+      variance of the luma's Laplacian with the longer side at `NORMAL_SIDE`, in squared
+      levels; `mean_luma`, 0..255; `clipped_dark` and `clipped_bright`, shares of pixels
+      within two levels of black and white.
+    """
+    luma = photo.astype(np.float32) @ _LUMA
+    rows, columns = luma.shape
+    return {
+        "rows": float(rows),
+        "columns": float(columns),
+        "aspect": columns / rows,
+        "sharpness": _sharpness(photo),
+        "mean_luma": float(luma.mean(dtype=np.float64)),
+        "clipped_dark": float((luma <= _CLIPPED_DARK).mean()),
+        "clipped_bright": float((luma >= _CLIPPED_BRIGHT).mean()),
+    }
+
+
+def _sharpness(photo: UInt8[np.ndarray, "h w 3"]) -> float:
+    image = Image.fromarray(photo).convert("L")
+    scale = NORMAL_SIDE / max(image.size)
+    if scale < 1:
+        size = [max(1, round(side * scale)) for side in image.size]
+        image = image.resize((size[0], size[1]), Image.Resampling.BOX)
+    return float(_laplacian(np.asarray(image, np.float32)).var(dtype=np.float64))
+
+
+def _laplacian(luma: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
+    padded = np.pad(luma, 1, mode="edge")
+    around = padded[:-2, 1:-1] + padded[2:, 1:-1] + padded[1:-1, :-2] + padded[1:-1, 2:]
+    return around - 4 * luma
