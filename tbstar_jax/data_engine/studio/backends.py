@@ -1,0 +1,106 @@
+"""What the renderer's kernels run on: NumPy, the reference."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from jaxtyping import Float
+
+from tbstar_jax.data_engine.studio import tracing
+from tbstar_jax.data_engine.studio.fields import Body
+from tbstar_jax.data_engine.studio.shading import Lamps, Paint, shade, sheet_color
+
+Flat: TypeAlias = Float[np.ndarray, "..."]
+Job: TypeAlias = tuple[tuple[Any, ...], tuple[Flat, ...]]
+"""Parameters of a kernel, and the rays or points it is applied to."""
+
+
+class Backend(Protocol):
+    """Runs the kernels on jobs; every method returns one result per job."""
+
+    def sheet(self, jobs: Sequence[Job]) -> list[tuple[Flat, ...]]:
+        """`shading.sheet_color` of camera (3) and directions (3)."""
+
+    def march(self, jobs: Sequence[Job]) -> list[tuple[Flat, ...]]:
+        """`tracing.march` of rays (6), start and end."""
+
+    def surface(self, jobs: Sequence[Job]) -> list[tuple[Flat, ...]]:
+        """`tracing.surface` of points (3)."""
+
+    def shadow(self, jobs: Sequence[Job]) -> list[tuple[Flat, ...]]:
+        """`tracing.shadow` of points and normals (6)."""
+
+    def occlusion(self, jobs: Sequence[Job]) -> list[tuple[Flat, ...]]:
+        """`tracing.occlusion` of points and normals (6)."""
+
+    def shade(self, jobs: Sequence[Job]) -> list[tuple[Flat, ...]]:
+        """`shading.shade` of its samples (15)."""
+
+
+def _repeat(count: int, step: Any, state: Any) -> Any:
+    for _ in range(count):
+        state = step(state)
+    return state
+
+
+class NumpyBackend:
+    """The reference: NumPy, float64, a piece of the rays at a time."""
+
+    chunk = 8192
+    """Values that stay in a processor's cache together."""
+
+    def sheet(self, jobs: Sequence[Job]) -> list[tuple[Flat, ...]]:
+        """As `Backend`."""
+        return self._each(
+            lambda p, a: sheet_color(np, Lamps(*p[0]), a[:3], a[3:]), jobs
+        )
+
+    def march(self, jobs: Sequence[Job]) -> list[tuple[Flat, ...]]:
+        """As `Backend`; rays that have arrived or left are laid aside."""
+        return self._each(lambda p, a: self._march(Body(*p[0]), a), jobs)
+
+    def surface(self, jobs: Sequence[Job]) -> list[tuple[Flat, ...]]:
+        """As `Backend`."""
+        return self._each(lambda p, a: tracing.surface(np, Body(*p[0]), *a), jobs)
+
+    def shadow(self, jobs: Sequence[Job]) -> list[tuple[Flat, ...]]:
+        """As `Backend`."""
+        return self._each(
+            lambda p, a: (tracing.shadow(np, _repeat, Body(*p[0]), a, p[1]),), jobs
+        )
+
+    def occlusion(self, jobs: Sequence[Job]) -> list[tuple[Flat, ...]]:
+        """As `Backend`."""
+        return self._each(lambda p, a: (tracing.occlusion(np, Body(*p[0]), a),), jobs)
+
+    def shade(self, jobs: Sequence[Job]) -> list[tuple[Flat, ...]]:
+        """As `Backend`."""
+        return self._each(
+            lambda p, a: shade(np, Lamps(*p[0]), Body(*p[1]), Paint(*p[2]), *a), jobs
+        )
+
+    def _each(self, kernel: Any, jobs: Sequence[Job]) -> list[tuple[Flat, ...]]:
+        made = []
+        for parameters, arrays in jobs:
+            count = len(arrays[-1])
+            pieces = [
+                kernel(parameters, tuple(one[at : at + self.chunk] for one in arrays))
+                for at in range(0, max(count, 1), self.chunk)
+            ]
+            made.append(tuple(map(np.concatenate, zip(*pieces, strict=True))))
+        return made
+
+    def _march(self, body: Body, arrays: tuple[Flat, ...]) -> tuple[Flat, Flat]:
+        *rays, along, leave = arrays
+        along, near = along.copy(), np.full_like(along, np.inf)
+        todo = np.arange(len(along))
+        steps = 6
+        for _ in range(tracing.NUM_STEPS // steps):
+            some = tuple(one[todo] for one in rays)
+            along[todo], near[todo] = tracing.march(
+                np, _repeat, body, some, along[todo], leave[todo], steps
+            )
+            todo = todo[(near[todo] > tracing.TOUCH) & (along[todo] < leave[todo])]
+            if not len(todo):
+                break
+        return along, near

@@ -1,0 +1,295 @@
+"""The colour of what rays meet: surfaces under studio lamps, floor and backdrop.
+
+Colours are linear sRGB; 1 is the white of the image. Surfaces mirror a studio of two
+strip lights over a dim room; glass shows the backdrop straight through, tinted. Floor
+and backdrop are a seamless sheet whose unshadowed white is exactly 1.
+"""
+
+from types import ModuleType
+from typing import NamedTuple, TypeAlias
+
+from tbstar_jax.data_engine.studio.fields import Body, Values, to_local, turn_back
+
+RGBValues: TypeAlias = tuple[Values, Values, Values]
+
+_SHOULDER = 0.72
+"""Brightness above which surfaces are compressed instead of clipped."""
+
+
+class Paint(NamedTuple):
+    """What a thing is painted with.
+
+    Attributes:
+      slots: `[2 10]`, main and accent: colour, reflectance, roughness, metal, glass,
+        wood, weave, grain.
+      plate: `[11]`: whether there is one, y, half width, half height, radius, plate
+        colour, ink colour.
+      print: `[u v]` ink of the plate, 0 to 1.
+    """
+
+    slots: Values
+    plate: Values
+    print: Values
+
+
+class Lamps(NamedTuple):
+    """The lamps and what they shine on.
+
+    Attributes:
+      light: `[4]`: unit direction to the key light, and its softness.
+      key: `[3]`: colour of the key light.
+      fill: `[]`: brightness of what comes from everywhere.
+      sheet: `[12]`: tone, wall tone, phase, and weights of plain, gradient, wood,
+        marble, tiles.
+      tint: `[3]`: colour cast of the light on the sheet.
+    """
+
+    light: Values
+    key: Values
+    fill: Values
+    sheet: Values
+    tint: Values
+
+
+def smoothstep(xp: ModuleType, low: Values, high: Values, value: Values) -> Values:
+    """0 below `low`, 1 above `high`, smooth between."""
+    share = xp.clip((value - low) / (high - low), 0.0, 1.0)
+    return share * share * (3.0 - 2.0 * share)
+
+
+def sheet_color(
+    xp: ModuleType, lamps: Lamps, origin: RGBValues, way: RGBValues
+) -> tuple[Values, ...]:
+    """Floor and backdrop where nothing stands on them.
+
+    Args:
+      xp: NumPy or `jax.numpy`.
+      lamps: the lamps, and the sheet.
+      origin: the camera.
+      way: unit directions of the rays.
+
+    Returns:
+      The colour's three channels, and distance along the ray to the floor.
+    """
+    below = xp.minimum(way[1], -1e-4)
+    along = -origin[1] / below
+    x, z = origin[0] + along * way[0], origin[2] + along * way[2]
+    sheet = lamps.sheet
+    phase, plain, gradient, wood, marble, tiles = (sheet[k] for k in range(6, 12))
+    table = wood + marble + tiles
+    # Seamless paper rolls up behind the product; a table has an edge.
+    rolled = smoothstep(xp, -0.4, -5.5, z)
+    edge = smoothstep(xp, -1.30, -1.36, z)
+    wall = xp.where(way[1] < -1e-4, rolled * (1.0 - table) + edge * table, 1.0)
+    height = smoothstep(xp, -0.35, 0.25, way[1])
+    pool = xp.exp(-(x * x + (z - 0.2) * (z - 0.2)) * 0.22)
+    grade = 1.0 - plain * (0.10 - 0.10 * pool) - gradient * (0.30 - 0.30 * pool)
+    floor = _table_pattern(xp, x, z, phase, wood, marble, tiles)
+    grade_wall = 1.0 - plain * (0.10 + 0.06 * height) - gradient * (
+        0.30 + 0.34 * height
+    )
+    grade_wall = grade_wall - table * 0.28 * height
+    shown = []
+    for k in range(3):
+        low = sheet[k] * xp.clip(grade, 0.0, 1.0) * floor[k]
+        high = sheet[3 + k] * xp.clip(grade_wall, 0.0, 1.0)
+        mixed = low + (high - low) * wall
+        shown.append(xp.minimum(mixed * lamps.tint[k], 1.0))
+    return (*shown, xp.where(wall < 1.0, along, 1e9))
+
+
+def _table_pattern(
+    xp: ModuleType,
+    x: Values,
+    z: Values,
+    phase: Values,
+    wood: Values,
+    marble: Values,
+    tiles: Values,
+) -> RGBValues:
+    """What wood, marble or tiles multiply the tone by, per channel."""
+    # Planks run towards the viewer; each has its own tone and grain.
+    board = xp.floor(x / 0.42 + phase)
+    across = x / 0.42 + phase - board
+    own = xp.sin(board * 12.9 + phase * 40.0)
+    warp = 0.35 * xp.sin(z * 1.7 + own * 9.0) + 0.12 * xp.sin(z * 5.1 + board * 3.0)
+    grain = xp.sin((x + 0.06 * warp) * 75.0 + own * 20.0 + xp.sin(z * 2.3 + own * 5.0))
+    fine = xp.sin((x + 0.04 * warp) * 190.0 + own * 7.0)
+    joint = smoothstep(xp, 0.0, 0.02, xp.minimum(across, 1.0 - across))
+    boards = (1.0 + 0.10 * own + 0.06 * grain + 0.03 * fine) * (0.55 + 0.45 * joint)
+    # Veins are where a warped plane wave passes zero.
+    bend = xp.sin(x * 2.1 + phase * 6.0) + 0.6 * xp.sin(z * 3.3 - phase * 4.0)
+    bend = bend + 0.35 * xp.sin(x * 6.7 + z * 5.9 + phase)
+    vein = xp.sin(x * 2.6 + z * 1.9 + 1.7 * bend)
+    thin = xp.exp(-xp.abs(vein) * 9.0)
+    cloud = 0.04 * xp.sin(x * 1.3 + bend) * xp.sin(z * 1.1 - bend)
+    stone = 1.0 - 0.30 * thin - 0.05 + cloud
+    tile_x = xp.abs(x / 0.5 + phase - xp.floor(x / 0.5 + phase) - 0.5)
+    tile_z = xp.abs(z / 0.5 + phase - xp.floor(z / 0.5 + phase) - 0.5)
+    grout = smoothstep(xp, 0.5, 0.482, xp.maximum(tile_x, tile_z))
+    plain = 1.0 - wood - marble - tiles
+    rest = plain + marble * stone + tiles * (0.72 + 0.28 * grout)
+    return (
+        rest + wood * boards,
+        rest + wood * boards * (0.98 + 0.02 * grain),
+        rest + wood * boards * (0.95 + 0.05 * grain),
+    )
+
+
+def studio_light(
+    xp: ModuleType, lamps: Lamps, way: RGBValues, roughness: Values
+) -> RGBValues:
+    """What a mirror sees in a direction: strip lights, room and floor.
+
+    Args:
+      xp: NumPy or `jax.numpy`.
+      lamps: the lamps, and the sheet.
+      way: unit directions.
+      roughness: widens the lights' edges, 0 to 1.
+    """
+    dx, dy, dz = way
+    soft = 0.035 + 0.55 * roughness * roughness + 0.12 * roughness
+    flat = xp.sqrt(dx * dx + dz * dz) + 1e-6
+    span = xp.sqrt(lamps.light[0] * lamps.light[0] + lamps.light[2] * lamps.light[2])
+    span = span + 1e-6
+    toward = (dx * lamps.light[0] + dz * lamps.light[2]) / (flat * span)
+    beside = (dx * lamps.light[2] - dz * lamps.light[0]) / (flat * span)
+    inside = smoothstep(xp, -0.62 - soft, -0.5 + soft, dy) * (
+        1.0 - smoothstep(xp, 0.86 - soft, 0.93 + soft, dy)
+    )
+    key = smoothstep(xp, 0.90 - soft, 0.93 + soft, toward) * inside
+    # The second strip stands behind the product, on the other side.
+    angle = xp.abs(beside * 0.80 + toward * 0.60)
+    rim = smoothstep(xp, 0.93 - soft, 0.96 + soft, angle) * inside
+    rim = xp.where(toward < 0.8, rim, 0.0)
+    top = smoothstep(xp, 0.80 - soft, 0.95 + soft, dy)
+    room = 0.16 + 0.40 * smoothstep(xp, -0.3, 0.8, dy)
+    up = smoothstep(xp, -0.60 - soft, -0.28 + soft, dy)
+    dim = 1.0 / (1.0 + 1.4 * soft)
+    return _each(
+        lambda k: (1.0 - up) * 0.62 * lamps.sheet[k]
+        + up * lamps.fill * room * 1.6
+        + dim * (3.0 * key * lamps.key[k] + 1.5 * rim + 0.6 * top)
+    )
+
+
+def _each(channel: object) -> RGBValues:
+    assert callable(channel)
+    return channel(0), channel(1), channel(2)
+
+
+def shade(
+    xp: ModuleType,
+    lamps: Lamps,
+    body: Body,
+    paint: Paint,
+    *samples: Values,
+) -> tuple[Values, ...]:
+    """The colour of surface points of one thing.
+
+    Args:
+      xp: NumPy or `jax.numpy`.
+      lamps: the lamps.
+      body: the thing.
+      paint: what it is painted with.
+      *samples: x, y, z; normal x, y, z; slot; ray's direction x, y, z; share of the key
+        light that arrives; share of the surroundings that is open; the backdrop's
+        colour behind the point, three channels.
+
+    Returns:
+      The colour's three channels, and the share of printed ink.
+    """
+    x, y, z, nx, ny, nz, slot, dx, dy, dz, lit, is_open, *behind = samples
+    at = to_local(xp, body, x, y, z)
+    main, accent = paint.slots[0], paint.slots[1]
+    is_accent = slot > 0.5
+    values = [xp.where(is_accent, accent[k], main[k]) for k in range(10)]
+    _, roughness, metal, glass = values[3], values[4], values[5], values[6]
+    albedo = _texture(xp, at, values)
+    front = turn_back(body, nx, ny, nz)
+    albedo, plate, ink = _print(xp, paint, at, front, is_accent, albedo)
+    metal, glass = metal * (1.0 - plate), glass * (1.0 - plate)
+    reflectance = xp.where(plate > 0.5, 0.03, values[3])
+    roughness = roughness + (0.5 - roughness) * plate
+    facing = -(nx * dx + ny * dy + nz * dz)
+    facing = xp.clip(facing, 0.0, 1.0)
+    bounce = 2.0 * facing
+    mirror = (dx + bounce * nx, dy + bounce * ny, dz + bounce * nz)
+    studio = studio_light(xp, lamps, mirror, roughness)
+    grazing = (1.0 - facing) ** 5 * (1.0 - roughness) * 0.85
+    toward = nx * lamps.light[0] + ny * lamps.light[1] + nz * lamps.light[2]
+    toward = xp.maximum(toward, 0.0)
+    sky = lamps.fill * (0.74 + 0.26 * ny) * is_open
+    ground = 0.16 * (1.0 - ny) * is_open
+    # Reflections are dimmed where the surroundings are hidden.
+    clear = 0.35 + 0.65 * is_open
+    shine = 0.45 + 0.55 * lit
+    thick = 1.0 / (0.35 + facing)
+
+    def channel(k: int) -> Values:
+        color = albedo[k]
+        light = lamps.key[k] * toward * lit + sky + ground * lamps.sheet[k]
+        diffuse = color * light * (1.0 - metal) * (1.0 - glass)
+        base = reflectance + (color - reflectance) * metal
+        mirrored = (base + (1.0 - base) * grazing) * studio[k] * clear
+        mirrored = mirrored * (shine + (1.0 - shine) * metal)
+        # Coloured glass takes more out of the light where the wall is seen edge on.
+        through = glass * behind[k] * (0.12 + 0.88 * color) * (1.18 - 0.28 * thick)
+        return _shoulder(xp, diffuse + mirrored + xp.maximum(through, 0.0))
+
+    return (*_each(channel), ink)
+
+
+def _shoulder(xp: ModuleType, value: Values) -> Values:
+    """Brightness up to `_SHOULDER` as it is, above it ever slower towards 1."""
+    rest = 1.0 - _SHOULDER
+    over = xp.maximum(value - _SHOULDER, 0.0) / rest
+    return xp.minimum(value, _SHOULDER) + rest * (1.0 - xp.exp(-over))
+
+
+def _texture(xp: ModuleType, at: RGBValues, values: list[Values]) -> RGBValues:
+    """The colour of a surface point with its wood grain or weave."""
+    wood, weave, grain = values[7], values[8], values[9]
+    x, y, z = at
+    warp = 0.5 * xp.sin(y * 3.1 + grain * 9.0) + 0.3 * xp.sin(z * 4.7 + x * 3.9 + grain)
+    radius = xp.sqrt((x + 0.9) * (x + 0.9) + (z + 0.5 * grain) * (z + 0.5 * grain))
+    rings = xp.sin((radius + 0.03 * warp) * 95.0)
+    pores = xp.sin(x * 160.0 + 12.0 * warp) * xp.sin(z * 150.0 + y * 6.0)
+    tone = 0.86 + 0.15 * rings + 0.05 * pores
+    brown = (0.42 * tone, 0.225 * tone * tone, 0.098 * tone * tone)
+    thread = xp.sin(y * 150.0) * xp.sin((x + 0.6 * z) * 150.0)
+    cloth = 1.0 - weave * (0.13 - 0.17 * thread)
+    return _each(lambda k: (values[k] + (brown[k] - values[k]) * wood) * cloth)
+
+
+def _print(
+    xp: ModuleType,
+    paint: Paint,
+    at: RGBValues,
+    front: RGBValues,
+    is_accent: Values,
+    albedo: RGBValues,
+) -> tuple[RGBValues, Values, Values]:
+    """Lays the printed plate on the front: new colour, plate and ink."""
+    on, middle, half_width, half_height, radius = (paint.plate[k] for k in range(5))
+    x, y, z = at
+    round_ = xp.where(radius > 0.0, xp.arctan2(x, z) * radius, x)
+    u, v = round_ / half_width, (middle - y) / half_height
+    is_front = (z > 0.0) & ((radius > 0.0) | (front[2] > 0.55)) & ~is_accent
+    inside = (xp.abs(u) < 1.0) & (xp.abs(v) < 1.0) & is_front
+    plate = xp.where(inside, on, 0.0)
+    rows, columns = paint.print.shape
+    column = xp.clip((u + 1.0) * 0.5 * columns - 0.5, 0.0, columns - 1.001)
+    row = xp.clip((v + 1.0) * 0.5 * rows - 0.5, 0.0, rows - 1.001)
+    left, top = xp.floor(column), xp.floor(row)
+    across, down = column - left, row - top
+    i, j = top.astype("int32"), left.astype("int32")
+    upper = paint.print[i, j] * (1.0 - across) + paint.print[i, j + 1] * across
+    lower = paint.print[i + 1, j] * (1.0 - across) + paint.print[i + 1, j + 1] * across
+    ink = (upper * (1.0 - down) + lower * down) * plate
+
+    def channel(k: int) -> Values:
+        printed = paint.plate[5 + k] + (paint.plate[8 + k] - paint.plate[5 + k]) * ink
+        return albedo[k] + (printed - albedo[k]) * plate
+
+    return _each(channel), plate, ink

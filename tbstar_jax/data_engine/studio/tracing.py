@@ -1,0 +1,223 @@
+"""Where rays meet a thing, and how much light it keeps away.
+
+Each thing is traced on its own, inside its bounding box: what a ray meets of one thing
+does not depend, to the last bit, on the others in the scene. Outside its box (grown by
+the light's softness) a thing shades nothing: exactly 1, so that its shadow has an edge.
+"""
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, TypeAlias
+
+from tbstar_jax.data_engine.studio.fields import (
+    Body,
+    Values,
+    distance,
+    to_local,
+    turn,
+    turn_back,
+)
+
+Loop: TypeAlias = Callable[[int, Callable[[Any], Any], Any], Any]
+"""Applies a function to a state a number of times."""
+
+NUM_STEPS = 84
+"""Steps of a ray."""
+
+NUM_SHADOW_STEPS = 32
+
+TOUCH = 3e-4
+"""A ray has arrived at this distance, in units of the thing."""
+
+MISSED = 1e9
+"""The distance along a ray that met nothing."""
+
+OCCLUSION_REACH = 0.42
+"""How far a thing darkens its surroundings, in the world's units."""
+
+_TINY = 1e-9
+_NORMAL_STEP = 6e-4
+_LIFT = 4e-3
+"""How far above its surface a point looks for the light, in the world's units."""
+_OCCLUSION_SAMPLES = (0.02, 0.07, 0.15, 0.27, OCCLUSION_REACH)
+
+
+def box_span(
+    xp: ModuleType,
+    body: Body,
+    origin: tuple[Values, Values, Values],
+    direction: tuple[Values, Values, Values],
+    margin: Values,
+) -> tuple[Values, Values]:
+    """Where rays enter and leave a thing's box, in the thing's units along the ray.
+
+    Args:
+      xp: NumPy or `jax.numpy`.
+      body: the thing.
+      origin: in the thing's own coordinates.
+      direction: likewise, unit length.
+      margin: by how much the box is grown.
+
+    Returns:
+      Entry (0 at least) and exit; the ray misses the box where exit <= entry.
+    """
+    enter, leave = margin * 0.0, margin * 0.0 + MISSED
+    for axis in range(3):
+        way = direction[axis]
+        way = xp.where(xp.abs(way) < _TINY, _TINY, way)
+        first = (body.box[axis] - margin - origin[axis]) / way
+        second = (body.box[axis + 3] + margin - origin[axis]) / way
+        enter = xp.maximum(enter, xp.minimum(first, second))
+        leave = xp.minimum(leave, xp.maximum(first, second))
+    return enter, leave
+
+
+def march(
+    xp: ModuleType,
+    loop: Loop,
+    body: Body,
+    rays: tuple[Values, ...],
+    start: Values,
+    leave: Values,
+    num_steps: int,
+) -> tuple[Values, Values]:
+    """Walks along rays until they touch the thing or leave its box.
+
+    A ray that has arrived stays where it is, so a walk may be cut into several.
+
+    Args:
+      xp: NumPy or `jax.numpy`.
+      loop: repeats a step.
+      body: the thing.
+      rays: origin and unit direction, in the thing's own coordinates.
+      start: where along the ray to begin.
+      leave: where to give up.
+      num_steps: how many steps to make.
+
+    Returns:
+      Where the ray is, and how far the thing is from there.
+    """
+    ox, oy, oz, dx, dy, dz = rays
+
+    def gap(along: Values) -> Values:
+        near, _ = distance(
+            xp, body, ox + along * dx, oy + along * dy, oz + along * dz
+        )
+        return near
+
+    def step(along: Values) -> Values:
+        near = gap(along)
+        is_moving = (near > TOUCH) & (along < leave)
+        return xp.where(is_moving, along + near, along)
+
+    along = loop(num_steps, step, start)
+    return along, gap(along)
+
+
+def surface(
+    xp: ModuleType, body: Body, x: Values, y: Values, z: Values
+) -> tuple[Values, ...]:
+    """The outward unit normal in the world, and the material slot, of surface points.
+
+    Args:
+      xp: NumPy or `jax.numpy`.
+      body: the thing.
+      x: points in the world.
+      y: likewise.
+      z: likewise.
+    """
+    x, y, z = to_local(xp, body, x, y, z)
+    nx, ny, nz = x * 0.0, x * 0.0, x * 0.0
+    for sx, sy, sz in ((1, -1, -1), (-1, -1, 1), (-1, 1, -1), (1, 1, 1)):
+        step = _NORMAL_STEP
+        near, _ = distance(xp, body, x + sx * step, y + sy * step, z + sz * step)
+        nx, ny, nz = nx + sx * near, ny + sy * near, nz + sz * near
+    size = xp.sqrt(nx * nx + ny * ny + nz * nz) + 1e-12
+    _, slot = distance(xp, body, x, y, z)
+    return (*turn(body, nx / size, ny / size, nz / size), slot)
+
+
+def shadow_span(
+    xp: ModuleType, body: Body, points: tuple[Values, ...], light: Values
+) -> tuple[tuple[Values, ...], Values, Values]:
+    """Rays towards the light, and where they pass the thing's grown box.
+
+    Args:
+      xp: NumPy or `jax.numpy`.
+      body: the thing that may be in the way.
+      points: x, y, z and the normal's x, y, z, in the world.
+      light: `[4]`: unit direction towards the light, and its softness.
+
+    Returns:
+      The rays in the thing's own coordinates, entry and exit.
+    """
+    x, y, z, nx, ny, nz = points
+    origin = to_local(xp, body, x + _LIFT * nx, y + _LIFT * ny, z + _LIFT * nz)
+    way = turn_back(body, light[0], light[1], light[2])
+    dx, dy, dz = (origin[0] * 0.0 + one for one in way)
+    # No point of the box is further than this, so no penumbra reaches further out.
+    reach = sum(
+        xp.maximum(xp.abs(body.box[k] - origin[k]), xp.abs(body.box[k + 3] - origin[k]))
+        for k in range(3)
+    )
+    margin = light[3] * xp.minimum(reach, 3.0)
+    enter, leave = box_span(xp, body, origin, (dx, dy, dz), margin)
+    return (*origin, dx, dy, dz), enter, leave
+
+
+def shadow(
+    xp: ModuleType, loop: Loop, body: Body, points: tuple[Values, ...], light: Values
+) -> Values:
+    """How much of the key light passes a thing: 0 in its shadow, 1 beside it.
+
+    Args:
+      xp: NumPy or `jax.numpy`.
+      loop: repeats a step.
+      body: the thing that may be in the way.
+      points: x, y, z and the normal's x, y, z, in the world.
+      light: `[4]`: unit direction towards the light, and its softness.
+    """
+    rays, enter, leave = shadow_span(xp, body, points, light)
+    ox, oy, oz, dx, dy, dz = rays
+    is_near = leave > enter
+    span = xp.where(is_near, leave - enter, 0.0)
+    shortest = span / NUM_SHADOW_STEPS
+
+    def step(state: tuple[Values, Values]) -> tuple[Values, Values]:
+        along, least = state
+        near, _ = distance(
+            xp, body, ox + along * dx, oy + along * dy, oz + along * dz
+        )
+        cone = light[3] * xp.minimum(along, 3.0) + 2e-3
+        is_inside = along < leave
+        least = xp.where(is_inside, xp.minimum(least, near / cone), least)
+        return along + xp.maximum(0.6 * xp.abs(near), shortest), least
+
+    _, least = loop(NUM_SHADOW_STEPS, step, (enter, enter * 0.0 + 1.0))
+    least = xp.clip(least, -1.0, 1.0)
+    share = 0.25 * (1.0 + least) * (1.0 + least) * (2.0 - least)
+    return xp.where(is_near, share, 1.0)
+
+
+def occlusion(
+    xp: ModuleType, body: Body, points: tuple[Values, ...]
+) -> Values:
+    """Share of the surrounding light that a thing hides from points, 0 to 1.
+
+    Exactly 0 beyond twice `OCCLUSION_REACH` of the thing.
+
+    Args:
+      xp: NumPy or `jax.numpy`.
+      body: the thing in the way.
+      points: x, y, z and the normal's x, y, z, in the world.
+    """
+    x, y, z, nx, ny, nz = points
+    hidden, weight, total = x * 0.0, 1.0, 0.0
+    for reach in _OCCLUSION_SAMPLES:
+        at = to_local(xp, body, x + reach * nx, y + reach * ny, z + reach * nz)
+        near, _ = distance(xp, body, *at)
+        near = near * body.pose[4]
+        hidden = hidden + weight * xp.clip((reach - near) / reach, 0.0, 1.0)
+        total += weight
+        weight *= 0.8
+    return hidden / total
