@@ -209,25 +209,28 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 
 
 def _check(name: str, value: object) -> None:
+    shown = repr(value)[:60]
     if name in ("count", "new_count"):
         if type(value) is not int or not 0 <= value <= MAX_COUNT:
-            raise UserError(f"{name} is {value!r}, but must be 0 to {MAX_COUNT}")
+            raise UserError(f"{name} is {shown}, but must be 0 to {MAX_COUNT}")
     elif name == "brands":
         if not isinstance(value, tuple):
-            raise UserError(f"brands are {value!r}, but must be a list of names")
+            raise UserError(f"brands are {shown}, but must be a list of names")
         for brand in value:
             _check_text(name, brand)
     else:
         _check_text(name, value)
         if name in _CHOICES and value not in _CHOICES[name]:
             raise UserError(
-                f"{name} is {value!r}, but must be one of {', '.join(_CHOICES[name])}"
+                f"{name} is {shown}, but must be one of {', '.join(_CHOICES[name])}"
             )
 
 
 def _check_text(name: str, value: object) -> None:
     if not isinstance(value, str) or not value.strip() or not value.isprintable():
-        raise UserError(f"{name} is {value!r}, but must be one line of visible text")
+        raise UserError(
+            f"{name} is {repr(value)[:60]}, but must be one line of visible text"
+        )
     if len(value) > MAX_LENGTH:
         raise UserError(
             f"{name} has {len(value)} characters, but may have {MAX_LENGTH}"

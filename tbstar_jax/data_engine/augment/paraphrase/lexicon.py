@@ -1,0 +1,139 @@
+"""Words that an instruction must not lose, and what they are in the other language.
+
+Small tables from a word to an id that both languages share. A Chinese character that
+means something else in most words (上, 下, 红 as in 口红) counts only in the
+surroundings listed here.
+"""
+
+import re
+from collections.abc import Iterable
+
+COLORS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "red": (("red",), ("(?<!口)红",)),
+    "orange": (("orange",), ("橙", "橘")),
+    "yellow": (("yellow",), ("黄",)),
+    "green": (("green",), ("绿",)),
+    "teal": (("teal", "cyan", "turquoise"), ("青",)),
+    "blue": (("blue",), ("蓝",)),
+    "navy": (("navy", "navy blue"), ("藏青", "海军蓝")),
+    "purple": (("purple", "violet"), ("紫",)),
+    "pink": (("pink",), ("粉", "粉红")),
+    "brown": (("brown",), ("棕", "褐", "咖啡")),
+    "black": (("black",), ("黑",)),
+    "white": (("white",), ("白",)),
+    "grey": (("grey", "gray"), ("灰",)),
+    "cream": (("cream", "beige", "off-white"), ("米", "米白", "奶油")),
+    "khaki": (("khaki",), ("卡其",)),
+    "burgundy": (("burgundy", "wine red"), ("酒红",)),
+    "rose gold": (("rose gold",), ("玫瑰金",)),
+    "gold": (("gold", "golden"), ("金(?!属)",)),
+    "silver": (("silver",), ("银",)),
+}
+"""Id to the English words and the Chinese stems."""
+
+POSITIONS: dict[str, tuple[str, str]] = {
+    "left": (r"\bleft(?:most|wards?)?\b(?!\s+over)", r"左"),
+    "right": (r"(?<!\ball )\bright(?:most|wards?)?\b(?!\s+(?:now|away))", r"右"),
+    "top": (
+        r"\b(?:top|upper|above|upwards?)\b|\b(?:move|shift|push)\b[^,.;]*\bup\b",
+        r"上(?:方|侧|边|端|角|半)|[向往]上|[左右]上|上移|顶[部端]",
+    ),
+    "bottom": (
+        r"\b(?:bottom|below|underneath|downwards?)\b"
+        r"|\blower\s+(?:left|right|half|part|corner|edge|side)\b"
+        r"|\b(?:move|shift|push)\b[^,.;]*\bdown\b",
+        r"下(?:方|侧|边|端|角|半)|[向往]下|[左右]下|下移|底[部端]",
+    ),
+    "center": (r"\b(?:cent(?:er|re)(?:ed|d)?|middle)\b", r"中[间央心]|居中|正中"),
+}
+"""Id to the patterns that say it in English and in Chinese."""
+
+NUMBER_WORDS: dict[str, int] = {
+    "two": 2,
+    "three": 3,
+    "four": 4,
+    "five": 5,
+    "six": 6,
+    "seven": 7,
+    "eight": 8,
+    "nine": 9,
+    "ten": 10,
+    "二": 2,
+    "两": 2,
+    "三": 3,
+    "四": 4,
+    "五": 5,
+    "六": 6,
+    "七": 7,
+    "八": 8,
+    "九": 9,
+    "十": 10,
+}
+"""Number words; one is left out, since it is an article as often."""
+
+_MEASURE_WORDS = "个只瓶件张条排行盒袋双块台罐支款组套"
+_AFTER_STEM = "色|的|底|款"
+_BEFORE_STEM = "变|成|为|换|涂|染|纯|深|浅|亮|暗|淡"
+_GOAL = re.compile(
+    r"(?:\b(?:to|into|in)\s+(?:(?:an?|pure|plain|dark|light|deep|bright)\s+)*"
+    r"|->\s*|(?:成|为|变)[纯深浅亮暗淡]?)$"
+)
+
+
+def color_ids(text: str) -> list[str]:
+    """The colours a text names, in its order, in either language.
+
+    Args:
+      text: any.
+    """
+    return [id for _, id in sorted(_colors(text))]
+
+
+def goal_color_ids(text: str) -> list[str]:
+    """The colours that a text names as what shall become, e.g. after `to` or `改成`."""
+    return [id for at, id in sorted(_colors(text)) if _GOAL.search(text[:at].lower())]
+
+
+def _colors(text: str) -> Iterable[tuple[int, str]]:
+    """Where each colour word stands; of overlapping ones the longest counts."""
+    found: list[tuple[int, int, str]] = []
+    for id, (words, stems) in COLORS.items():
+        for word in words:
+            pattern = rf"(?<![a-z]){re.escape(word)}(?:ish)?(?![a-z])"
+            found += _spans(pattern, text.lower(), id)
+        for stem in stems:
+            found += _spans(f"{stem}(?={_AFTER_STEM})", text, id)
+            found += _spans(f"(?<={_BEFORE_STEM}){stem}", text, id)
+    longest_first = sorted(found, key=lambda span: (span[0] - span[1], span[0]))
+    taken: set[int] = set()
+    kept = {}
+    for start, stop, id in longest_first:
+        if taken.isdisjoint(range(start, stop)):
+            taken |= set(range(start, stop))
+            kept[start] = id
+    return kept.items()
+
+
+def _spans(pattern: str, text: str, id: str) -> list[tuple[int, int, str]]:
+    return [(*match.span(), id) for match in re.finditer(pattern, text)]
+
+
+def position_ids(text: str) -> set[str]:
+    """The positions and directions a text names, in either language."""
+    lowered = text.lower()
+    return {
+        id
+        for id, (english, chinese) in POSITIONS.items()
+        if re.search(english, lowered) or re.search(chinese, text)
+    }
+
+
+def numbers(text: str) -> list[str]:
+    """The numbers of a text, sorted: digits as written, number words as digits."""
+    digits = re.findall(r"\d+(?:[.,]\d+)*%?", text)
+    english = re.findall(r"[a-z]+", text.lower())
+    chinese = re.findall(
+        f"(?<![第二两三四五六七八九十])([二两三四五六七八九十])[{_MEASURE_WORDS}]", text
+    )
+    words = [str(NUMBER_WORDS[w]) for w in (*english, *chinese) if w in NUMBER_WORDS]
+    return sorted(digits + words)
