@@ -37,7 +37,7 @@ class RecolorSettings:
     min_difference: float = 12.0
     min_own_share: float = 0.35
     grey_reach: float = 26.0
-    hue_reach: float = 24.0
+    hue_reach: float = 22.0
 
 
 def recolored(
@@ -60,7 +60,7 @@ def recolored(
     lab = lab_image(image).astype(np.float64)
     wanted = lab_image(np.array([[new_color]], np.uint8))[0, 0].astype(np.float64)
     own = _own_color(lab[alpha > 0.9])
-    share = alpha * _has_color(lab, own, settings)
+    share = alpha * _held_together(_has_color(lab, own, settings), alpha)
     coverage = float(share.sum() / alpha.sum())
     if coverage < settings.min_own_share:
         raise CannotEdit(
@@ -118,9 +118,28 @@ def _has_color(
     along = lab[:, :, 1] * own[1] + lab[:, :, 2] * own[2]
     cosine = along / np.maximum(chroma * own_chroma, 1e-6)
     angle = np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0)))
-    is_hue = np.clip((settings.hue_reach - angle) / (0.4 * settings.hue_reach), 0, 1)
+    is_hue = np.clip((settings.hue_reach - angle) / (0.5 * settings.hue_reach), 0, 1)
     saturation = (chroma / light) / (own_chroma / max(float(own[0]), 1.0))
-    return is_hue * np.clip((saturation - 0.3) / 0.25, 0.0, 1.0)
+    is_colored = is_hue * np.clip((saturation - 0.3) / 0.25, 0.0, 1.0)
+    # In the dark both are noise: a dark pixel belongs to what surrounds it.
+    is_dark = np.clip((16.0 - light) / 8.0, 0.0, 1.0)
+    return np.maximum(is_colored, is_dark * (along > 0))
+
+
+def _held_together(
+    share: Float[np.ndarray, "h w"], alpha: Float[np.ndarray, "h w"]
+) -> Float[np.ndarray, "h w"]:
+    """Smooths a share, and drops patches that are small beside the largest one."""
+    steps = np.rint(share * 255).astype(np.uint8)
+    smooth = cv2.GaussianBlur(cv2.medianBlur(steps, 5), (0, 0), 0.8) / 255.0
+    is_part = (smooth > 0.3) & (alpha > 0)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(
+        is_part.astype(np.uint8), connectivity=8
+    )
+    areas = stats[:, cv2.CC_STAT_AREA]
+    least = 0.05 * areas[1:].max() if count > 1 else 0
+    small = [label for label in range(1, count) if areas[label] < least]
+    return np.where(np.isin(labels, small), 0.0, smooth)
 
 
 def _moved(

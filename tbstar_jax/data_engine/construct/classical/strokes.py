@@ -38,7 +38,7 @@ class StrokeSettings:
     min_contrast: float = 8.0
     min_share: float = 0.003
     max_share: float = 0.45
-    min_agreement: float = 0.65
+    min_agreement: float = 0.8
     max_unevenness: float = 7.0
 
 
