@@ -8,7 +8,7 @@ import contextlib
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from PIL import Image
@@ -32,6 +32,7 @@ Score: TypeAlias = Callable[[UInt8[np.ndarray, "h w 3"]], float]
 """From a photo to a number, e.g. how pleasing it is; thread-safe."""
 
 
+@runtime_checkable
 class Scorer(Protocol):
     """A model that scores photos; picklable, its weights are local files."""
 

@@ -11,7 +11,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from tbstar_jax.data_engine.stage import Reject
 from tbstar_jax.errors import UserError
@@ -36,6 +36,7 @@ class Row:
     values: Mapping[str, Any]
 
 
+@runtime_checkable
 class Files(Protocol):
     """The files that rows name."""
 
@@ -50,6 +51,7 @@ class Files(Protocol):
         """Changes when the file changes; empty when there is no such file."""
 
 
+@runtime_checkable
 class Rows(Protocol):
     """Random access to the rows of one container, always in the same order."""
 
