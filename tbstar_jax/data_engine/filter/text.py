@@ -1,0 +1,207 @@
+"""Whether writing outside the edit is still there and still reads the same.
+
+Three ways, the best available: a reader (OCR) that was injected, the boxes of texts
+that whoever rendered the pair noted in `provenance["text_boxes"]`, or every place with
+edges as strong as a glyph's. The second and third compare edges: a text that was lost,
+blurred away or replaced has other ones.
+
+    "text_boxes": [{"text": "SALE", "box": [top, left, bottom, right]}, ...]
+
+in pixels of the first source.
+"""
+
+import csv
+import dataclasses
+import io
+import math
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+
+from tbstar_jax.errors import UserError
+from tbstar_jax.input_pipeline.images import encode_png
+
+MAX_TEXTS = 200
+"""Texts of a record that are looked at."""
+
+_CELL = 24
+_STRONG_EDGE = 15.0
+"""Luma step per pixel, in levels, of an edge that belongs to a glyph."""
+_MIN_EDGES = 12
+_OCR_SECONDS = 60
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Text:
+    """Something written in a picture.
+
+    Attributes:
+      text: the characters; may be empty when only the place is known.
+      box: top, left, bottom, right in pixels, bottom and right exclusive.
+    """
+
+    text: str
+    box: tuple[int, int, int, int]
+
+
+Reader: TypeAlias = Callable[[UInt8[np.ndarray, "h w 3"]], Sequence[Text]]
+"""Reads what is written in a picture: OCR."""
+
+
+def text_kept(
+    source: UInt8[np.ndarray, "h w 3"],
+    target: UInt8[np.ndarray, "h w 3"],
+    outside: Bool[np.ndarray, "h w"],
+    texts: Sequence[Text] = (),
+    reader: Reader | None = None,
+) -> float:
+    """Returns how well writing outside the region was kept, 0 to 1; NaN without any.
+
+    Args:
+      source: the picture before.
+      target: the picture after, registered.
+      outside: what must stay.
+      texts: what is known to be written in the source.
+      reader: reads both pictures; the share of the source's characters that the target
+        still has in their place is the answer.
+    """
+    if reader is not None:
+        return _characters_kept(reader(source), reader(target), outside)
+    before, after = _edges(source), _edges(target)
+    # Cubic resampling and codecs move an edge by up to a pixel and weaken it.
+    near = cv2.dilate(after, np.ones((3, 3), np.uint8))
+    is_strong = (before >= _STRONG_EDGE) & outside
+    is_kept = is_strong & (near >= 0.5 * before)
+    boxes = [text.box for text in texts] or _grid(source.shape)
+    shares = []
+    for top, left, bottom, right in boxes:
+        here = np.s_[top:bottom, left:right]
+        num_strong = int(is_strong[here].sum())
+        if num_strong >= _MIN_EDGES:
+            shares.append(float(is_kept[here].sum()) / num_strong)
+    return min(shares, default=math.nan)
+
+
+def noted_texts(provenance: dict[str, Any], shape: tuple[int, ...]) -> tuple[Text, ...]:
+    """Reads `text_boxes`; entries that are no box of this image are passed over.
+
+    Args:
+      provenance: of a record, from anywhere.
+      shape: rows and columns of its first source.
+    """
+    entries = provenance.get("text_boxes", ())
+    if not isinstance(entries, list):
+        return ()
+    texts = []
+    for entry in entries[:MAX_TEXTS]:
+        box = entry.get("box") if isinstance(entry, dict) else None
+        if not isinstance(box, list) or [type(x) for x in box] != [int] * 4:
+            continue
+        top, left, bottom, right = box
+        if 0 <= top < bottom <= shape[0] and 0 <= left < right <= shape[1]:
+            text = entry.get("text")
+            text = text if isinstance(text, str) else ""
+            texts.append(Text(text=text, box=(top, left, bottom, right)))
+    return tuple(texts)
+
+
+def tesseract_reader(languages: str = "eng", min_confidence: float = 50.0) -> Reader:
+    """Returns a reader that runs the Tesseract program on this machine.
+
+    Args:
+      languages: as Tesseract names them, e.g. `chi_sim+eng`.
+      min_confidence: of a word, 0 to 100.
+
+    Raises:
+      UserError: there is no such program.
+    """
+    program = shutil.which("tesseract")
+    if program is None:
+        raise UserError(
+            "the program tesseract is not installed; install it with its languages, or "
+            "leave the reader out to compare edges instead"
+        )
+
+    def read(image: UInt8[np.ndarray, "h w 3"]) -> Sequence[Text]:
+        command = [program, "-", "-", "-l", languages, "--psm", "11", "tsv"]
+        result = subprocess.run(
+            command,
+            input=encode_png(image),
+            capture_output=True,
+            timeout=_OCR_SECONDS,
+            check=False,
+        )
+        if result.returncode:
+            reason = result.stderr.decode(errors="replace").strip()[:200]
+            raise UserError(f"tesseract failed ({result.returncode}): {reason}")
+        return words_of_tsv(result.stdout.decode(errors="replace"), min_confidence)
+
+    return read
+
+
+def words_of_tsv(table: str, min_confidence: float) -> tuple[Text, ...]:
+    """Reads Tesseract's table of words, those of at least a confidence, 0 to 100."""
+    words = []
+    rows = csv.DictReader(io.StringIO(table), delimiter="\t", quoting=csv.QUOTE_NONE)
+    for row in rows:
+        word = (row.get("text") or "").strip()
+        if not word or float(row["conf"]) < min_confidence:
+            continue
+        top, left = int(row["top"]), int(row["left"])
+        box = (top, left, top + int(row["height"]), left + int(row["width"]))
+        words.append(Text(text=word, box=box))
+    return tuple(words)
+
+
+def _characters_kept(
+    before: Sequence[Text], after: Sequence[Text], outside: Bool[np.ndarray, "h w"]
+) -> float:
+    num_characters = num_kept = 0
+    for text in before:
+        top, left, bottom, right = text.box
+        here = outside[top:bottom, left:right]
+        if not here.size or here.mean() < 0.9:
+            continue
+        num_characters += len(text.text)
+        if any(other.text == text.text and _overlap(text, other) for other in after):
+            num_kept += len(text.text)
+    return num_kept / num_characters if num_characters else math.nan
+
+
+def _overlap(first: Text, second: Text) -> bool:
+    """Whether two boxes share at least half of the smaller one."""
+    top, left = (max(a, b) for a, b in zip(first.box[:2], second.box[:2], strict=True))
+    bottom, right = (
+        min(a, b) for a, b in zip(first.box[2:], second.box[2:], strict=True)
+    )
+    common = max(0, bottom - top) * max(0, right - left)
+    return common >= 0.5 * min(_area(first), _area(second))
+
+
+def _area(text: Text) -> int:
+    top, left, bottom, right = text.box
+    return (bottom - top) * (right - left)
+
+
+def _edges(image: UInt8[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w"]:
+    """Returns the luma's step per pixel, in levels."""
+    luma = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    across = (
+        cv2.Sobel(luma, cv2.CV_32F, *axis, scale=0.25) for axis in ((1, 0), (0, 1))
+    )
+    return cv2.magnitude(*across)
+
+
+def _grid(shape: tuple[int, ...]) -> list[tuple[int, int, int, int]]:
+    """Cells that overlap by half, so that no small label falls between them."""
+    step = _CELL // 2
+    return [
+        (top, left, top + _CELL, left + _CELL)
+        for top in range(0, max(1, shape[0] - step), step)
+        for left in range(0, max(1, shape[1] - step), step)
+    ]
