@@ -21,7 +21,7 @@ MAX_SIDE = 16384
 """Longest side that is accepted, in pixels."""
 
 _STORED = ("PNG", "JPEG", "WEBP")
-_FORMATS = (*_STORED, "MPO", "BMP", "TIFF", "GIF", "AVIF")
+_FORMATS = (*_STORED, "BMP", "TIFF", "GIF", "AVIF")
 _OPAQUE_MODES = ("1", "L", "RGB")
 _ORIENTATION_TAG = 0x0112
 _BROKEN = (
@@ -92,15 +92,18 @@ def fit_image(data: bytes, keep_alpha: bool = False) -> FitImage:
 
 
 def _open(data: bytes) -> Image.Image:
+    # Pillow knows few formats until it has been asked to load its decoders.
+    Image.init()
+    known = [name for name in _FORMATS if name in Image.OPEN]
     try:
-        image = Image.open(io.BytesIO(data), formats=_FORMATS)
+        image = Image.open(io.BytesIO(data), formats=known)
     except _BOMB as error:
         limit = MAX_PIXELS // 1_000_000
         raise UserError(f"the image has more than {limit} million pixels") from error
     except _BROKEN as error:
-        known = ", ".join(name for name in _FORMATS if name != "MPO")
         raise UserError(
-            f"not a readable image ({len(data)} bytes); the formats are {known}"
+            f"not a readable image ({len(data)} bytes); the formats are "
+            f"{', '.join(known)}"
         ) from error
     if image.width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE:
         raise UserError(_too_large(image))
