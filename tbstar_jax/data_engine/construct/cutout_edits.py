@@ -191,16 +191,16 @@ def _layout(stock: Stock, rng: np.random.Generator) -> CutoutEdit:
         standing(cutout, stock.size, center=center, ground=0.82)
         for cutout, center in zip(cutouts, centers, strict=True)
     ]
-    # Out of line by a visible amount, each time differently.
-    lifts = rng.permutation(np.linspace(-0.1, 0.22, count))
+    # Out of line by a visible amount, yet all on the ground.
+    grounds = rng.permutation(np.linspace(0.7, 0.94, count))
     loose = [
         standing(
             one.cutout,
             stock.size,
-            center=center + rng.uniform(-0.1, 0.1) / count,
-            ground=0.78 - lift * 0.8,
+            center=center + float(rng.uniform(-0.1, 0.1)) / count,
+            ground=float(ground),
         )
-        for one, center, lift in zip(row, centers, lifts, strict=True)
+        for one, center, ground in zip(row, centers, grounds, strict=True)
     ]
     before = Arrangement(
         backdrop=_any_backdrop(stock, rng),
