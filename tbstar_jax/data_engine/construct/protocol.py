@@ -9,7 +9,7 @@ another edit than the one that was asked for.
 import dataclasses
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
@@ -72,8 +72,9 @@ class EditRequest:
       regions: where; empty for edits of the whole photo.
       parameters: what an expert without language needs, by name: `color` (present),
         `new_color` (an English name or `#rrggbb`), `text` (present), `new_text`,
-        `background` (a description or `#rrggbb`), `material`, `object` and
-        `new_object` (English nouns).
+        `background` (a description or `#rrggbb`), `material`, `new_material`,
+        `object` and `new_object` (English nouns), `direction`, `light` (an id of
+        `needs.LIGHTS`, or a description).
       mask: the pixels that may change, 255 inside and 0 outside, of the photo's size;
         None when nobody knows more than the boxes.
     """
@@ -109,6 +110,7 @@ Edit: TypeAlias = Callable[
 """Edits a photo as asked, thread-safe; raises `CannotEdit`."""
 
 
+@runtime_checkable
 class Expert(Protocol):
     """Settings of something that edits photos: a frozen dataclass, picklable."""
 
