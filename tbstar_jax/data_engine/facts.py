@@ -172,6 +172,8 @@ class Facts:
         fields = dict(values)
         if isinstance(fields.get("brands"), list):
             fields["brands"] = tuple(fields["brands"])
+        for name, value in fields.items():
+            _check(name, value)
         return cls(**fields)
 
 

@@ -9,7 +9,7 @@ import contextlib
 import dataclasses
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from tbstar_jax.errors import UserError
 from tbstar_jax.input_pipeline.records import MANIFEST, EditRecord, RecordSource
 
 
+@runtime_checkable
 class GroupMethod(Protocol):
     """What is done to the edits of one photo; picklable."""
 

@@ -18,7 +18,7 @@ from tbstar_jax.data_engine.augment.paraphrase.lexicon import color_ids
 from tbstar_jax.data_engine.augment.paraphrase.slots import phrases
 from tbstar_jax.data_engine.augment.pictures import encode_mask, has_one_source
 from tbstar_jax.data_engine.augment.premise import gone_words, says
-from tbstar_jax.data_engine.facts import Facts, Language
+from tbstar_jax.data_engine.facts import Facts, Language, facts_of
 from tbstar_jax.data_engine.stage import Made, Reject, Transform, fingerprint_of
 from tbstar_jax.errors import UserError
 from tbstar_jax.input_pipeline.images import image_size
@@ -26,7 +26,7 @@ from tbstar_jax.input_pipeline.records import EditRecord
 
 STATE_TASKS: tuple[str, ...] = (
     *("bg_white", "bg_scene", "recolor", "material", "watermark_remove"),
-    *("text_remove", "text_replace_en", "text_replace_zh"),
+    *("text_remove", "text_replace_en", "text_replace_zh", "object_remove"),
 )
 """Tasks whose request is fulfilled for good once it is fulfilled."""
 
@@ -63,7 +63,7 @@ def identity_pair(record: EditRecord) -> EditRecord:
 
 
 def _requests(record: EditRecord) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    if not is_photo(record) and record.task in STATE_TASKS:
+    if not is_photo(record) and _is_fulfilled(record):
         english = _held(record, record.instructions_en, "en")
         chinese = _held(record, record.instructions_zh, "zh")
         if english or chinese:
@@ -73,6 +73,19 @@ def _requests(record: EditRecord) -> tuple[tuple[str, ...], tuple[str, ...]]:
         for language in ("en", "zh")
     )
     return english, chinese
+
+
+def _is_fulfilled(record: EditRecord) -> bool:
+    """Whether asking again asks for nothing, as far as the record tells."""
+    facts = facts_of(record)
+    match record.task:
+        case "object_remove":
+            # Of several, another one could be meant the second time.
+            return bool(facts.object_en or facts.object_zh) and not facts.new_count
+        case "text_remove":
+            return facts.text is not None
+        case _:
+            return record.task in STATE_TASKS
 
 
 def _held(

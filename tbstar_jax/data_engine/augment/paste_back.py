@@ -32,8 +32,8 @@ _SAME_EDIT = ("facts", "inverse_en", "inverse_zh", "tasks", "paraphrase")
 
 def paste_back(
     source: UInt8[np.ndarray, "h w 3"],
-    edited: UInt8[np.ndarray, "h w 3"],
-    mask: UInt8[np.ndarray, "h w"],
+    edited: UInt8[np.ndarray, "eh ew 3"],
+    mask: UInt8[np.ndarray, "mh mw"],
     feather: int,
 ) -> UInt8[np.ndarray, "h w 3"]:
     """Puts an edit back into its photo.

@@ -60,7 +60,8 @@ def gone_words(record: EditRecord, language: Language) -> tuple[str, ...] | None
     name = _GONE.get(record.task, "")
     word = getattr(facts, name if name == "text" else f"{name}_{language}", None)
     if word is not None:
-        return (word,)
+        # 红色马克杯 is a 红马克杯 too.
+        return (word.removesuffix("色") if record.task == "recolor" else word,)
     return () if record.task in _OWN_TEXTS_TELL else None
 
 

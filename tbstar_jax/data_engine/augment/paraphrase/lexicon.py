@@ -1,35 +1,38 @@
 """Words that an instruction must not lose, and what they are in the other language.
 
 Small tables from a word to an id that both languages share. A Chinese character that
-means something else in most words (上, 下, 红 as in 口红) counts only in the
-surroundings listed here.
+means something else in other words (上 as in 加上, 红 as in 口红) counts only where the
+patterns here say so.
 """
 
 import re
 from collections.abc import Iterable
 
-COLORS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "red": (("red",), ("(?<!口)红",)),
-    "orange": (("orange",), ("橙", "橘")),
-    "yellow": (("yellow",), ("黄",)),
-    "green": (("green",), ("绿",)),
-    "teal": (("teal", "cyan", "turquoise"), ("青",)),
-    "blue": (("blue",), ("蓝",)),
-    "navy": (("navy", "navy blue"), ("藏青", "海军蓝")),
-    "purple": (("purple", "violet"), ("紫",)),
-    "pink": (("pink",), ("粉", "粉红")),
-    "brown": (("brown",), ("棕", "褐", "咖啡")),
-    "black": (("black",), ("黑",)),
-    "white": (("white",), ("白",)),
-    "grey": (("grey", "gray"), ("灰",)),
-    "cream": (("cream", "beige", "off-white"), ("米", "米白", "奶油")),
-    "khaki": (("khaki",), ("卡其",)),
-    "burgundy": (("burgundy", "wine red"), ("酒红",)),
-    "rose gold": (("rose gold",), ("玫瑰金",)),
-    "gold": (("gold", "golden"), ("金(?!属)",)),
-    "silver": (("silver",), ("银",)),
+_AFTER = "(?=[色的底款])"
+_BEFORE = "(?<=[变成为换涂染纯深浅亮暗淡])"
+
+COLORS: dict[str, tuple[tuple[str, ...], str]] = {
+    "red": (("red",), "(?<![口网走])红(?![包酒枣茶])"),
+    "orange": (("orange",), "[橙橘](?![子汁])"),
+    "yellow": (("yellow",), "黄(?![金油瓜])"),
+    "green": (("green",), "绿(?![茶植豆])"),
+    "teal": (("teal", "cyan", "turquoise"), f"青{_AFTER}|{_BEFORE}青"),
+    "blue": (("blue",), "蓝(?![牙莓图])"),
+    "navy": (("navy", "navy blue"), "藏青|海军蓝"),
+    "purple": (("purple", "violet"), "紫(?![菜砂薯])"),
+    "pink": (("pink",), f"粉{_AFTER}|{_BEFORE}粉(?![底末饼丝])|粉红"),
+    "brown": (("brown",), "[棕褐](?!榈)|咖啡色"),
+    "black": (("black",), "黑(?![板体])"),
+    "white": (("white",), "(?<![空明留美蛋])白(?![酒菜板])"),
+    "grey": (("grey", "gray"), "灰(?!尘)"),
+    "cream": (("cream", "beige", "off-white"), "米色|米白|奶油色"),
+    "khaki": (("khaki",), "卡其"),
+    "burgundy": (("burgundy", "wine red"), "酒红"),
+    "rose gold": (("rose gold",), "玫瑰金"),
+    "gold": (("gold", "golden"), f"金{_AFTER}|{_BEFORE}金(?!属)"),
+    "silver": (("silver",), f"银{_AFTER}|{_BEFORE}银"),
 }
-"""Id to the English words and the Chinese stems."""
+"""Id to the English words and to the pattern that finds it in Chinese."""
 
 POSITIONS: dict[str, tuple[str, str]] = {
     "left": (r"\bleft(?:most|wards?)?\b(?!\s+over)", r"左"),
@@ -72,8 +75,6 @@ NUMBER_WORDS: dict[str, int] = {
 """Number words; one is left out, since it is an article as often."""
 
 _MEASURE_WORDS = "个只瓶件张条排行盒袋双块台罐支款组套"
-_AFTER_STEM = "色|的|底|款"
-_BEFORE_STEM = "变|成|为|换|涂|染|纯|深|浅|亮|暗|淡"
 _GOAL = re.compile(
     r"(?:\b(?:to|into|in)\s+(?:(?:an?|pure|plain|dark|light|deep|bright)\s+)*"
     r"|->\s*|(?:成|为|变)[纯深浅亮暗淡]?)$"
@@ -97,13 +98,11 @@ def goal_color_ids(text: str) -> list[str]:
 def _colors(text: str) -> Iterable[tuple[int, str]]:
     """Where each colour word stands; of overlapping ones the longest counts."""
     found: list[tuple[int, int, str]] = []
-    for id, (words, stems) in COLORS.items():
+    for id, (words, chinese) in COLORS.items():
         for word in words:
             pattern = rf"(?<![a-z]){re.escape(word)}(?:ish)?(?![a-z])"
             found += _spans(pattern, text.lower(), id)
-        for stem in stems:
-            found += _spans(f"{stem}(?={_AFTER_STEM})", text, id)
-            found += _spans(f"(?<={_BEFORE_STEM}){stem}", text, id)
+        found += _spans(chinese, text, id)
     longest_first = sorted(found, key=lambda span: (span[0] - span[1], span[0]))
     taken: set[int] = set()
     kept = {}

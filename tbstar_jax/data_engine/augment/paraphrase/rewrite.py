@@ -5,7 +5,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
@@ -23,6 +23,7 @@ Rewrite: TypeAlias = Callable[[str], Sequence[str]]
 A `UserError` says that there was no answer for this one."""
 
 
+@runtime_checkable
 class Rewriter(Protocol):
     """Where rewritten instructions come from, e.g. a language model; picklable."""
 

@@ -1,0 +1,136 @@
+"""The grammar: every task in both languages and four manners, and no empty slot."""
+
+import dataclasses
+import string
+
+import pytest
+
+from tbstar_jax.data_engine.augment.paraphrase.grammar_en import ENGLISH
+from tbstar_jax.data_engine.augment.paraphrase.grammar_zh import CHINESE
+from tbstar_jax.data_engine.augment.paraphrase.language import language_of
+from tbstar_jax.data_engine.augment.paraphrase.slots import (
+    phrases,
+    quoted,
+    slot_names,
+)
+from tbstar_jax.data_engine.facts import Facts
+from tbstar_jax.data_engine.instructions import MAX_BYTES
+from tbstar_jax.errors import UserError
+from tbstar_jax.tasks import TASK_IDS
+
+STYLES = {"request", "note", "label", "polite"}
+FACTS = Facts(
+    object_en="mug",
+    object_zh="马克杯",
+    color_en="red",
+    color_zh="红色",
+    new_color_en="orange",
+    new_color_zh="橙色",
+    material_en="glass",
+    material_zh="玻璃",
+    new_material_en="metal",
+    new_material_zh="金属",
+    new_object_en="ashtray",
+    new_object_zh="烟灰缸",
+    other_object_en="lamp",
+    other_object_zh="台灯",
+    background_en="wooden table",
+    background_zh="木桌",
+    new_background_en="marble counter",
+    new_background_zh="大理石台面",
+    light_en="soft light",
+    light_zh="柔光",
+    new_light_en="warm light",
+    new_light_zh="暖光",
+    layout_en="a single row",
+    layout_zh="一排",
+    new_layout_en="a circle",
+    new_layout_zh="一圈",
+    defect_en="scratch",
+    defect_zh="划痕",
+    text_kind_en="label",
+    text_kind_zh="标签",
+    text="SALE",
+    new_text="NEW",
+    position="left",
+    new_position="top right",
+    direction="left",
+    new_size="larger",
+)
+GENERIC = {"bg_white", "watermark_remove", "outpaint", "identity"}
+"""Tasks that can be asked for without naming anything."""
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("task", TASK_IDS)
+def test_every_task_has_eight_phrasings_in_four_manners(task, language):
+    found = phrases(task, FACTS, language)
+    texts = [one.text for one in found]
+    assert len(set(texts)) == len(texts) >= 8
+    assert {one.style for one in found} == STYLES
+    for text in texts:
+        assert len(text.encode()) <= MAX_BYTES
+        assert not set("{}") & set(text)
+        assert "None" not in text
+        assert language_of(text) == language
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("task", TASK_IDS)
+def test_without_facts_only_what_needs_no_name_is_said(task, language):
+    assert bool(phrases(task, Facts(), language)) == (task in GENERIC)
+
+
+def test_the_grammars_have_the_same_tasks_and_only_known_slots():
+    shared = set(TASK_IDS) - {"text_replace_zh"}
+    assert ENGLISH.keys() == CHINESE.keys() == shared
+    counted = dataclasses.replace(FACTS, count=2, new_count=5)
+    for language, grammar in (("en", ENGLISH), ("zh", CHINESE)):
+        for task, styles in grammar.items():
+            templates = [one for group in styles.values() for one in group]
+            plain = phrases(task, FACTS, language)
+            by_count = phrases(task, counted, language)
+            # Every phrase is reached, with counts or without: no slot is misspelt.
+            num_counted = sum("new_count" in slot_names(one) for one in templates)
+            assert len(plain) == len(templates) - num_counted
+            assert len(by_count) == num_counted
+
+
+def test_some_phrases_read_as_expected():
+    english = {one.text for one in phrases("object_replace", FACTS, "en")}
+    chinese = {one.text for one in phrases("object_replace", FACTS, "zh")}
+    assert "replace the red mug with an orange ashtray" in english
+    assert "把红色马克杯换成橙色烟灰缸" in chinese
+    english = {one.text for one in phrases("layout", FACTS, "en")}
+    assert "arrange the mug in a circle" in english
+    english = {one.text for one in phrases("text_add", FACTS, "en")}
+    assert 'put a label saying "NEW" on the left' in english
+
+
+def test_a_missing_name_in_one_language_silences_only_that_one():
+    facts = Facts(object_en="mug", new_color_en="blue", new_color_zh="蓝色")
+    assert phrases("recolor", facts, "en")
+    assert not phrases("recolor", facts, "zh")
+
+
+def test_quotes_inside_a_text_choose_the_other_quotation_marks():
+    assert quoted("NEW", "en") == '"NEW"'
+    assert quoted('5" pipe', "en") == '“5" pipe”'
+    assert quoted("新品", "zh") == "“新品”"
+    assert quoted("“新”品", "zh") == '"“新”品"'
+
+
+def test_braces_in_facts_are_text():
+    found = phrases("text_remove", Facts(text="{object}{0.__class__}"), "en")
+    assert 'remove the text "{object}{0.__class__}"' in {one.text for one in found}
+
+
+def test_slots_of_a_phrase_are_read_from_it():
+    template = "make the {thing} {new_color}"
+    assert slot_names(template) == {"thing", "new_color"}
+    assert string.Formatter().format(template, thing="mug", new_color="red")
+
+
+def test_an_unknown_task_is_refused():
+    with pytest.raises(UserError, match="unknown task 'recolour'"):
+        phrases("recolour", FACTS, "en")
