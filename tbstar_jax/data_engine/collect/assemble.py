@@ -38,7 +38,7 @@ def record_key(
     Returns:
       The first 32 digits of a SHA-256.
     """
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(f"{len(sources)} sources\n".encode())
     for data in (*sources, target, *(text.encode() for text in instructions)):
         digest.update(len(data).to_bytes(8, "big"))
         digest.update(data)

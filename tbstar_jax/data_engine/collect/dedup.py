@@ -18,7 +18,11 @@ import numpy as np
 from tbstar_jax.array_types import Bool, Int, Shaped, UInt8
 from tbstar_jax.data_engine.annotate import annotated, is_photo
 from tbstar_jax.data_engine.collect.near_hashes import near_pairs
-from tbstar_jax.data_engine.collect.phash import chroma_signature, perceptual_hash
+from tbstar_jax.data_engine.collect.phash import (
+    CHROMA_CELLS,
+    chroma_signature,
+    perceptual_hash,
+)
 from tbstar_jax.data_engine.stage import Made, Reject, Transform, fingerprint_of
 from tbstar_jax.errors import UserError
 from tbstar_jax.input_pipeline.images import decode_image
@@ -99,7 +103,7 @@ def hash_records(records: Iterable[EditRecord]) -> HashIndex:
         is_photo=np.array(photos, bool),
         sha256=np.array(sha256, "U64"),
         phash=np.array(phash, np.uint64),
-        chroma=np.array(chroma, np.uint8).reshape(len(rows), -1),
+        chroma=np.array(chroma, np.uint8).reshape(len(rows), 2 * CHROMA_CELLS**2),
     )
 
 
