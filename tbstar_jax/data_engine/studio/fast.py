@@ -38,7 +38,7 @@ def _march(body: Body, *arrays: Any) -> tuple[Any, ...]:
 
 
 def _surface(body: Body, *points: Any) -> tuple[Any, ...]:
-    return tracing.surface(jnp, body, *points)
+    return tracing.surface(jnp, _repeat, body, *points)
 
 
 def _shadow(body: Body, light: Any, *points: Any) -> tuple[Any, ...]:
@@ -46,7 +46,7 @@ def _shadow(body: Body, light: Any, *points: Any) -> tuple[Any, ...]:
 
 
 def _occlusion(body: Body, *points: Any) -> tuple[Any, ...]:
-    return (tracing.occlusion(jnp, body, points),)
+    return (tracing.occlusion(jnp, _repeat, body, points),)
 
 
 def _shade(lamps: Lamps, body: Body, paint: Paint, *samples: Any) -> tuple[Any, ...]:

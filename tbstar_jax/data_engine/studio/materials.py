@@ -11,8 +11,8 @@ class Material:
 
     Attributes:
       id: used in scenes.
-      name_en: adjective in English.
-      name_zh: adjective in Chinese.
+      name_en: noun in English.
+      name_zh: noun in Chinese.
       reflectance: share of light mirrored at normal incidence (dielectrics).
       roughness: 0 a mirror, 1 no highlight at all.
       metal: 1 where reflections take the surface's colour and nothing is diffuse.
@@ -33,13 +33,13 @@ class Material:
 
 
 MATERIALS: tuple[Material, ...] = (
-    Material("matte", "matte", "哑光", 0.02, 0.85),
+    Material("matte", "matte plastic", "哑光塑料", 0.02, 0.85),
     Material("plastic", "glossy plastic", "亮面塑料", 0.06, 0.22),
     Material("metal", "metal", "金属", 0.9, 0.24, metal=1.0),
     Material("glass", "glass", "玻璃", 0.08, 0.06, glass=0.86),
     Material("ceramic", "glazed ceramic", "釉面陶瓷", 0.09, 0.10),
-    Material("wood", "wooden", "木质", 0.03, 0.6, wood=1.0),
-    Material("fabric", "fabric", "布艺", 0.01, 0.95, weave=1.0),
+    Material("wood", "wood", "木头", 0.03, 0.6, wood=1.0),
+    Material("fabric", "fabric", "布料", 0.01, 0.95, weave=1.0),
 )
 """All materials."""
 

@@ -37,6 +37,8 @@ OCCLUSION_REACH = 0.42
 
 _TINY = 1e-9
 _NORMAL_STEP = 6e-4
+# The corners of a tetrahedron, and last the point itself, for its slot.
+_TAPS = ((1, -1, -1), (-1, -1, 1), (-1, 1, -1), (1, 1, 1), (0, 0, 0))
 _LIFT = 4e-3
 """How far above its surface a point looks for the light, in the world's units."""
 _OCCLUSION_SAMPLES = (0.02, 0.07, 0.15, 0.27, OCCLUSION_REACH)
@@ -95,7 +97,7 @@ def march(
       num_steps: how many steps to make.
 
     Returns:
-      Where the ray is, and how far the thing is from there.
+      Where the ray is, and how far the thing was from there before the last step.
     """
     ox, oy, oz, dx, dy, dz = rays
 
@@ -105,35 +107,43 @@ def march(
         )
         return near
 
-    def step(along: Values) -> Values:
+    def step(state: tuple[Values, Values]) -> tuple[Values, Values]:
+        along, _ = state
         near = gap(along)
         is_moving = (near > TOUCH) & (along < leave)
-        return xp.where(is_moving, along + near, along)
+        return xp.where(is_moving, along + near, along), near
 
-    along = loop(num_steps, step, start)
-    return along, gap(along)
+    along, near = loop(num_steps, step, (start, start * 0.0 + MISSED))
+    return along, near
 
 
 def surface(
-    xp: ModuleType, body: Body, x: Values, y: Values, z: Values
+    xp: ModuleType, loop: Loop, body: Body, x: Values, y: Values, z: Values
 ) -> tuple[Values, ...]:
     """The outward unit normal in the world, and the material slot, of surface points.
 
     Args:
       xp: NumPy or `jax.numpy`.
+      loop: repeats a step.
       body: the thing.
       x: points in the world.
       y: likewise.
       z: likewise.
     """
     x, y, z = to_local(xp, body, x, y, z)
-    nx, ny, nz = x * 0.0, x * 0.0, x * 0.0
-    for sx, sy, sz in ((1, -1, -1), (-1, -1, 1), (-1, 1, -1), (1, 1, 1)):
-        step = _NORMAL_STEP
-        near, _ = distance(xp, body, x + sx * step, y + sy * step, z + sz * step)
-        nx, ny, nz = nx + sx * near, ny + sy * near, nz + sz * near
+    taps = xp.asarray(_TAPS, x.dtype)
+
+    # A loop, since a compiler would otherwise repeat the thing for every tap.
+    def step(state: tuple[Values, ...]) -> tuple[Values, ...]:
+        k, nx, ny, nz, _ = state
+        sx, sy, sz = taps[k, 0], taps[k, 1], taps[k, 2]
+        far = _NORMAL_STEP
+        near, slot = distance(xp, body, x + sx * far, y + sy * far, z + sz * far)
+        return k + 1, nx + sx * near, ny + sy * near, nz + sz * near, slot
+
+    zero = x * 0.0
+    _, nx, ny, nz, slot = loop(len(_TAPS), step, (0, zero, zero, zero, zero))
     size = xp.sqrt(nx * nx + ny * ny + nz * nz) + 1e-12
-    _, slot = distance(xp, body, x, y, z)
     return (*turn(body, nx / size, ny / size, nz / size), slot)
 
 
@@ -200,7 +210,7 @@ def shadow(
 
 
 def occlusion(
-    xp: ModuleType, body: Body, points: tuple[Values, ...]
+    xp: ModuleType, loop: Loop, body: Body, points: tuple[Values, ...]
 ) -> Values:
     """Share of the surrounding light that a thing hides from points, 0 to 1.
 
@@ -208,16 +218,22 @@ def occlusion(
 
     Args:
       xp: NumPy or `jax.numpy`.
+      loop: repeats a step.
       body: the thing in the way.
       points: x, y, z and the normal's x, y, z, in the world.
     """
     x, y, z, nx, ny, nz = points
-    hidden, weight, total = x * 0.0, 1.0, 0.0
-    for reach in _OCCLUSION_SAMPLES:
+    reaches = xp.asarray(_OCCLUSION_SAMPLES, x.dtype)
+
+    def step(state: tuple[Values, ...]) -> tuple[Values, ...]:
+        k, hidden, weight, total = state
+        reach = reaches[k]
         at = to_local(xp, body, x + reach * nx, y + reach * ny, z + reach * nz)
         near, _ = distance(xp, body, *at)
         near = near * body.pose[4]
         hidden = hidden + weight * xp.clip((reach - near) / reach, 0.0, 1.0)
-        total += weight
-        weight *= 0.8
+        return k + 1, hidden, weight * 0.8, total + weight
+
+    state = (0, x * 0.0, reaches[0] * 0.0 + 1.0, reaches[0] * 0.0)
+    _, hidden, _, total = loop(len(_OCCLUSION_SAMPLES), step, state)
     return hidden / total
