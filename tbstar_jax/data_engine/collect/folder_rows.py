@@ -34,7 +34,7 @@ class FolderLayout:
 
     Attributes:
       columns: column name and sub-folder; the first decides the rows, the others hold
-        images of the same stem. Several folders may share one column.
+        images of the same stem. Several folders may share a column, or be missing.
       caption_suffix: of the text beside the first column's image; column `caption`.
     """
 
@@ -57,7 +57,7 @@ class FolderRows:
         """Lists the images.
 
         Raises:
-          UserError: a folder of the layout is missing.
+          UserError: the first folder is missing.
         """
         self.files = FolderFiles(root)
         self.names_files = True
@@ -72,7 +72,7 @@ class FolderRows:
 
     def _images(self, folder: str) -> list[str]:
         root = self._root / folder
-        if not root.is_dir():
+        if not root.is_dir() and folder == self._layout.columns[0][1]:
             raise UserError(f"there is no folder {root}")
         # Folders of the other columns that lie below are not taken for photos.
         others = {

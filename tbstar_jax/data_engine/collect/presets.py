@@ -223,7 +223,14 @@ PRESETS: tuple[Preset, ...] = (
         name="ai-toolkit",
         format="folder",
         fields=FieldMap(source=("control",), target="target", instruction=("caption",)),
-        layout=FolderLayout(columns=(("target", "target"), ("control", "control"))),
+        layout=FolderLayout(
+            columns=(
+                ("target", "target"),
+                ("control", "control"),
+                ("control", "control_2"),
+                ("control", "control_3"),
+            )
+        ),
     ),
     Preset(
         name="musubi",
@@ -263,6 +270,7 @@ PRESETS: tuple[Preset, ...] = (
         fields=FieldMap(
             source=(
                 "original_image_file_name|original_image|source_file_name|cond_image",
+                "reference_images_file_names",
             ),
             target="edited_image_file_name|edited_image|file_name|image",
             instruction=("edit_prompt|text|caption|prompt",),
