@@ -4,6 +4,8 @@ Unit 3 of 6 kills the process that makes it, or its parent, unless it did before
 is `one`, `two` (its parent, by one of two workers) or `ray` (the driver).
 """
 
+import contextlib
+import dataclasses
 import os
 import sys
 from pathlib import Path
@@ -32,17 +34,18 @@ def make_engine(name):
     return EmbeddedEngine(workers={"one": 1, "two": 2}[name])
 
 
-def main(out, log, engine):
-    stage = toy_stage(Path(log), engine, os.getpid())
-    report = run_stage(
-        stage,
-        out,
-        "toy",
-        "train",
-        engine=make_engine(engine),
-        show_progress=False,
-    )
-    print(report.num_made)
+def main(out, log, name):
+    stage = toy_stage(Path(log), name, os.getpid())
+    engine = make_engine(name)
+    options = {"engine": engine, "show_progress": False}
+    with engine.joined() if name == "ray" else contextlib.nullcontext():
+        report = run_stage(stage, out, "toy", "train", **options)
+        print(f"made {report.num_made}")
+        failing = dataclasses.replace(stage, fails_at="unit 01", salt="other")
+        try:
+            run_stage(failing, f"{out}-other", "toy", "train", **options)
+        except RuntimeError as error:
+            print(str(error).splitlines()[0])
 
 
 if __name__ == "__main__":
