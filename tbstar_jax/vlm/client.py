@@ -26,7 +26,10 @@ class VlmConfig:
       model: as the server names it; a dated snapshot where there is one.
       prices: what its tokens cost.
       max_output_tokens: longest answer.
-      temperature: 0 for the likeliest answer.
+      max_tokens_field: what the server calls that limit; reasoning models accept only
+        the longer name.
+      temperature: 0 for the likeliest answer; None leaves it to the server, where a
+        model accepts no other.
       structured: how JSON is asked for: `schema` and `object` where the server
         supports the protocol's response formats, `prompt` by words alone.
       cache: directory of the replies; None keeps none.
@@ -37,7 +40,8 @@ class VlmConfig:
     model: str
     prices: Prices
     max_output_tokens: int = 1024
-    temperature: float = 0.0
+    max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    temperature: float | None = 0.0
     structured: Literal["schema", "object", "prompt"] = "prompt"
     cache: Path | None = None
     replay_only: bool = False
@@ -49,7 +53,7 @@ class VlmConfig:
             raise UserError(
                 f"max_output_tokens is {self.max_output_tokens}, but must be >= 1"
             )
-        if not (math.isfinite(self.temperature) and self.temperature >= 0):
+        if self.temperature is not None and not 0 <= self.temperature < math.inf:
             raise UserError(f"temperature is {self.temperature}, but must be >= 0")
 
     def identity(self) -> dict[str, Any]:
@@ -136,10 +140,11 @@ class VlmClient:
     ) -> dict[str, Any]:
         parameters: dict[str, Any] = {
             "model": self.config.model,
-            "max_tokens": self.config.max_output_tokens,
-            "temperature": self.config.temperature,
+            self.config.max_tokens_field: self.config.max_output_tokens,
             "seed": seed,
         }
+        if self.config.temperature is not None:
+            parameters["temperature"] = self.config.temperature
         if schema is not None and self.config.structured == "object":
             parameters["response_format"] = {"type": "json_object"}
         if schema is not None and self.config.structured == "schema":

@@ -88,6 +88,15 @@ def test_the_request_is_a_chat_completion_with_images_as_data_urls():
     assert "authorization" not in request.headers
 
 
+def test_reasoning_models_are_asked_in_their_own_words():
+    options = {"max_tokens_field": "max_completion_tokens", "temperature": None}
+    with serving(Answer(body=completion("Good."))) as (url, server):
+        ask(url, **options)
+    sent = server.requests[0].json()
+    assert sent["max_completion_tokens"] == 1024
+    assert not {"max_tokens", "temperature"} & sent.keys()
+
+
 @pytest.mark.parametrize(
     ("structured", "expected"),
     [

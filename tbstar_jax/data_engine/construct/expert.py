@@ -105,6 +105,9 @@ class ExpertMethod:
         tasks = [share.task for share in self.shares]
         if len(set(tasks)) < len(tasks):
             raise UserError("shares name a task twice; add their weights")
+        names = [expert.name for expert in self.experts]
+        if len(set(names)) < len(names):
+            raise UserError(f"two experts have one name: {', '.join(sorted(names))}")
         if not self._served():
             raise UserError("no expert does any of the tasks in shares")
 

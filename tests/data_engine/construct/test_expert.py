@@ -10,6 +10,7 @@ import sys
 import numpy as np
 import pytest
 
+from tbstar_jax.data_engine.construct.classical.expert import ClassicalExpert
 from tbstar_jax.data_engine.construct.expert import ExpertMethod, TaskShare
 from tbstar_jax.data_engine.stage import Method, Reject, record_generator
 from tbstar_jax.errors import UserError
@@ -189,6 +190,7 @@ def test_without_a_mask_the_difference_is_taken():
     [
         ({"tasks": ("light_shadow",)}, "no expert does any"),
         ({"tasks": ("recolor", "recolor")}, "twice"),
+        ({"experts": (BoxExpert(), BoxExpert(levels=9))}, "one name: box, box"),
         ({"max_tries": 0}, "max_tries is 0"),
     ],
 )
@@ -202,6 +204,20 @@ def test_a_share_is_of_a_known_task_and_positive():
         TaskShare(task="identity", weight=1.0)
     with pytest.raises(UserError, match="recolor is 0"):
         TaskShare(task="recolor", weight=0.0)
+
+
+@pytest.mark.parametrize("task", ["object_remove", "light_shadow"])
+def test_the_classical_expert_edits_a_real_photo_by_rule(task):
+    one = method((ClassicalExpert(),), (task,))
+    results = made(one, photo(**KNOWN)), made(one, photo(**KNOWN))
+    assert results[0] == results[1]
+    (pair,) = results[0]
+    assert not isinstance(pair, Reject), pair
+    source, target, mask = images(pair)
+    assert np.array_equal(mask == 255, (source != target).any(axis=-1))
+    if task == "object_remove":
+        assert mask[:20, 80:].any()
+        assert not mask[40:, :60].any()
 
 
 DRAFT = {
