@@ -5,7 +5,7 @@
 - `paste_back`: the edit only inside its mask, every other pixel the photo's.
 - `compose`: disjoint edits of one photo, at once.
 - `chain`: the same edits one after the other.
-- `groups`: the stage that finds records of one photo, shard by shard.
-- `together`: several of these methods as one.
 - `paraphrase`: more ways to say the request.
+- `together`: several methods over single records as one.
+- `augment_stage`: the stage: single records, then the edits of each photo.
 """

@@ -9,6 +9,7 @@ from jaxtyping import Bool, UInt8
 
 from tbstar_jax.data_engine.augment.offspring import is_usable
 from tbstar_jax.data_engine.augment.pictures import pictures_of, source_digest
+from tbstar_jax.data_engine.store.codecs import codec_of
 from tbstar_jax.errors import UserError
 from tbstar_jax.geometry import erode
 from tbstar_jax.input_pipeline.images import encode_png
@@ -119,10 +120,11 @@ def applied(
 
 
 def lossless(data: bytes, picture: UInt8[np.ndarray, "h w 3"]) -> bytes:
-    """The file itself if it is a PNG, otherwise what it shows as one.
+    """The file itself if it holds its pixels exactly, otherwise a PNG of them.
 
     Args:
       data: an image file.
       picture: the same, decoded.
     """
-    return data if data.startswith(b"\x89PNG\r\n\x1a\n") else encode_png(picture)
+    is_exact = codec_of(data) in ("png", "webp_lossless")
+    return data if is_exact else encode_png(picture)

@@ -16,9 +16,13 @@ _CHANGED: dict[str, tuple[str, ...]] = {
     "text_add": ("text", "text_language"),
     "text_replace_en": ("text", "text_language"),
     "text_replace_zh": ("text", "text_language"),
-    "object_add": ("count",),
-    "object_remove": ("count",),
-    "object_replace": ("object_en", "object_zh", "color_en", "color_zh"),
+    # What is written on a thing comes and goes with it.
+    "object_add": ("count", "text", "text_language"),
+    "object_remove": ("count", "text", "text_language"),
+    "object_replace": (
+        *("object_en", "object_zh", "color_en", "color_zh"),
+        *("text", "text_language"),
+    ),
     "light_shadow": ("light_en", "light_zh"),
     "layout": ("layout_en", "layout_zh", "count"),
     "move": ("position",),
@@ -82,7 +86,7 @@ def _inverse_task(task: str, facts: Facts) -> str | None:
         case "watermark_remove" | "text_remove":
             return "text_add"
         case "text_add":
-            is_mark = (facts.text_kind_en or "").lower() == "watermark"
+            is_mark = "watermark" in (facts.text_kind_en or "").lower()
             return "watermark_remove" if is_mark else "text_remove"
         case "text_replace_en" | "text_replace_zh":
             # Named after the language of the text that is to be written.

@@ -25,11 +25,12 @@ class Augment:
     Attributes:
       methods: each is given the record itself, e.g. paste back, invert and identity;
         each yields that record first, which is kept once.
-      finish: is given the record and all that was made of it, e.g. paraphrase.
+      finish: is given the record and all that was made of it, e.g. paraphrase; None
+        leaves them as they are.
     """
 
     methods: tuple[Method, ...]
-    finish: Method
+    finish: Method | None = None
 
     def __post_init__(self) -> None:
         """Checks the methods.
@@ -47,15 +48,20 @@ class Augment:
         return "augment"
 
     @property
+    def _used(self) -> tuple[Method, ...]:
+        return self.methods if self.finish is None else (*self.methods, self.finish)
+
+    @property
     def fingerprint(self) -> str:
         """Names the methods, in their order."""
-        used = [[one.name, one.fingerprint] for one in (*self.methods, self.finish)]
-        return fingerprint_of(self.name, 1, {"methods": used})
+        used = [[one.name, one.fingerprint] for one in self._used]
+        settings = {"methods": used, "is_finished": self.finish is not None}
+        return fingerprint_of(self.name, 1, settings)
 
     @property
     def num_threads(self) -> int:
         """As many as the method that waits most."""
-        return max(one.num_threads for one in (*self.methods, self.finish))
+        return max((one.num_threads for one in self._used), default=1)
 
     @contextlib.contextmanager
     def open(self) -> Iterator[Transform]:
@@ -64,7 +70,9 @@ class Augment:
             transforms = {
                 one.name: stack.enter_context(one.open()) for one in self.methods
             }
-            finish = stack.enter_context(self.finish.open())
+            finish = None
+            if self.finish is not None:
+                finish = stack.enter_context(self.finish.open())
 
             def transform(
                 record: EditRecord, rng: np.random.Generator
@@ -78,10 +86,10 @@ class Augment:
                     assert own is record, "an augmentation must yield its record first"
                     made += rest
                 for new in made:
-                    if isinstance(new, Reject):
+                    if finish is None or isinstance(new, Reject):
                         yield new
                     else:
-                        last = record_generator(seed, self.finish.name, new.key)
+                        last = record_generator(seed, "finish", new.key)
                         yield from finish(new, last)
 
             yield transform

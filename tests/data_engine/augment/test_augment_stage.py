@@ -6,26 +6,37 @@ import os
 import subprocess
 import sys
 from multiprocessing.reduction import ForkingPickler
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tbstar_jax.data_engine.annotate import annotated
+from tbstar_jax.data_engine.augment.augment_stage import AugmentStage
 from tbstar_jax.data_engine.augment.chain import Chain
 from tbstar_jax.data_engine.augment.compose import Compose
-from tbstar_jax.data_engine.augment.groups import GroupStage
 from tbstar_jax.data_engine.augment.identity import Identity
 from tbstar_jax.data_engine.augment.invert import Invert
 from tbstar_jax.data_engine.augment.paraphrase.rewrite import Paraphrase
 from tbstar_jax.data_engine.augment.paste_back import PasteBack
 from tbstar_jax.data_engine.augment.together import Augment
+from tbstar_jax.data_engine.engine.embedded import EmbeddedEngine
+from tbstar_jax.data_engine.engine.run import run_stage
 from tbstar_jax.data_engine.stage import Method, Reject, Stage
 from tbstar_jax.errors import UserError
+from tbstar_jax.input_pipeline.images import encode_png
 from tbstar_jax.input_pipeline.records import RecordSource, write_records
-from tests.support.rendered_pairs import is_exact, rendered, scene_with_everything
+from tests.support.rendered_pairs import (
+    arrays,
+    is_exact,
+    rendered,
+    scene_with_everything,
+)
 
 TASKS = ("object_remove", "text_replace_en", "recolor")
 COMPOSE = Compose(max_edits=2, max_per_photo=2, margin=0, num_texts=3, max_bytes=94)
 CHAIN = Chain(max_turns=2, max_per_photo=1, margin=0)
+JUST_COPY = Augment(methods=())
 AUGMENT = Augment(
     methods=(PasteBack(feather=0), Invert(max_bytes=94), Identity(share=0.5)),
     finish=Paraphrase(num_texts=4, max_bytes=94),
@@ -45,13 +56,13 @@ def directory(tmp_path_factory):
     return path
 
 
-def stage_over(directory, *methods, seed=0):
-    return GroupStage(
-        name="combine",
-        directory=os.fspath(directory),
+def stage_over(directory, each=JUST_COPY, groups=(COMPOSE, CHAIN), **settings):
+    return AugmentStage(
+        each=each,
+        groups=groups,
+        directory=directory,
         split="train",
-        methods=methods,
-        seed=seed,
+        **{"seed": 0, **settings},
     )
 
 
@@ -60,9 +71,8 @@ def made_by(stage):
         return {unit.name: list(worker(unit)) for unit in stage.units()}
 
 
-def test_each_shard_is_copied_and_its_photo_combined(directory):
-    stage = stage_over(directory, COMPOSE, CHAIN)
-    made = made_by(stage)
+def test_each_record_is_copied_and_its_photo_combined(directory):
+    made = made_by(stage_over(directory))
     assert list(made) == ["00000", "00001"]
     source = RecordSource(directory, "train")
     for index, records in enumerate(made.values()):
@@ -76,8 +86,51 @@ def test_each_shard_is_copied_and_its_photo_combined(directory):
         assert parents <= {one.key for one in records[:3]}
 
 
+def test_photos_that_share_a_shard_are_kept_apart(directory, tmp_path):
+    source = RecordSource(directory, "train")
+    records = [source[k] for k in range(len(source))]
+    write_records(tmp_path / "pairs", "pairs", "train", records, records_per_shard=9)
+    (together,) = made_by(stage_over(tmp_path / "pairs")).values()
+    assert together == [
+        one for unit in made_by(stage_over(directory)).values() for one in unit
+    ]
+
+
+def test_what_is_pasted_back_is_combined_in_the_same_pass(tmp_path):
+    """Noise over the whole target hides that two edits are disjoint."""
+    rng = np.random.default_rng(0)
+    records = []
+    for task in TASKS[:2]:
+        record = rendered(scene_with_everything(0), task)
+        _, target, _ = arrays(record)
+        noisy = np.clip(target + rng.integers(-1, 2, target.shape), 0, 255)
+        target_image = encode_png(noisy.astype(np.uint8))
+        records.append(dataclasses.replace(record, target_image=target_image))
+    write_records(tmp_path / "pairs", "pairs", "train", records, records_per_shard=9)
+    (made,) = made_by(stage_over(tmp_path / "pairs")).values()
+    assert made == records
+    pasting = Augment(methods=(PasteBack(feather=0),))
+    (made,) = made_by(stage_over(tmp_path / "pairs", each=pasting)).values()
+    transforms = [one.provenance.get("transform") for one in made]
+    pasted = [None, "paste_back"] * 2
+    assert transforms == [*pasted, "compose", "chain", "chain"]
+    parents = {f"{one.key}-pasted" for one in records}
+    assert set(made[4].provenance["parents"]) == parents
+    assert is_exact(made[4])
+
+
+def test_rejected_edits_are_copied_and_not_combined(directory, tmp_path):
+    source = RecordSource(directory, "train")
+    first, second, third = (source[k] for k in range(3))
+    second = annotated(second, status="rejected:shift")
+    records = [first, second, third]
+    write_records(tmp_path / "pairs", "pairs", "train", records, records_per_shard=9)
+    (made,) = made_by(stage_over(tmp_path / "pairs")).values()
+    assert made == records
+
+
 def test_units_do_not_depend_on_each_other_and_the_seed_matters(directory):
-    stage = stage_over(directory, COMPOSE, CHAIN)
+    stage = stage_over(directory)
     assert isinstance(stage, Stage)
     whole = made_by(stage)
     again = ForkingPickler.loads(ForkingPickler.dumps(stage))
@@ -86,29 +139,41 @@ def test_units_do_not_depend_on_each_other_and_the_seed_matters(directory):
     with again.open() as worker:
         for unit in reversed(stage.units()):
             assert list(worker(unit)) == whole[unit.name]
-    assert (
-        stage_over(directory, COMPOSE, CHAIN, seed=1).fingerprint != stage.fingerprint
-    )
-    assert stage_over(directory, COMPOSE).fingerprint != stage.fingerprint
+    others = [
+        stage_over(directory, seed=1),
+        stage_over(directory, groups=(COMPOSE,)),
+        stage_over(directory, each=AUGMENT),
+    ]
+    assert len({one.fingerprint for one in (stage, *others)}) == 4
 
 
 def test_edits_without_readable_facts_are_named(tmp_path):
     records = [rendered(scene_with_everything(0), task) for task in TASKS]
-    broken = [dataclasses.replace(one, provenance={"facts": []}) for one in records]
+    broken = [annotated(one, facts=[]) for one in records]
     write_records(tmp_path / "pairs", "pairs", "train", broken, records_per_shard=9)
-    (made,) = made_by(stage_over(tmp_path / "pairs", CHAIN)).values()
+    (made,) = made_by(stage_over(tmp_path / "pairs", groups=(CHAIN,))).values()
     assert made[:3] == broken
     assert made[3:]
     assert all(isinstance(one, Reject) for one in made[3:])
     assert "facts" in made[3].reason
 
 
-def test_a_manifest_without_shards_is_refused(tmp_path):
-    record = rendered(scene_with_everything(0), "recolor")
-    write_records(tmp_path / "pairs", "pairs", "train", [record], records_per_shard=9)
-    (tmp_path / "pairs" / "manifest.json").write_text("{}")
-    with pytest.raises(UserError, match="no readable manifest"):
-        stage_over(tmp_path / "pairs", CHAIN).units()
+def test_the_engine_writes_what_the_stage_makes(directory, tmp_path):
+    stage = stage_over(directory, each=AUGMENT)
+    report = run_stage(
+        stage,
+        tmp_path / "out",
+        "augmented",
+        "train",
+        engine=EmbeddedEngine(workers=1),
+        show_progress=False,
+    )
+    expected = [one for unit in made_by(stage).values() for one in unit]
+    source = RecordSource(tmp_path / "out", "train")
+    assert [source[k].key for k in range(len(source))] == [one.key for one in expected]
+    assert report.num_rejects == 0
+    chained = next(one for one in expected if one.provenance.get("turn") == 1)
+    assert chained == source[[one.key for one in expected].index(chained.key)]
 
 
 def run(method, record, seed=0):
@@ -144,18 +209,17 @@ def test_a_method_named_twice_is_refused():
 
 
 def digest_of_everything(directory):
-    """SHA-256 over all that stage and methods make of a set."""
+    """SHA-256 over all that the stage makes of a set."""
     digest = hashlib.sha256()
-    for records in made_by(stage_over(directory, COMPOSE, CHAIN)).values():
-        for record in records:
-            for one in run(AUGMENT, record):
-                digest.update(repr(one).encode())
+    for records in made_by(stage_over(Path(directory), each=AUGMENT)).values():
+        for one in records:
+            digest.update(repr(one).encode())
     return digest.hexdigest()
 
 
 PROGRAM = """
 import sys
-from tests.data_engine.augment.test_groups import digest_of_everything
+from tests.data_engine.augment.test_augment_stage import digest_of_everything
 print(digest_of_everything(sys.argv[1]))
 """
 
