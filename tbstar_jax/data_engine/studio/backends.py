@@ -61,7 +61,9 @@ class NumpyBackend:
 
     def surface(self, jobs: Sequence[Job]) -> list[tuple[Flat, ...]]:
         """As `Backend`."""
-        return self._each(lambda p, a: tracing.surface(np, _repeat, Body(*p[0]), *a), jobs)
+        return self._each(
+            lambda p, a: tracing.surface(np, _repeat, Body(*p[0]), *a), jobs
+        )
 
     def shadow(self, jobs: Sequence[Job]) -> list[tuple[Flat, ...]]:
         """As `Backend`."""
@@ -71,7 +73,9 @@ class NumpyBackend:
 
     def occlusion(self, jobs: Sequence[Job]) -> list[tuple[Flat, ...]]:
         """As `Backend`."""
-        return self._each(lambda p, a: (tracing.occlusion(np, _repeat, Body(*p[0]), a),), jobs)
+        return self._each(
+            lambda p, a: (tracing.occlusion(np, _repeat, Body(*p[0]), a),), jobs
+        )
 
     def shade(self, jobs: Sequence[Job]) -> list[tuple[Flat, ...]]:
         """As `Backend`."""

@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from tbstar_jax.data_engine.facts import Facts
+from tbstar_jax.data_engine.facts import Facts, Language
 from tbstar_jax.data_engine.render.sampling import choose, uniform
 from tbstar_jax.data_engine.studio import sampling, words
 from tbstar_jax.data_engine.studio.sampling import Needs, Setting, sample_scene
@@ -161,7 +161,7 @@ def _text(draw: _Draw, task: str) -> Edit:
     before, after = (
         _with(scene, 0, label=dataclasses.replace(label, text=text)) for text in shown
     )
-    language = "zh" if is_zh else "en"
+    language: Language = "zh" if is_zh else "en"
     facts = Facts(
         **words.thing(scene.items[0]),
         text_kind_en="label",
@@ -234,7 +234,6 @@ def _move(draw: _Draw) -> Edit:
 
 def _zoomed_out(before: Scene, after: Scene) -> tuple[Scene, Scene]:
     """Both scenes through a camera that shows the items of both."""
-    rows, columns = before.size
     wide = max(
         abs(item.x) + sampling.half_width(item)
         for item in (*before.items, *after.items)
@@ -267,9 +266,7 @@ def _count(draw: _Draw) -> Edit:
     )
     names = words.thing(item) | words.row(old, "") | words.row(new, "new_")
     facts = Facts(**names, count=old, new_count=new)
-    return _items(
-        "layout", before, after, tuple(range(old)), tuple(range(new)), facts
-    )
+    return _items("layout", before, after, tuple(range(old)), tuple(range(new)), facts)
 
 
 def _row(item: Item, count: int) -> tuple[Item, ...]:
@@ -287,9 +284,7 @@ def _resize(draw: _Draw) -> Edit:
     old, new = (small, item) if is_larger else (item, small)
     before = dataclasses.replace(scene, items=(old,))
     after = dataclasses.replace(scene, items=(new,))
-    facts = Facts(
-        **words.thing(item), new_size="larger" if is_larger else "smaller"
-    )
+    facts = Facts(**words.thing(item), new_size="larger" if is_larger else "smaller")
     return _items("layout", before, after, (0,), (0,), facts)
 
 

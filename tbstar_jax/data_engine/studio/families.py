@@ -100,7 +100,9 @@ def _solid(
     )  # fmt: skip
 
 
-def _cone(bottom: float, height: float, low: float, high: float, **more: float) -> Solid:
+def _cone(
+    bottom: float, height: float, low: float, high: float, **more: float
+) -> Solid:
     """A round solid whose radius goes from `low` at the bottom to `high`."""
     middle = (low + high) / 2
     return _solid(bottom, height, middle, taper_x=(high - low) / (2 * middle), **more)  # type: ignore[arg-type]
@@ -115,8 +117,8 @@ def _bottle(p: Proportions) -> Shape:
         _solid(body + shoulder - 0.05, 0.1, neck, blend=0.03),
         _solid(body + shoulder + 0.03, 0.11, neck * 1.28, edge=0.012, slot=1),
     )
-    half = min(0.85 * radius, 0.17)
-    return Shape(solids, plate=Plate(body * 0.5, half, body * 0.27, radius))
+    half = min(0.95 * radius, 0.18)
+    return Shape(solids, plate=Plate(body * 0.48, half, body * 0.19, radius))
 
 
 def _jar(p: Proportions) -> Shape:
@@ -139,7 +141,7 @@ def _tube(p: Proportions) -> Shape:
                taper_x=0.08, taper_z=-0.86),
         _solid(cap + body - 0.02, 0.07, radius * 1.17, 0.016, corner=0.2, edge=0.005),
     )  # fmt: skip
-    return Shape(solids, plate=Plate(cap + body * 0.5, radius * 0.78, body * 0.24))
+    return Shape(solids, plate=Plate(cap + body * 0.48, radius * 0.84, body * 0.15))
 
 
 def _box(p: Proportions) -> Shape:
@@ -255,6 +257,8 @@ def _plant(p: Proportions) -> Shape:
 
 
 _HARD = ("matte", "plastic", "metal", "glass", "ceramic")
+_SOFT = ("matte", "plastic", "fabric")
+_POT = ("matte", "ceramic")
 _FIRM = ("matte", "plastic", "metal", "ceramic", "wood")
 
 FAMILIES: tuple[Family, ...] = (
@@ -262,14 +266,14 @@ FAMILIES: tuple[Family, ...] = (
     Family("jar", "jar", "罐子", "个", True, _jar, _HARD, 1.25),
     Family("tube", "tube", "软管", "支", True, _tube, ("matte", "plastic", "metal")),
     Family("box", "box", "盒子", "个", True, _box, (*_FIRM, "fabric")),
-    Family("bag", "bag", "手提袋", "个", True, _bag, ("matte", "plastic", "fabric"), 1.1),
+    Family("bag", "bag", "手提袋", "个", True, _bag, _SOFT, 1.1),
     Family("mug", "mug", "马克杯", "个", True, _mug, _FIRM, 1.3),
-    Family("shoe", "shoe", "鞋子", "只", True, _shoe, ("matte", "plastic", "fabric"), 1.2),
-    Family("lamp", "lamp", "台灯", "盏", True, _lamp, ("matte", "plastic", "fabric")),
+    Family("shoe", "shoe", "鞋子", "只", True, _shoe, _SOFT, 1.2),
+    Family("lamp", "lamp", "台灯", "盏", True, _lamp, _SOFT),
     Family("ball", "ball", "小球", "个", False, _ball, (*_FIRM, "glass"), 0.8),
     Family("cube", "cube", "方块", "个", False, _cube, _FIRM, 0.85),
     Family("vase", "vase", "花瓶", "个", False, _vase, _HARD, 0.95),
-    Family("plant", "potted plant", "盆栽", "盆", False, _plant, ("matte", "ceramic"), 0.9),
+    Family("plant", "potted plant", "盆栽", "盆", False, _plant, _POT, 0.9),
 )  # fmt: skip
 """All kinds of things; products first."""
 

@@ -118,9 +118,7 @@ def to_local(
     )
 
 
-def turn(
-    body: Body, x: Values, y: Values, z: Values
-) -> tuple[Values, Values, Values]:
+def turn(body: Body, x: Values, y: Values, z: Values) -> tuple[Values, Values, Values]:
     """A direction in the thing's own coordinates to the world's."""
     cosine, sine = body.pose[2], body.pose[3]
     return cosine * x + sine * z, y, cosine * z - sine * x

@@ -54,7 +54,7 @@ class Packed:
     bodies: tuple[Body, ...]
     paints: tuple[Paint, ...]
     tints: Float[np.ndarray, "k 3"]
-    solidity: Float[np.ndarray, "k"]
+    solidity: Float[np.ndarray, " k"]
     lamps: Lamps
 
 

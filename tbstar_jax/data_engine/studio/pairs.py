@@ -95,9 +95,7 @@ def _pair(edit: Edit, before: Frame, after: Frame, is_strict: bool) -> Pair:
     )
 
 
-def declared_region(
-    edit: Edit, before: Frame, after: Frame
-) -> Bool[np.ndarray, "h w"]:
+def declared_region(edit: Edit, before: Frame, after: Frame) -> Bool[np.ndarray, "h w"]:
     """Marks the pixels that an edit may change in its strict variant.
 
     Args:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, UInt8
+from jaxtyping import Bool, Float32, UInt8
 
 from tbstar_jax.data_engine.studio import tracing
 from tbstar_jax.data_engine.studio.backends import (
@@ -227,7 +227,7 @@ def _color(samples: Sequence[_Samples], backend: Backend) -> None:
         one.color = np.where(one.item[:, None] < 0, floor, 0.0)
         one.ink = np.zeros(len(one.depth))
         # The floor hides the lower half of the room from what is close to it.
-        x, y, z, nx, ny, nz = one.points
+        y, ny = one.points[1], one.points[4]
         ground = 1.0 - 0.45 * np.clip(1.0 - y / 0.3, 0, 1) * (0.5 - 0.5 * ny)
         is_open = one.open.mean(axis=1) * ground
         for k, body in enumerate(one.packed.bodies):

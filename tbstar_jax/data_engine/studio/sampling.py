@@ -137,18 +137,14 @@ def backdrop_of(setting: Setting, phase: float) -> Backdrop:
     return Backdrop(kind=setting.kind, tone=setting.tone, phase=phase)
 
 
-def sample_product(
-    rng: np.random.Generator, setting: Setting, needs: Needs
-) -> Item:
+def sample_product(rng: np.random.Generator, setting: Setting, needs: Needs) -> Item:
     """Draws a product, with a label where one is needed."""
     families = [family for family in FAMILIES if family.is_product]
     if needs.label:
         families = [f for f in families if f.build((0.5,) * 4).plate]
     family = choose(rng, families)
     materials = [
-        one
-        for one in family.materials
-        if not (needs.is_colored and one in ("wood",))
+        one for one in family.materials if not (needs.is_colored and one in ("wood",))
     ]
     item = _sample_item(rng, family, setting, (), materials)
     has_plate = family.build(item.proportions).plate is not None

@@ -85,8 +85,8 @@ def sheet_color(
     pool = xp.exp(-(x * x + (z - 0.2) * (z - 0.2)) * 0.22)
     grade = 1.0 - plain * (0.10 - 0.10 * pool) - gradient * (0.30 - 0.30 * pool)
     floor = _table_pattern(xp, x, z, phase, wood, marble, tiles)
-    grade_wall = 1.0 - plain * (0.10 + 0.06 * height) - gradient * (
-        0.30 + 0.34 * height
+    grade_wall = (
+        1.0 - plain * (0.10 + 0.06 * height) - gradient * (0.30 + 0.34 * height)
     )
     grade_wall = grade_wall - table * 0.28 * height
     shown = []
@@ -167,9 +167,11 @@ def studio_light(
     up = smoothstep(xp, -0.60 - soft, -0.28 + soft, dy)
     dim = 1.0 / (1.0 + 1.4 * soft)
     return _each(
-        lambda k: (1.0 - up) * 0.62 * lamps.sheet[k]
-        + up * lamps.fill * room * 1.6
-        + dim * (3.0 * key * lamps.key[k] + 1.5 * rim + 0.6 * top)
+        lambda k: (
+            (1.0 - up) * 0.62 * lamps.sheet[k]
+            + up * lamps.fill * room * 1.6
+            + dim * (3.0 * key * lamps.key[k] + 1.5 * rim + 0.6 * top)
+        )
     )
 
 

@@ -102,9 +102,7 @@ def march(
     ox, oy, oz, dx, dy, dz = rays
 
     def gap(along: Values) -> Values:
-        near, _ = distance(
-            xp, body, ox + along * dx, oy + along * dy, oz + along * dz
-        )
+        near, _ = distance(xp, body, ox + along * dx, oy + along * dy, oz + along * dz)
         return near
 
     def step(state: tuple[Values, Values]) -> tuple[Values, Values]:
@@ -195,9 +193,7 @@ def shadow(
 
     def step(state: tuple[Values, Values]) -> tuple[Values, Values]:
         along, least = state
-        near, _ = distance(
-            xp, body, ox + along * dx, oy + along * dy, oz + along * dz
-        )
+        near, _ = distance(xp, body, ox + along * dx, oy + along * dy, oz + along * dz)
         cone = light[3] * xp.minimum(along, 3.0) + 2e-3
         is_inside = along < leave
         least = xp.where(is_inside, xp.minimum(least, near / cone), least)
