@@ -16,7 +16,7 @@ import functools
 import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from typing import Protocol, TypeAlias, get_args
+from typing import Protocol, TypeAlias, get_args, runtime_checkable
 
 import numpy as np
 
@@ -50,6 +50,7 @@ _VISIBLE = 12.0
 """Difference in grey levels, after averaging 3 x 3 pixels, that counts as a change."""
 
 
+@runtime_checkable
 class Painter(Protocol):
     """A text-to-image model; picklable."""
 

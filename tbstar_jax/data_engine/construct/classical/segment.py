@@ -10,7 +10,7 @@ et al., 2010), and `foreground_colors` removes the old background from the soft 
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -27,6 +27,7 @@ from tbstar_jax.data_engine.stage import fingerprint_of
 from tbstar_jax.errors import UserError
 
 
+@runtime_checkable
 class Segmenter(Protocol):
     """Finds the product; picklable, thread-safe."""
 

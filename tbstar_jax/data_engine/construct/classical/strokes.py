@@ -124,7 +124,7 @@ def find_strokes(
         )
     outline = inside & ~shrunk(inside, 1)
     cut = float(found[outline].mean())
-    if cut > 0.05:
+    if cut > 0.02:
         raise CannotEdit(
             f"{cut:.0%} of the box's outline runs through what looks like strokes, so "
             "the box cuts the text; draw it around the whole text"
