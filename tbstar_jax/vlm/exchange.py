@@ -76,12 +76,13 @@ def check_url(url: str) -> None:
 
     Raises:
       UserError: another scheme than http and https, no host, a user name or password,
-        or characters that no address has.
+        a query, or characters that no address has.
     """
     try:
         parts = urlsplit(url)
         is_address = parts.scheme in ("http", "https") and bool(parts.hostname)
         is_plain = parts.port != 0 and parts.username is None
+        is_plain = is_plain and not parts.query and not parts.fragment
     except ValueError:
         is_address = is_plain = False
     is_visible = url.isascii() and url.isprintable() and " " not in url
@@ -89,7 +90,7 @@ def check_url(url: str) -> None:
         # The address is not repeated: it may hold a password.
         raise UserError(
             "the base URL is not acceptable; write http:// or https://, a host and a "
-            "path, without user name or password"
+            "path, without user name, password or query"
         )
 
 
@@ -159,10 +160,11 @@ def _exchange(
     limits: Limits,
 ) -> HttpReply:
     parts = urlsplit(url)
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     connection.sock.settimeout(limits.reply_timeout_s)
     plain = {"Accept-Encoding": "identity", "Connection": "close"}
-    connection.request("POST", target, body=body, headers={**headers, **plain})
+    connection.request(
+        "POST", parts.path or "/", body=body, headers={**headers, **plain}
+    )
     with connection.getresponse() as response:
         return _read(response, limits)
 

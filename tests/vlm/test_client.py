@@ -297,6 +297,7 @@ def test_a_missing_or_odd_key_is_refused_without_showing_it(monkeypatch, value):
         "http://host:99999/v1",
         "http://host/v1\r\nX: y",
         "http://host/ v1",
+        "http://host/v1?key=word",
     ],
 )
 def test_only_plain_web_addresses_are_accepted(url):

@@ -13,10 +13,17 @@ from inventing what to edit.
 """
 
 import dataclasses
+import re
 from typing import Any
 
 from tbstar_jax.data_engine.construct.protocol import Region
-from tbstar_jax.data_engine.facts import MAX_COUNT, MAX_LENGTH, Facts, facts_of
+from tbstar_jax.data_engine.facts import (
+    MAX_COUNT,
+    MAX_LENGTH,
+    Facts,
+    Position,
+    facts_of,
+)
 from tbstar_jax.errors import UserError
 from tbstar_jax.input_pipeline.records import EditRecord
 from tbstar_jax.tasks import task_by_id
@@ -24,6 +31,11 @@ from tbstar_jax.tasks import task_by_id
 MAX_REGIONS = 100
 """Most boxes, and most counted nouns, of a photo."""
 
+_POSITIONS: tuple[tuple[Position, ...], ...] = (
+    ("top left", "top", "top right"),
+    ("left", "center", "right"),
+    ("bottom left", "bottom", "bottom right"),
+)
 _SIDES = ("top", "left", "bottom", "right")
 
 
@@ -37,6 +49,8 @@ class Auxiliary:
       regions: labelled boxes, all inside the photo.
       tasks: ids that suit the photo; None when all may.
       facts: words for what is in it.
+      height: of the photo, in pixels.
+      width: likewise.
     """
 
     category: str | None
@@ -44,14 +58,23 @@ class Auxiliary:
     regions: tuple[Region, ...]
     tasks: tuple[str, ...] | None
     facts: Facts
+    height: int
+    width: int
 
-    def regions_like(self, *words: str) -> tuple[Region, ...]:
-        """The boxes whose label contains one of these words."""
-        return tuple(
-            region
-            for region in self.regions
-            if any(word in region.label.lower() for word in words)
-        )
+    def regions_like(self, *nouns: str) -> tuple[Region, ...]:
+        """The boxes whose label has one of these nouns, as whole words."""
+        pattern = re.compile(rf"\b(?:{'|'.join(map(re.escape, nouns))})\b", re.I)
+        return tuple(one for one in self.regions if pattern.search(one.label))
+
+    def num_of(self, noun: str) -> int:
+        """How many of a thing there are, as far as counts and boxes know."""
+        return max(dict(self.counts).get(noun, 0), len(self.regions_like(noun)))
+
+    def position_of(self, region: Region) -> Position:
+        """Where the middle of a box lies, the photo divided into three by three."""
+        row = (region.top + region.bottom) * 3 // (2 * self.height)
+        column = (region.left + region.right) * 3 // (2 * self.width)
+        return _POSITIONS[row][column]
 
 
 def auxiliary_of(record: EditRecord, height: int, width: int) -> Auxiliary:
@@ -79,6 +102,8 @@ def auxiliary_of(record: EditRecord, height: int, width: int) -> Auxiliary:
             regions=_regions(values.get("regions", []), height, width),
             tasks=_tasks(values.get("tasks")),
             facts=facts,
+            height=height,
+            width=width,
         )
     except UserError as error:
         raise UserError(

@@ -102,7 +102,10 @@ class Draft:
         if self.new_light is not None:
             english, chinese = LIGHTS[self.new_light]
             named |= {"new_light_en": english, "new_light_zh": chinese}
-        return dataclasses.replace(known, **named)
+        if self.object_en in (None, known.object_en):
+            return dataclasses.replace(known, **named)
+        # What is known is of the product, not of another thing that is edited.
+        return Facts(brands=known.brands, **named)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

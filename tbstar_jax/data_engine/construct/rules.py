@@ -72,6 +72,9 @@ def rule_request(
     if task not in TASKS:
         raise CannotEdit(f"there is no rule for task {task!r}")
     facts, regions = _completed(task, auxiliary, rng)
+    # What is known of a position is the product's; the edit is where its box is.
+    position = auxiliary.position_of(regions[0]) if len(regions) == 1 else None
+    facts = replace(facts, position=position)
     lacking = missing(task, facts)
     if lacking is not None:
         raise CannotEdit(f"task {task!r} needs the fact {lacking!r} of the photo")
@@ -115,6 +118,7 @@ def _completed(
             product = replace(product, new_background_en=words[0])
             return replace(product, new_background_zh=words[1]), _product_box(auxiliary)
         case "recolor":
+            _require_one(auxiliary)
             others = [one for one in COLORS if one.name_en != facts.color_en]
             color = _drawn(others, rng)
             product = replace(product, new_color_en=color.name_en)
@@ -123,9 +127,11 @@ def _completed(
             english, chinese = _drawn(tuple(LIGHTS.values()), rng)
             return replace(product, new_light_en=english, new_light_zh=chinese), ()
         case "watermark_remove":
-            return facts, auxiliary.regions_like(*_MARKS)
+            mark = facts if facts.text_kind_en in _MARKS else _without_text(facts)
+            return mark, auxiliary.regions_like(*_MARKS)
         case "object_remove":
             return _removed(auxiliary, rng)
+    facts = _without_text(facts) if facts.text_kind_en in _MARKS else facts
     new = _new_text(task, facts, rng) if task != "text_remove" else None
     return replace(facts, new_text=new), auxiliary.regions_like(*_TEXTS)
 
@@ -137,10 +143,24 @@ def _named_product(facts: Facts) -> Facts:
     return replace(facts, object_en=_PRODUCT[0], object_zh=_PRODUCT[1])
 
 
+def _without_text(facts: Facts) -> Facts:
+    """Without the words of a text that is not the one meant."""
+    facts = replace(facts, text=None, text_language=None)
+    return replace(facts, text_kind_en=None, text_kind_zh=None)
+
+
+def _require_one(auxiliary: Auxiliary) -> None:
+    name = auxiliary.facts.object_en
+    if name is not None and auxiliary.num_of(name) > 1:
+        raise CannotEdit(
+            f"there are {auxiliary.num_of(name)} of {name!r}; one must be meant"
+        )
+
+
 def _product_box(auxiliary: Auxiliary) -> tuple[Region, ...]:
     """The one box of the product; none where there are several, or no name."""
     name = auxiliary.facts.object_en
-    found = auxiliary.regions_like(*([name.lower()] if name else []), "product")
+    found = auxiliary.regions_like(*([name] if name else []), "product")
     return found if len(found) == 1 else ()
 
 

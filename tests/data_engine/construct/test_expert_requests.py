@@ -93,12 +93,57 @@ def test_every_rule_writes_both_languages_and_what_the_task_needs(task):
         ("object_remove", known("mug", **MUG), "no box is of a thing"),
         ("object_remove", known("candle", "candle", **MUG), "no box is of a thing"),
         ("object_remove", known("gizmo", **MUG), "no box is of a thing"),
+        ("recolor", known("mug", "mug", **MUG), "there are 2 of 'mug'"),
+        (
+            "text_remove",
+            known("text", text="ACME", text_kind_en="watermark", **MUG),
+            "needs the fact 'text'",
+        ),
         ("material", RICH, "there is no rule"),
     ],
 )
 def test_a_rule_declines_what_the_information_does_not_support(task, auxiliary, reason):
     with pytest.raises(CannotEdit, match=reason):
         rule_request(task, auxiliary, np.random.default_rng(0))
+
+
+def test_a_watermark_is_not_called_by_the_text_of_the_label():
+    for seed in range(20):
+        request, facts = rule_request(
+            "watermark_remove", RICH, np.random.default_rng(seed)
+        )
+        assert "NEW" not in request.instruction_en + request.instruction_zh
+        assert facts.text is None
+    own = known("watermark", text="ACME", text_kind_en="watermark", **MUG)
+    _, facts = rule_request("watermark_remove", own, np.random.default_rng(0))
+    assert facts.text == "ACME"
+
+
+@pytest.mark.parametrize(
+    ("sides", "position"),
+    [
+        ((0, 0, 10, 10), "top left"),
+        ((20, 30, 44, 66), "center"),
+        ((0, 60, 64, 96), "right"),
+        ((63, 95, 64, 96), "bottom right"),
+    ],
+)
+def test_an_edit_is_where_its_box_is(sides, position):
+    top, left, bottom, right = sides
+    candle = box("candle", top=top, left=left, bottom=bottom, right=right)
+    record = photo(auxiliary={"regions": [candle]}, facts={"position": "top"})
+    auxiliary = auxiliary_of(record, HEIGHT, WIDTH)
+    _, facts = rule_request("object_remove", auxiliary, np.random.default_rng(0))
+    assert facts.position == position
+
+
+def test_labels_are_compared_by_whole_words():
+    auxiliary = known("context", "Price tag", "unlabelled jar", "label")
+    assert [one.label for one in auxiliary.regions_like("text", "price", "label")] == [
+        "Price tag",
+        "label",
+    ]
+    assert auxiliary.num_of("jar") == 1
 
 
 def test_a_product_without_a_name_is_called_the_product():
@@ -165,6 +210,14 @@ def test_a_good_draft_passes_and_becomes_a_request():
     (region,) = request.regions
     assert (region.top, region.left, region.bottom, region.right) == (0, 0, 32, 48)
     assert facts.new_text == "50% OFF"
+
+
+def test_what_is_known_of_the_product_is_not_said_of_another_thing():
+    product = Facts(object_en="mug", color_en="white", material_en="glass")
+    other = draft(color_en="red", color_zh="红色").facts(product)
+    assert (other.object_en, other.color_en, other.material_en) == ("box", "red", None)
+    same = draft(object_en="mug", object_zh="马克杯").facts(product)
+    assert (same.color_en, same.material_en) == ("white", "glass")
 
 
 def test_an_impossible_draft_needs_nothing_else():
