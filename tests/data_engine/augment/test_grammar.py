@@ -84,16 +84,44 @@ def test_without_facts_only_what_needs_no_name_is_said(task, language):
 def test_the_grammars_have_the_same_tasks_and_only_known_slots():
     shared = set(TASK_IDS) - {"text_replace_zh"}
     assert ENGLISH.keys() == CHINESE.keys() == shared
-    counted = dataclasses.replace(FACTS, count=2, new_count=5)
+    known = (
+        FACTS,
+        dataclasses.replace(FACTS, count=2, new_count=5),
+        dataclasses.replace(
+            FACTS,
+            **{"light_en": "soft shadow", "new_light_en": "no shadow"},
+            **{"light_zh": "柔和阴影", "new_light_zh": "无阴影"},
+        ),
+    )
     for language, grammar in (("en", ENGLISH), ("zh", CHINESE)):
         for task, styles in grammar.items():
             templates = [one for group in styles.values() for one in group]
-            plain = phrases(task, FACTS, language)
-            by_count = phrases(task, counted, language)
-            # Every phrase is reached, with counts or without: no slot is misspelt.
-            num_counted = sum("new_count" in slot_names(one) for one in templates)
-            assert len(plain) == len(templates) - num_counted
-            assert len(by_count) == num_counted
+            reached = {
+                p.text for facts in known for p in phrases(task, facts, language)
+            }
+            # No slot is misspelt: every phrase is filled by one of these facts.
+            assert len(reached) == len(templates)
+
+
+def test_shadows_and_described_layouts_have_phrases_of_their_own():
+    shadow = Facts(object_en="can", light_en="no shadow", new_light_en="soft shadow")
+    found = {one.text for one in phrases("light_shadow", shadow, "en")}
+    assert "show the can with soft shadow" in found
+    assert not any("light" in text for text in found)
+    described = Facts(object_en="badge", new_layout_en="badge left, logo right")
+    found = {one.text for one in phrases("layout", described, "en")}
+    assert "please rearrange it like this: badge left, logo right" in found
+    assert not any("arrange the badge in" in text for text in found)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_watermark_is_always_called_one(language):
+    kind = {"text_kind_en": "watermark", "text_kind_zh": "水印"}
+    facts = dataclasses.replace(FACTS, **kind)
+    found = phrases("text_add", facts, language)
+    assert len(found) >= 5
+    word = "watermark" if language == "en" else "水印"
+    assert all(word in one.text for one in found)
 
 
 def test_some_phrases_read_as_expected():

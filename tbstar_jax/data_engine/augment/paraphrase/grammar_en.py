@@ -140,11 +140,13 @@ ENGLISH: Grammar = {
         "note": (
             "needs {new_text} {where}",
             "add {a_kind} with {new_text} for the shop",
+            "the picture still needs the {kind} {new_text}",
         ),
         "label": ("+ {new_text}", "{kind}: {new_text}"),
         "polite": (
             "could you add the words {new_text}, please?",
             "please write {new_text} {where}",
+            "could you put the {kind} {new_text} in, please?",
         ),
     },
     "object_add": {
@@ -204,15 +206,26 @@ ENGLISH: Grammar = {
             "change the light from {light} to {new_light}",
             "relight the {thing} with {new_light}",
             "give the photo {new_light}",
+            "show the {thing} with {new_shadow}",
+            "change {shadow} to {new_shadow}",
         ),
         "note": (
             "same {object}, but with {new_light}",
             "the photo needs {new_light}",
+            "the {object} should have {new_shadow}",
         ),
-        "label": ("light: {new_light}", "{light} -> {new_light}", "{new_light}"),
+        "label": (
+            "light: {new_light}",
+            "{light} -> {new_light}",
+            "{new_light}",
+            "{shadow} -> {new_shadow}",
+            "{object}: {new_shadow}",
+        ),
         "polite": (
             "could you show it with {new_light}, please?",
             "I'd like {new_light} on this {object}",
+            "could you show the {object} with {new_shadow}, please?",
+            "please give the {object} {new_shadow}",
         ),
     },
     "outpaint": {
@@ -223,7 +236,7 @@ ENGLISH: Grammar = {
         ),
         "note": (
             "more room around the {object}",
-            "wider canvas {way} for the banner",
+            "larger canvas {way} for the banner",
         ),
         "label": ("outpaint {way}", "extend the canvas"),
         "polite": (
@@ -233,23 +246,27 @@ ENGLISH: Grammar = {
     },
     "layout": {
         "request": (
-            "arrange the {object} in {new_layout}",
-            "change the arrangement from {layout} to {new_layout}",
+            "arrange the {object} in {new_shape}",
+            "change the arrangement from {shape} to {new_shape}",
+            "change the layout: {new_layout}",
             "show {new_count} x {object} instead of {count}",
             "make the {thing} {size}",
         ),
         "note": (
-            "new layout for the {object}: {new_layout}",
+            "new layout for the picture: {new_layout}",
+            "rearrange, keep the rest: {new_layout}",
             "we need {new_count} x {object}, not {count}",
             "the {object} should be {size} in the frame",
         ),
         "label": (
-            "{object}: {new_layout}",
+            "layout: {new_layout}",
+            "{object}: {new_shape}",
             "{object} x {new_count}",
             "{object} {size}",
         ),
         "polite": (
-            "could you lay the {object} out in {new_layout}, please?",
+            "could you lay the {object} out in {new_shape}, please?",
+            "please rearrange it like this: {new_layout}",
             "please show {new_count} x {object}",
             "could you make the {object} a little {size}, please?",
         ),

@@ -96,7 +96,8 @@ def phrases(task: str, facts: Facts, language: Language) -> tuple[Phrase, ...]:
     for style, templates in grammar[entry].items():
         for template in templates:
             names = slot_names(template)
-            if names <= slots.keys() and _names_the_count(facts, names):
+            is_filled = names <= slots.keys()
+            if is_filled and _names_enough(task, facts, names):
                 text = template.format_map(slots)
                 found.setdefault(text, Phrase(style=style, text=text))
     return tuple(found.values())
@@ -108,8 +109,12 @@ def slot_names(template: str) -> frozenset[str]:
     return frozenset(name for _, name, _, _ in parts if name)
 
 
-def _names_the_count(facts: Facts, names: frozenset[str]) -> bool:
-    """Where only some of several things come or go, a phrase must say how many."""
+def _names_enough(task: str, facts: Facts, names: frozenset[str]) -> bool:
+    """Whether a phrase with these slots stands for this edit and no other."""
+    if task == "text_add" and "watermark" in (facts.text_kind_en or "").lower():
+        # A watermark is not just written somewhere.
+        return not names.isdisjoint({"kind", "a_kind"})
+    # Where only some of several things come or go, a phrase must say how many.
     is_counted = bool(facts.count) and bool(facts.new_count)
     return not is_counted or facts.count == facts.new_count or "new_count" in names
 
@@ -123,6 +128,7 @@ def _slots(facts: Facts, language: Language) -> dict[str, str]:
     slots = {name: value for name, value in named.items() if value is not None}
     _rename(slots, "other_object", "other")
     _rename(slots, "text_kind", "kind")
+    _split_meanings(slots)
     if "object" in slots:
         slots["thing"] = _with_color(slots.get("color"), slots["object"], language)
     if "new_object" in slots:
@@ -134,6 +140,20 @@ def _slots(facts: Facts, language: Language) -> dict[str, str]:
             if name in slots:
                 slots[f"a_{name}"] = _with_article(slots[name])
     return slots | _shared_slots(facts, language)
+
+
+def _split_meanings(slots: dict[str, str]) -> None:
+    """Gives shadows and plain arrangements slots of their own."""
+    lights = [slots[name] for name in ("light", "new_light") if name in slots]
+    if any("shadow" in light or "影" in light for light in lights):
+        _rename(slots, "light", "shadow")
+        _rename(slots, "new_light", "new_shadow")
+    # "a single row", but not "the badge on the left, the logo on the right".
+    arrangements = [slots[name] for name in ("layout", "new_layout") if name in slots]
+    if not any(mark in text for text in arrangements for mark in ",，"):
+        for old, new in (("layout", "shape"), ("new_layout", "new_shape")):
+            if old in slots:
+                slots[new] = slots[old]
 
 
 def _shared_slots(facts: Facts, language: Language) -> dict[str, str]:
