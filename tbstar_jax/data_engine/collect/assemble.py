@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from tbstar_jax.data_engine.collect.masks import change_mask, mask_from_rle
 from tbstar_jax.data_engine.collect.rows import Files, Row
 from tbstar_jax.data_engine.collect.source import SourceSpec
 from tbstar_jax.data_engine.stage import Made, Reject
+from tbstar_jax.data_engine.store.codecs import REJECTED_FOR_CODEC
 from tbstar_jax.errors import UserError
 from tbstar_jax.input_pipeline.images import image_size
 from tbstar_jax.input_pipeline.records import EditRecord
@@ -21,14 +23,16 @@ from tbstar_jax.tasks import TASK_IDS
 MAX_TEXT = 8192
 """Longest request that is accepted, in characters."""
 
+_SCORE_NAME = re.compile(r"[^\w./-]", re.ASCII)
+
 MAX_IMAGES = 16
 """Most source images of one pair."""
 
 
-def record_key(
+def content_key(
     sources: Sequence[bytes], target: bytes, instructions: Sequence[str]
 ) -> str:
-    """Names a photo or pair by its content.
+    """Names the content of a photo or pair.
 
     Args:
       sources: encoded source images.
@@ -111,7 +115,7 @@ def _record(
         raise UserError(f"no instruction in English or Chinese ({named})")
     source_bytes = tuple(image.data for image in sources)
     target_bytes = target.data if target else b""
-    key = record_key(source_bytes, target_bytes, texts["en"] + texts["zh"])
+    key = content_key(source_bytes, target_bytes, texts["en"] + texts["zh"])
     scene = _scene(values, spec, source_bytes or (target_bytes,))
     images = [*sources, *([target] if target else [])]
     notes: dict[str, Any] = {
@@ -123,6 +127,7 @@ def _record(
         "codecs": [image.codec for image in images],
         "image_notes": [list(image.notes) for image in images],
         "scores": _scores(values, fields.scores),
+        **_leak_note(images if target else []),
         **_task_note(values, spec),
         **_other_notes(values, fields),
         **_chain(values, spec, scene, chain),
@@ -223,6 +228,12 @@ def _scene(values: Mapping[str, Any], spec: SourceSpec, images: Sequence[bytes])
     return "photo-" + hashlib.sha256(images[0]).hexdigest()[:24]
 
 
+def _leak_note(images: Sequence[FitImage]) -> dict[str, str]:
+    """Rejects pairs of codecs that change pixels far from an edit, converted or not."""
+    leaks = any(image.codec in ("webp_lossy", "avif") for image in images)
+    return {"status": REJECTED_FOR_CODEC} if leaks else {}
+
+
 def _licence(values: Mapping[str, Any], spec: SourceSpec) -> str:
     return _first(values, spec.fields.licence)[:200] or spec.licence
 
@@ -308,4 +319,4 @@ def _collect_scores(
     elif isinstance(value, int | float) and not isinstance(value, bool):
         number = float(value) if abs(value) < 1e300 else math.nan
         if math.isfinite(number):
-            scores[name[:120]] = number
+            scores[_SCORE_NAME.sub("_", name)[:120]] = number

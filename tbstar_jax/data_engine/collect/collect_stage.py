@@ -1,8 +1,8 @@
 """Collecting as a stage: a range of rows becomes a shard of records and rejects.
 
 A row that cannot become a record is named in the ledger of rejects, a container that
-does not open likewise, and the run goes on. Two rows of a unit with the same content
-are one record; the same content in different units keeps its key, and `dedup` tells.
+does not open likewise, and the run goes on. A key begins with 32 digits of the content
+and ends with 8 of the row, so that equal rows are two records; `dedup` tells them.
 """
 
 import contextlib
@@ -71,6 +71,11 @@ class CollectStage:
     def __post_init__(self) -> None:
         if not self.sources:
             raise UserError("there is no source to collect from")
+        if len({_is_for_photos(source) for source in self.sources}) > 1:
+            raise UserError(
+                "some sources hold photos and some pairs; collect each kind into a set "
+                "of its own"
+            )
         if self.rows_per_unit < 1:
             raise UserError(
                 f"rows_per_unit is {self.rows_per_unit}, but must be at least 1"
@@ -144,9 +149,17 @@ class CollectStage:
         )
 
         def work(unit: Unit) -> Iterable[Made]:
-            yield from _without_repetition(self._made(unit.payload, opened))
+            yield from self._made(unit.payload, opened)
 
         yield work
+
+    def _named(self, record: EditRecord, source: int) -> EditRecord:
+        """Adds to the content's key which row it came from: a row may be repeated."""
+        origin = origin_of(self.sources[source])
+        namesakes = sum(origin_of(one) == origin for one in self.sources[:source])
+        place = json.dumps([origin, namesakes, record.provenance["row"]])
+        suffix = hashlib.sha256(place.encode()).hexdigest()[:8]
+        return dataclasses.replace(record, key=f"{record.key}-{suffix}")
 
     def _made(
         self, payload: RowRange, opened: Callable[[int, str], Rows]
@@ -169,7 +182,14 @@ class CollectStage:
                 yield dataclasses.replace(row, row=os.path.join(folder, row.row))
             else:
                 placed = Row(place=os.path.join(folder, row.place), values=row.values)
-                yield from assemble(placed, rows.files, source, self.keep_alpha)
+                for made in assemble(placed, rows.files, source, self.keep_alpha):
+                    if isinstance(made, EditRecord):
+                        made = self._named(made, payload.source)
+                    yield made
+
+
+def _is_for_photos(source: SourceSpec) -> bool:
+    return not source.fields.target
 
 
 class _FieldMapError(UserError):
@@ -230,17 +250,3 @@ def _named_files(
             for value in lookup(turn, column) if isinstance(turn, dict) else ():
                 if isinstance(value, str):
                     yield value, rows.files.digest(value)
-
-
-def _without_repetition(made: Iterable[Made]) -> Iterator[Made]:
-    """Rejects what has the same content as an earlier row of the same unit."""
-    first: dict[str, str] = {}
-    for one in made:
-        if isinstance(one, EditRecord):
-            row = str(one.provenance["row"])
-            if one.key in first:
-                reason = f"the same images and requests as {first[one.key]}"
-                yield Reject(row=row, reason=reason)
-                continue
-            first[one.key] = row
-        yield one

@@ -17,6 +17,7 @@ import numpy as np
 
 from tbstar_jax.array_types import Bool, Int, Shaped, UInt8
 from tbstar_jax.data_engine.annotate import annotated, is_photo
+from tbstar_jax.data_engine.collect.assemble import content_key
 from tbstar_jax.data_engine.collect.near_hashes import near_pairs
 from tbstar_jax.data_engine.collect.phash import (
     CHROMA_CELLS,
@@ -39,16 +40,16 @@ class HashIndex:
     """Hashes of the first image of `n` records, in the order of the set.
 
     Attributes:
-      names: what `record_name` calls each.
       keys: the records' keys.
+      content: names images and requests, see `content_key`.
       is_photo: whether it waits for its edit.
       sha256: of the image file.
       phash: see `perceptual_hash`.
       chroma: see `chroma_signature`.
     """
 
-    names: Shaped[np.ndarray, " n"]
     keys: Shaped[np.ndarray, " n"]
+    content: Shaped[np.ndarray, " n"]
     is_photo: Bool[np.ndarray, " n"]
     sha256: Shaped[np.ndarray, " n"]
     phash: Shaped[np.ndarray, " n"]
@@ -76,14 +77,6 @@ def _index_fields() -> tuple[dataclasses.Field, ...]:
     return dataclasses.fields(HashIndex)
 
 
-def record_name(record: EditRecord) -> str:
-    """Names a record even where several have the same content, and so the same key."""
-    place = [record.provenance.get(name, "") for name in ("origin", "row")]
-    return hashlib.sha256(
-        "\n".join([record.key, *map(str, place)]).encode()
-    ).hexdigest()
-
-
 def hash_records(records: Iterable[EditRecord]) -> HashIndex:
     """Hashes the first image of every record.
 
@@ -94,14 +87,14 @@ def hash_records(records: Iterable[EditRecord]) -> HashIndex:
       UserError: an image cannot be decoded.
     """
     rows = [_hashes(record) for record in records]
-    names, keys, photos, sha256, phash, chroma = (
+    keys, content, photos, sha256, phash, chroma = (
         zip(*rows, strict=True) if rows else ([],) * 6
     )
     return HashIndex(
-        names=np.array(names, "U64"),
         keys=np.array(keys, "U"),
+        content=np.array(content, "S32"),
         is_photo=np.array(photos, bool),
-        sha256=np.array(sha256, "U64"),
+        sha256=np.array(sha256, "S64"),
         phash=np.array(phash, np.uint64),
         chroma=np.array(chroma, np.uint8).reshape(len(rows), 2 * CHROMA_CELLS**2),
     )
@@ -112,9 +105,10 @@ def _hashes(
 ) -> tuple[str, str, bool, str, np.uint64, UInt8[np.ndarray, " c"]]:
     data = (*record.source_images, record.target_image)[0]
     photo = decode_image(data, f"the first image of {record.key}")
+    texts = record.instructions_en + record.instructions_zh
     return (
-        record_name(record),
         record.key,
+        content_key(record.source_images, record.target_image, texts),
         is_photo(record),
         hashlib.sha256(data).hexdigest(),
         perceptual_hash(photo),
@@ -156,7 +150,7 @@ def decide(index: HashIndex, max_distance: int = 6, max_chroma: int = 10) -> Dec
     near = near_pairs(unique, max_distance)
     cluster = _components(num, inverse, first, near)
     exact = _first_equal(index.sha256)
-    repeated = _first_equal(index.keys)
+    repeated = _first_equal(index.content)
     members = _members(inverse, len(unique))
     neighbours = _neighbours(near, len(unique))
     duplicate_of = np.full(num, -1, np.int64)
@@ -282,11 +276,11 @@ class Dedup:
         """Reads the index and decides."""
         index = HashIndex.load(self.index)
         decisions = decide(index, self.max_distance, self.max_chroma)
-        rows = {str(name): row for row, name in enumerate(index.names)}
+        rows = {str(key): row for row, key in enumerate(index.keys)}
 
         def transform(record: EditRecord, rng: np.random.Generator) -> Iterable[Made]:
             del rng
-            row = rows.get(record_name(record))
+            row = rows.get(record.key)
             if row is None:
                 reason = f"it is not in {self.index}; hash the set again"
                 return [Reject(row=record.key, reason=reason)]
@@ -307,7 +301,7 @@ def decided(
       row: position of the record.
     """
     first = int(decisions.cluster[row])
-    scene = f"photo-{str(index.sha256[first])[:24]}"
+    scene = f"photo-{index.sha256[first].decode()[:24]}"
     record = dataclasses.replace(record, scene=scene)
     original = int(decisions.duplicate_of[row])
     if original < 0:

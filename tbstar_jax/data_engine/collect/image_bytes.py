@@ -14,6 +14,7 @@ import zlib
 import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
+from tbstar_jax.data_engine.store.codecs import codec_of
 from tbstar_jax.errors import UserError
 from tbstar_jax.input_pipeline.images import MAX_PIXELS
 
@@ -46,7 +47,8 @@ class FitImage:
 
     Attributes:
       data: the encoded file.
-      codec: the format of the file as it came, lower-case, e.g. `jpeg`.
+      codec: of the file as it came: `png`, `jpeg`, `webp_lossless`, `webp_lossy`, or
+        the name of another format, e.g. `avif`.
       notes: what was changed and why; empty when the bytes passed unchanged.
     """
 
@@ -78,17 +80,18 @@ def fit_image(data: bytes, keep_alpha: bool = False) -> FitImage:
         raise UserError(_too_large(image)) from error
     except _BROKEN as error:
         raise UserError(f"the image is damaged or truncated ({error})") from error
-    codec = "jpeg" if image.format == "MPO" else str(image.format).lower()
+    codec = codec_of(data)
+    name = str(image.format).lower() if codec == "other" else codec
     is_kept = has_alpha and keep_alpha
     if has_alpha:
         notes.append("alpha kept" if is_kept else "alpha flattened onto white")
     if not notes or (notes == ["alpha kept"] and image.mode == "RGBA"):
-        return FitImage(data=data, codec=codec, notes=tuple(notes))
+        return FitImage(data=data, codec=name, notes=tuple(notes))
     try:
         pixels = _pixels(image, is_kept)
     except _BROKEN as error:
         raise UserError(f"the image cannot be converted ({error})") from error
-    return FitImage(data=_png(pixels), codec=codec, notes=tuple(notes))
+    return FitImage(data=_png(pixels), codec=name, notes=tuple(notes))
 
 
 def _open(data: bytes) -> Image.Image:

@@ -7,7 +7,7 @@ from multiprocessing.reduction import ForkingPickler
 
 import pytest
 
-from tbstar_jax.data_engine.collect.assemble import record_key
+from tbstar_jax.data_engine.collect.assemble import content_key
 from tbstar_jax.data_engine.collect.collect_stage import CollectStage
 from tbstar_jax.data_engine.collect.field_map import parse_field_map
 from tbstar_jax.data_engine.collect.rows import content_digest
@@ -148,6 +148,9 @@ def test_a_source_that_is_not_there_is_named(tmp_path, change, message):
 def test_settings_that_make_no_stage(tmp_path):
     with pytest.raises(UserError, match="no source"):
         CollectStage(sources=())
+    photos = SourceSpec(path=str(tmp_path), format="folder")
+    with pytest.raises(UserError, match="each kind into a set of its own"):
+        CollectStage(sources=(folder(tmp_path), photos))
     with pytest.raises(UserError, match="must be at least 1"):
         CollectStage(sources=(folder(tmp_path),), rows_per_unit=0)
     (tmp_path / "m.jsonl").write_text("\n")
@@ -157,10 +160,19 @@ def test_settings_that_make_no_stage(tmp_path):
         ).units()
 
 
+def test_equal_rows_of_namesakes_have_keys_of_their_own(tmp_path):
+    one, two = folder(tmp_path / "x" / "set", 2), folder(tmp_path / "y" / "set", 2)
+    records, _ = sets.collect([one, two])
+    assert len({record.key for record in records}) == 4
+    assert [r.key[:32] for r in records[:2]] == [r.key[:32] for r in records[2:]]
+    alone, _ = sets.collect(one)
+    assert records[:2] == alone
+
+
 def test_a_key_is_of_the_content():
-    assert record_key([b"a"], b"b", ["say"]) == record_key([b"a"], b"b", ["say"])
+    assert content_key([b"a"], b"b", ["say"]) == content_key([b"a"], b"b", ["say"])
     others = {
-        record_key(*content)
+        content_key(*content)
         for content in (
             ([b"a"], b"b", ["say"]),
             ([b"a", b"b"], b"", ["say"]),

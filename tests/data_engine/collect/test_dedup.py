@@ -135,16 +135,17 @@ def photo_record(key, image, kind="PNG", **options):
         source_images=(encoded(image, kind, **options),),
         target_image=b"",
         change_mask=b"",
-        provenance={"origin": "o", "row": key},
+        instructions_en=(),
+        instructions_zh=(),
     )
 
 
-def pair_record(key, image, row):
+def pair_record(key, image, request):
     return dataclasses.replace(
         make_record(0),
         key=key,
         source_images=(encoded(image),),
-        provenance={"origin": "o", "row": row},
+        instructions_en=(request,),
     )
 
 
@@ -160,9 +161,9 @@ def index_of_records():
         photo_record("jpeg", coffee, "JPEG", quality=60),
         photo_record("tinted", tinted),
         photo_record("tinted again", tinted, "JPEG", quality=95),
-        pair_record("pair", coffee, "r1"),
-        pair_record("pair 2", coffee, "r2"),
-        pair_record("pair", coffee, "r3"),
+        pair_record("pair", coffee, "recolour"),
+        pair_record("pair 2", coffee, "brighten"),
+        pair_record("pair 3", coffee, "recolour"),
     ]
     return hash_records(iter(records)), records
 
@@ -194,7 +195,7 @@ def test_a_method_writes_scene_and_status(index_of_records, tmp_path):
     ]
     assert len({one.scene for one in made}) == 2
     assert made[3].provenance["duplicate_of"] == "coffee"
-    assert made[1].scene == f"photo-{index.sha256[1][:24]}"
+    assert made[1].scene == f"photo-{index.sha256[1].decode()[:24]}"
     assert isinstance(lost, Reject)
     assert method.fingerprint != dataclasses.replace(method, max_distance=5).fingerprint
 
@@ -227,10 +228,10 @@ def test_fifty_thousand_rows_are_decided_exactly():
         bits = rng.choice(64, k % 7, replace=False).astype(np.uint64)
         mask = np.bitwise_or.reduce(np.uint64(1) << bits, initial=0)
         phash[num - copies + k] = phash[origin[k]] ^ mask
-    text = np.arange(num).astype("U64")
+    text = np.arange(num).astype("S64")
     index = HashIndex(
-        names=text,
-        keys=text,
+        keys=text.astype("U"),
+        content=text,
         is_photo=np.ones(num, bool),
         sha256=text,
         phash=phash,

@@ -33,7 +33,7 @@ def turned(orientation, kind, **options):
         (encoded(PHOTO), "png"),
         (encoded(PHOTO, "JPEG", quality=90), "jpeg"),
         (encoded(PHOTO, "JPEG", quality=90, subsampling=0, progressive=True), "jpeg"),
-        (encoded(PHOTO, "WEBP", lossless=True), "webp"),
+        (encoded(PHOTO, "WEBP", lossless=True), "webp_lossless"),
         (encoded(PHOTO, "PNG", "L"), "png"),
         (encoded(PHOTO, "JPEG", "L"), "jpeg"),
         (encoded(with_alpha(255)), "png"),

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from tbstar_jax.data_engine.collect import image_bytes
+from tbstar_jax.data_engine.collect.dedup import decide, hash_records
 from tbstar_jax.data_engine.collect.field_map import parse_field_map
 from tbstar_jax.data_engine.collect.source import SourceSpec
 from tests.support import foreign_sets as sets
@@ -351,10 +352,17 @@ def test_a_row_that_is_there_twice(tmp_path):
     sets.write_files(tmp_path, {"a.png": GOOD, "b.png": OTHER})
     good = {"a": "a.png", "b": "b.png", "say": "first"}
     sets.write_jsonl(tmp_path / "m.jsonl", [good, good, {**good, "say": "second"}])
-    records, (reject,) = sets.collect(spec(tmp_path, "jsonl"))
-    assert_rest_arrives(records, 2)
-    assert reject.row == "m.jsonl line 2"
-    assert reject.reason.endswith("m.jsonl line 1")
+    for rows_per_unit in (1, 100):
+        records, rejects = sets.collect(
+            spec(tmp_path, "jsonl"), rows_per_unit=rows_per_unit
+        )
+        assert_rest_arrives(records, 3)
+        assert rejects == []
+        # The set takes both, whichever units they are in, and dedup sees that.
+        assert len({record.key for record in records}) == 3
+        assert records[0].key[:32] == records[1].key[:32] != records[2].key[:32]
+        decisions = decide(hash_records(records))
+        assert decisions.duplicate_of.tolist() == [-1, 0, -1]
 
 
 def test_a_json_list_with_foreign_items(tmp_path):
