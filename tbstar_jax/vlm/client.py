@@ -85,6 +85,10 @@ class VlmClient:
         """Requests, tokens and money so far."""
         return self._counter.totals
 
+    def __str__(self) -> str:
+        """The model and the totals in one line, for a log."""
+        return f"{self.config.model}: {self._counter}"
+
     def ask(
         self,
         messages: Sequence[Message],

@@ -102,3 +102,13 @@ class CostCounter:
     def totals(self) -> Totals:
         """What was used so far."""
         return self._totals
+
+    def __str__(self) -> str:
+        """The totals in one line, for a log."""
+        totals = self._totals
+        return (
+            f"{totals.num_requests:,} requests, {totals.num_from_cache:,} answers from "
+            f"the cache, {totals.usage.input_tokens:,} tokens read, "
+            f"{totals.usage.output_tokens:,} written, {totals.cost:.4f} "
+            f"{self._prices.currency}"
+        )

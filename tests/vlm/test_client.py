@@ -341,6 +341,10 @@ def test_a_cached_question_sends_no_request_and_costs_nothing(tmp_path):
     assert (totals.num_requests, totals.num_from_cache) == (1, 1)
     assert totals.usage == Usage(input_tokens=100, output_tokens=10)
     assert totals.cost == pytest.approx((100 * 2 + 10 * 10) / 1e6)
+    assert str(client) == (
+        "judge: 1 requests, 1 answers from the cache, 100 tokens read, 10 written, "
+        "0.0003 USD"
+    )
 
 
 def test_another_seed_image_text_or_model_is_another_question(tmp_path):

@@ -163,7 +163,7 @@ class ExpertMethod:
 
             yield transform
             if client is not None:
-                _LOG.info("vision-language model: %s", client.totals)
+                _LOG.info("%s", client)
 
     def _pairs(
         self,
