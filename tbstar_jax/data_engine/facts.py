@@ -78,7 +78,8 @@ class Facts:
       layout_en, layout_zh: noun phrase, e.g. `a single row`.
       new_layout_en, new_layout_zh: noun phrase of the target's arrangement.
       defect_en, defect_zh: noun of what is wrong in the source, e.g. `scratch`.
-      text_kind_en, text_kind_zh: noun, e.g. `watermark`, `label`, `price`, `badge`.
+      text_kind_en, text_kind_zh: noun of the text itself, not of what it stands on,
+        e.g. `watermark`, `headline`, `label text`, `price`.
       text: what is written in the source, verbatim.
       new_text: what is written in the target, verbatim.
       text_language: the language `text` is written in.

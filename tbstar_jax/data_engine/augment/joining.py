@@ -21,6 +21,7 @@ _COMMAND_EN = re.compile(
     r"|take|turn|update|use|write|zoom)\b",
     re.IGNORECASE,
 )
+_ARTICLE_EN = re.compile(r"(?:the|an?|there|no|without|please)\b", re.IGNORECASE)
 _COMMAND_ZH = re.compile(r"把|将|请|去[掉除]|擦|删|加上|在|给|用|换成|清除|修复|让")
 _JOINS: dict[Language, tuple[tuple[str, ...], str]] = {
     "en": ((", and ", ", then ", "; "), "; "),
@@ -80,6 +81,14 @@ def _joined(rng: np.random.Generator, parts: Sequence[str], language: Language) 
     command = _COMMAND_EN if language == "en" else _COMMAND_ZH
     are_commands = all(command.match(part) for part in parts)
     word = between[int(rng.integers(len(between)))] if are_commands else otherwise
+    if language == "en":
+        # "Make it red." begins a sentence, "and make it red" does not.
+        parts = [parts[0], *(_in_mid_sentence(part) for part in parts[1:])]
     if word == "，并":
         parts = [parts[0], *(part.removeprefix("请") for part in parts[1:])]
     return word.join(parts)
+
+
+def _in_mid_sentence(text: str) -> str:
+    is_known = _COMMAND_EN.match(text) or _ARTICLE_EN.match(text)
+    return text[:1].lower() + text[1:] if is_known else text

@@ -139,6 +139,20 @@ def parts(text):
     raise AssertionError(text)
 
 
+def test_sentences_are_joined_into_one():
+    first = dataclasses.replace(BLUE, instructions_en=("Make the mug blue.",))
+    second = dataclasses.replace(GONE, instructions_en=("Remove the Acme ball.",))
+    (made,) = COMPOSE.combine([first, second], rng())
+    (text,) = made.instructions_en
+    assert {part.lower() for part in parts(text)} == {
+        "make the mug blue",
+        "remove the acme ball",
+    }
+    assert "Acme" in text
+    assert text[0].isupper()
+    assert sum(letter.isupper() for letter in text) == 2
+
+
 def test_joined_requests_keep_to_the_length():
     short = dataclasses.replace(COMPOSE, max_bytes=45)
     (made,) = short.combine([BLUE, GONE], rng())

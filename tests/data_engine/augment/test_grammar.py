@@ -5,9 +5,15 @@ import string
 
 import pytest
 
+from tbstar_jax.data_engine.augment.paraphrase.checks import problem
+from tbstar_jax.data_engine.augment.paraphrase.counterparts import (
+    COLOR_NAMES,
+    with_counterparts,
+)
 from tbstar_jax.data_engine.augment.paraphrase.grammar_en import ENGLISH
 from tbstar_jax.data_engine.augment.paraphrase.grammar_zh import CHINESE
 from tbstar_jax.data_engine.augment.paraphrase.language import language_of
+from tbstar_jax.data_engine.augment.paraphrase.lexicon import color_ids
 from tbstar_jax.data_engine.augment.paraphrase.slots import (
     phrases,
     quoted,
@@ -112,6 +118,10 @@ def test_shadows_and_described_layouts_have_phrases_of_their_own():
     found = {one.text for one in phrases("layout", described, "en")}
     assert "please rearrange it like this: badge left, logo right" in found
     assert not any("arrange the badge in" in text for text in found)
+    named = Facts(object_en="cup", new_layout_en="the cup left and the ball right")
+    found = {one.text for one in phrases("layout", named, "en")}
+    assert found
+    assert not any("arrange the cup in" in text for text in found)
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -136,9 +146,36 @@ def test_some_phrases_read_as_expected():
 
 
 def test_a_missing_name_in_one_language_silences_only_that_one():
-    facts = Facts(object_en="mug", new_color_en="blue", new_color_zh="蓝色")
-    assert phrases("recolor", facts, "en")
-    assert not phrases("recolor", facts, "zh")
+    facts = Facts(object_en="mug", new_object_en="bowl", new_object_zh="碗")
+    assert phrases("object_replace", facts, "en")
+    assert not phrases("object_replace", facts, "zh")
+
+
+def test_colours_and_the_like_are_known_in_both_languages():
+    facts = Facts(color_en="Red", new_color_zh="蓝色", material_zh="玻璃")
+    whole = dataclasses.replace(
+        facts, color_zh="红色", new_color_en="blue", material_en="glass"
+    )
+    assert with_counterparts(facts) == whole
+    assert "红色变蓝色" in {one.text for one in phrases("recolor", facts, "zh")}
+    # What is said already stays, and what no table has is not made up.
+    said = Facts(color_en="red", color_zh="朱红色", material_en="unobtainium")
+    assert with_counterparts(said) == said
+
+
+@pytest.mark.parametrize(("english", "chinese"), COLOR_NAMES.items())
+def test_colour_names_pass_the_checks_as_translations(english, chinese):
+    assert problem(f"in {english}", f"换成{chinese}") is None
+    assert color_ids(english) == color_ids(chinese) != []
+
+
+def test_a_move_within_a_part_of_the_picture_is_told_by_its_direction():
+    facts = Facts(
+        object_en="mug", position="center", new_position="center", direction="left"
+    )
+    found = {one.text for one in phrases("move", facts, "en")}
+    assert "move the mug to the left" in found
+    assert not any("center" in text for text in found)
 
 
 def test_quotes_inside_a_text_choose_the_other_quotation_marks():

@@ -4,6 +4,7 @@ import dataclasses
 import string
 from collections.abc import Mapping
 
+from tbstar_jax.data_engine.augment.paraphrase.counterparts import with_counterparts
 from tbstar_jax.data_engine.augment.paraphrase.grammar_en import (
     ENGLISH,
     Grammar,
@@ -79,7 +80,8 @@ def phrases(task: str, facts: Facts, language: Language) -> tuple[Phrase, ...]:
 
     Args:
       task: an id of `tbstar_jax/tasks.py`.
-      facts: what is known about the edit.
+      facts: what is known about the edit; what `counterparts` can translate need be
+        known in one language only.
       language: of the phrases.
 
     Returns:
@@ -90,7 +92,7 @@ def phrases(task: str, facts: Facts, language: Language) -> tuple[Phrase, ...]:
     """
     task_by_id(task)
     grammar: Grammar = ENGLISH if language == "en" else CHINESE
-    slots = _slots(facts, language)
+    slots = _slots(with_counterparts(facts), language)
     entry = "text_replace_en" if task == "text_replace_zh" else task
     found: dict[str, Phrase] = {}
     for style, templates in grammar[entry].items():
@@ -148,9 +150,10 @@ def _split_meanings(slots: dict[str, str]) -> None:
     if any("shadow" in light or "影" in light for light in lights):
         _rename(slots, "light", "shadow")
         _rename(slots, "new_light", "new_shadow")
-    # "a single row", but not "the badge on the left, the logo on the right".
+    # "a single row", but not "the badge on the left and the logo on the right".
     arrangements = [slots[name] for name in ("layout", "new_layout") if name in slots]
-    if not any(mark in text for text in arrangements for mark in ",，"):
+    marks = (",", "，", "、", *((slots["object"],) if "object" in slots else ()))
+    if not any(mark in text for text in arrangements for mark in marks):
         for old, new in (("layout", "shape"), ("new_layout", "new_shape")):
             if old in slots:
                 slots[new] = slots[old]
@@ -158,11 +161,13 @@ def _split_meanings(slots: dict[str, str]) -> None:
 
 def _shared_slots(facts: Facts, language: Language) -> dict[str, str]:
     """Slots that are made from fields without a language."""
+    # Of a short move both ends may lie in the same part of the picture.
+    moves = facts.position != facts.new_position
     made: Mapping[str, str | None] = {
         "text": quoted(facts.text, language) if facts.text else None,
         "new_text": quoted(facts.new_text, language) if facts.new_text else None,
         "where": WHERE[language].get(facts.position or ""),
-        "new_where": WHERE[language].get(facts.new_position or ""),
+        "new_where": WHERE[language].get(facts.new_position or "") if moves else None,
         "way": WAY[language].get(facts.direction or ""),
         "size": facts.new_size if language == "en" else None,
         "larger": "larger" if facts.new_size == "larger" else None,
