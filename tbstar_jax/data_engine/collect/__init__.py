@@ -5,5 +5,5 @@ Reading order: `source` (what to read), `rows` (what a row is) and one file per 
 `field_map` (which column is what), `presets` (the same for public sets), `assemble`
 (row to record, with `language`, `image_bytes` and `masks`), `collect_stage` (all of it
 as a stage). Then `quality` (columns about a photo) and `dedup` (equal and nearly equal
-photos, by `phash`).
+photos, by `phash`, `hash_index` and `near_hashes`).
 """

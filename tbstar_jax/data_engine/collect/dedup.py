@@ -9,111 +9,22 @@ rejected for an equal source, since a photo may have many edits, but for equal c
 
 import contextlib
 import dataclasses
-import hashlib
 import os
 from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from tbstar_jax.array_types import Bool, Int, Shaped, UInt8
-from tbstar_jax.data_engine.annotate import annotated, is_photo
-from tbstar_jax.data_engine.collect.assemble import content_key
+from tbstar_jax.array_types import Bool, Int, Shaped
+from tbstar_jax.data_engine.annotate import annotated
+from tbstar_jax.data_engine.collect.hash_index import HashIndex, hash_records
 from tbstar_jax.data_engine.collect.near_hashes import near_pairs
-from tbstar_jax.data_engine.collect.phash import (
-    CHROMA_CELLS,
-    chroma_signature,
-    perceptual_hash,
-)
 from tbstar_jax.data_engine.stage import Made, Reject, Transform, fingerprint_of
-from tbstar_jax.errors import UserError
-from tbstar_jax.input_pipeline.images import decode_image
 from tbstar_jax.input_pipeline.records import EditRecord
 
 DUPLICATE = "rejected:duplicate"
 """The status of what is there twice."""
 
 _VERSION = 1
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class HashIndex:
-    """Hashes of the first image of `n` records, in the order of the set.
-
-    Attributes:
-      keys: the records' keys.
-      content: names images and requests, see `content_key`.
-      is_photo: whether it waits for its edit.
-      sha256: of the image file.
-      phash: see `perceptual_hash`.
-      chroma: see `chroma_signature`.
-    """
-
-    keys: Shaped[np.ndarray, " n"]
-    content: Shaped[np.ndarray, " n"]
-    is_photo: Bool[np.ndarray, " n"]
-    sha256: Shaped[np.ndarray, " n"]
-    phash: Shaped[np.ndarray, " n"]
-    chroma: UInt8[np.ndarray, "n c"]
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the index as `.npz`."""
-        np.savez(path, **{f.name: getattr(self, f.name) for f in _index_fields()})
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> "HashIndex":
-        """Reads what `save` wrote.
-
-        Raises:
-          UserError: it is no such file.
-        """
-        try:
-            with np.load(path, allow_pickle=False) as arrays:
-                return cls(**{f.name: arrays[f.name] for f in _index_fields()})
-        except (OSError, ValueError, KeyError) as error:
-            raise UserError(f"{path} is no index of hashes ({error})") from error
-
-
-def _index_fields() -> tuple[dataclasses.Field, ...]:
-    return dataclasses.fields(HashIndex)
-
-
-def hash_records(records: Iterable[EditRecord]) -> HashIndex:
-    """Hashes the first image of every record.
-
-    Args:
-      records: photos and pairs, in the order in which the first one stays.
-
-    Raises:
-      UserError: an image cannot be decoded.
-    """
-    rows = [_hashes(record) for record in records]
-    keys, content, photos, sha256, phash, chroma = (
-        zip(*rows, strict=True) if rows else ([],) * 6
-    )
-    return HashIndex(
-        keys=np.array(keys, "U"),
-        content=np.array(content, "S32"),
-        is_photo=np.array(photos, bool),
-        sha256=np.array(sha256, "S64"),
-        phash=np.array(phash, np.uint64),
-        chroma=np.array(chroma, np.uint8).reshape(len(rows), 2 * CHROMA_CELLS**2),
-    )
-
-
-def _hashes(
-    record: EditRecord,
-) -> tuple[str, str, bool, str, np.uint64, UInt8[np.ndarray, " c"]]:
-    data = (*record.source_images, record.target_image)[0]
-    photo = decode_image(data, f"the first image of {record.key}")
-    texts = record.instructions_en + record.instructions_zh
-    return (
-        record.key,
-        content_key(record.source_images, record.target_image, texts),
-        is_photo(record),
-        hashlib.sha256(data).hexdigest(),
-        perceptual_hash(photo),
-        chroma_signature(photo),
-    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -287,6 +198,31 @@ class Dedup:
             return [decided(record, index, decisions, row)]
 
         yield transform
+
+
+def dedup_of(
+    records: Iterable[EditRecord],
+    index: str | os.PathLike[str],
+    max_distance: int = 6,
+    max_chroma: int = 10,
+) -> Dedup:
+    """The method that deduplicates a set.
+
+    Args:
+      records: of the set, in order; quick where `Quality` was run on them.
+      index: where to write the index of their hashes, `.npz`.
+      max_distance: see `decide`.
+      max_chroma: see `decide`.
+
+    Raises:
+      UserError: an image cannot be decoded.
+    """
+    return Dedup(
+        index=os.fspath(index),
+        digest=hash_records(records).save(index),
+        max_distance=max_distance,
+        max_chroma=max_chroma,
+    )
 
 
 def decided(

@@ -1,5 +1,7 @@
 """Columns about a photo: size, sharpness, exposure, and what injected scorers say.
 
+The hashes that `dedup` needs are taken in the same pass.
+
 Scores decide nothing here; thresholds are the filter's. A product on white is clipped
 at the bright end by intention, and smooth where nothing is: compare within a kind.
 """
@@ -15,6 +17,7 @@ from PIL import Image
 
 from tbstar_jax.array_types import Float, UInt8
 from tbstar_jax.data_engine.annotate import with_scores
+from tbstar_jax.data_engine.collect.hash_index import first_image, with_hashes
 from tbstar_jax.data_engine.stage import Made, Reject, Transform, fingerprint_of
 from tbstar_jax.errors import UserError
 from tbstar_jax.input_pipeline.images import decode_image
@@ -50,7 +53,7 @@ class Scorer(Protocol):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Quality:
-    """A method that adds the columns to a record's scores, of its first image.
+    """A method that adds scores and hashes of a record's first image.
 
     Attributes:
       scorers: further scores, e.g. an aesthetic one.
@@ -93,14 +96,14 @@ class Quality:
 
 
 def _scored(record: EditRecord, scorers: Mapping[str, Score]) -> Made:
-    data = (*record.source_images, record.target_image)[0]
     try:
-        photo = decode_image(data, f"the first image of {record.key}")
+        photo = decode_image(first_image(record), f"the first image of {record.key}")
     except UserError as error:
         return Reject(row=record.key, reason=str(error))
     more = {name: score(photo) for name, score in scorers.items()}
     finite = {name: value for name, value in more.items() if np.isfinite(value)}
-    return with_scores(record, {**quality_scores(photo), **finite})
+    scored = with_scores(record, {**quality_scores(photo), **finite})
+    return with_hashes(scored, photo)
 
 
 def quality_scores(photo: UInt8[np.ndarray, "h w 3"]) -> dict[str, float]:

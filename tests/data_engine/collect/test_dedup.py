@@ -12,10 +12,13 @@ from skimage import data
 from tbstar_jax.data_engine.annotate import status_of
 from tbstar_jax.data_engine.collect.dedup import (
     DUPLICATE,
-    Dedup,
-    HashIndex,
     decide,
+    dedup_of,
+)
+from tbstar_jax.data_engine.collect.hash_index import (
+    HashIndex,
     hash_records,
+    with_hashes,
 )
 from tbstar_jax.data_engine.collect.near_hashes import near_pairs
 from tbstar_jax.data_engine.collect.phash import chroma_signature, perceptual_hash
@@ -183,9 +186,9 @@ def test_without_a_colour_limit_a_variant_is_a_duplicate(index_of_records):
 def test_a_method_writes_scene_and_status(index_of_records, tmp_path):
     index, records = index_of_records
     path = tmp_path / "hashes.npz"
-    index.save(path)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    method = Dedup(index=str(path), digest=digest)
+    method = dedup_of(records, path)
+    assert method.digest == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert method == dedup_of(records, path)
     rng = np.random.default_rng(0)
     with method.open() as transform:
         made = list(itertools.chain(*(transform(record, rng) for record in records)))
@@ -211,6 +214,24 @@ def test_an_index_round_trips_and_a_foreign_file_is_named(index_of_records, tmp_
     (tmp_path / "b.npz").write_bytes(b"x")
     with pytest.raises(UserError, match="no index of hashes"):
         HashIndex.load(tmp_path / "b.npz")
+
+
+def test_hashes_of_another_image_are_taken_anew(index_of_records):
+    index, (first, second, *_) = index_of_records
+    noted = with_hashes(first, data.coffee())
+    moved = dataclasses.replace(second, provenance=noted.provenance)
+    for records in ([first, second], [noted, moved]):
+        again = hash_records(records)
+        np.testing.assert_array_equal(again.phash, index.phash[:2])
+        np.testing.assert_array_equal(again.chroma, index.chroma[:2])
+    # The note is used where it is of the image: no decoder sees this one.
+    broken = dataclasses.replace(first, source_images=(b"no image",))
+    note = {
+        **noted.provenance["hashes"],
+        "sha256": hashlib.sha256(b"no image").hexdigest(),
+    }
+    broken = dataclasses.replace(broken, provenance={"hashes": note})
+    assert hash_records([broken]).phash[0] == index.phash[0]
 
 
 def test_an_empty_index_decides_nothing():

@@ -13,8 +13,9 @@ import pytest
 from PIL import Image
 
 from tbstar_jax.data_engine.collect import image_bytes
-from tbstar_jax.data_engine.collect.dedup import decide, hash_records
+from tbstar_jax.data_engine.collect.dedup import decide
 from tbstar_jax.data_engine.collect.field_map import parse_field_map
+from tbstar_jax.data_engine.collect.hash_index import hash_records
 from tbstar_jax.data_engine.collect.source import SourceSpec
 from tests.support import foreign_sets as sets
 
