@@ -78,7 +78,7 @@ def test_an_old_colour_comes_back():
     )
     assert task == "recolor"
     assert "change the mug from blue to red" in english
-    assert chinese == ()
+    assert chinese == ("蓝色变红色",)
 
 
 def test_a_text_is_written_back_under_the_task_of_its_language():

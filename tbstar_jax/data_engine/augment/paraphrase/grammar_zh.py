@@ -23,7 +23,7 @@ CHINESE: Grammar = {
         "request": (
             "将背景换成{new_background}",
             "把{background}替换为{new_background}",
-            "把{thing}放到{new_background}中",
+            "以{new_background}为背景展示{thing}",
         ),
         "note": ("{object}换背景：{new_background}", "背景要{new_background}"),
         "label": ("{background}改{new_background}", "换{new_background}"),
