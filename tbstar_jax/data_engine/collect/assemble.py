@@ -11,7 +11,7 @@ from tbstar_jax.data_engine.collect.field_map import FieldMap, lookup
 from tbstar_jax.data_engine.collect.image_bytes import FitImage, fit_image
 from tbstar_jax.data_engine.collect.language import language_of
 from tbstar_jax.data_engine.collect.masks import change_mask, mask_from_rle
-from tbstar_jax.data_engine.collect.rows import Files, Row
+from tbstar_jax.data_engine.collect.rows import Files, Row, printable
 from tbstar_jax.data_engine.collect.source import SourceSpec
 from tbstar_jax.data_engine.stage import Made, Reject
 from tbstar_jax.data_engine.store.codecs import REJECTED_FOR_CODEC
@@ -216,7 +216,7 @@ def _is_encodable(text: str) -> bool:
 def _first(values: Mapping[str, Any], name: str) -> str:
     """The first value as a text; empty when there is none."""
     found = lookup(values, name)
-    return str(found[0]).strip()[:MAX_TEXT] if found else ""
+    return printable(str(found[0]).strip()[:MAX_TEXT]) if found else ""
 
 
 def _scene(values: Mapping[str, Any], spec: SourceSpec, images: Sequence[bytes]) -> str:

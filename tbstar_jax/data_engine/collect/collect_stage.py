@@ -15,7 +15,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from tbstar_jax.data_engine.collect.assemble import assemble, origin_of
 from tbstar_jax.data_engine.collect.field_map import lookup
-from tbstar_jax.data_engine.collect.rows import Row, Rows, content_digest
+from tbstar_jax.data_engine.collect.rows import (
+    Row,
+    Rows,
+    content_digest,
+    printable,
+)
 from tbstar_jax.data_engine.collect.source import (
     SourceSpec,
     open_part,
@@ -170,22 +175,25 @@ class CollectStage:
         if folder:
             name = f"{folder}/{name}"
         if payload.problem:
-            yield Reject(row=name, reason=payload.problem)
+            yield Reject(row=printable(name), reason=printable(payload.problem))
             return
         try:
             rows = opened(payload.source, payload.part)
         except UserError as error:
-            yield Reject(row=name, reason=str(error))
+            yield Reject(row=printable(name), reason=printable(str(error)))
             return
         for row in rows.read(payload.start, payload.stop):
             if isinstance(row, Reject):
-                yield dataclasses.replace(row, row=os.path.join(folder, row.row))
+                place = os.path.join(folder, row.row)
+                yield Reject(row=printable(place), reason=printable(row.reason))
             else:
-                placed = Row(place=os.path.join(folder, row.place), values=row.values)
+                place = printable(os.path.join(folder, row.place))
+                placed = Row(place=place, values=row.values)
                 for made in assemble(placed, rows.files, source, self.keep_alpha):
                     if isinstance(made, EditRecord):
-                        made = self._named(made, payload.source)
-                    yield made
+                        yield self._named(made, payload.source)
+                    else:
+                        yield Reject(row=made.row, reason=printable(made.reason))
 
 
 def _is_for_photos(source: SourceSpec) -> bool:

@@ -117,6 +117,11 @@ class FolderFiles:
             return ""
 
 
+def printable(text: str) -> str:
+    """The text with what UTF-8 cannot hold (names of files, escapes) spelled out."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def check_size(name: str, num_bytes: int) -> None:
     """Refuses a file that is too large to be an image."""
     if num_bytes > MAX_FILE_BYTES:

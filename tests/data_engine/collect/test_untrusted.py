@@ -2,8 +2,10 @@
 
 import json
 import os
+import pathlib
 import struct
 import tarfile
+import tempfile
 import zlib
 
 import numpy as np
@@ -17,6 +19,7 @@ from tbstar_jax.data_engine.collect.dedup import decide
 from tbstar_jax.data_engine.collect.field_map import parse_field_map
 from tbstar_jax.data_engine.collect.hash_index import hash_records
 from tbstar_jax.data_engine.collect.source import SourceSpec
+from tbstar_jax.errors import UserError
 from tests.support import foreign_sets as sets
 
 FIELDS = parse_field_map("source=a,target=b,instruction=say")
@@ -404,3 +407,91 @@ def test_nothing_is_read_into_memory_for_its_size(tmp_path):
     records, (reject,) = sets.collect(spec(tmp_path, "jsonl"))
     assert_rest_arrives(records, 1)
     assert "more than the limit" in reject.reason
+
+
+def test_names_that_are_not_utf8_can_be_written_down(tmp_path):
+    folder = tmp_path / "photos"
+    sets.write_files(folder, {"a.png": GOOD})
+    for name, data in ((b"\xff\xfe.png", OTHER), (b"\xfd.png", OTHER[:300])):
+        path = os.path.join(os.fsencode(folder), name)
+        with open(path, "wb") as file:
+            file.write(data)
+    lines = [{"a": "a.png", "b": "a.png", "say": "x", "note": "\ud800", "\udfff": 1}]
+    sets.write_jsonl(
+        tmp_path / "photos" / "m.jsonl", map(json.dumps, [*lines, {"\ud801": 0}])
+    )
+    archive = tmp_path / "t.tar"
+    member = tarfile.TarInfo("\udcff")
+    member.name = "\udcff.png"
+    sets.write_tar(archive, [(member, GOOD), ("../\udcfe", b"x")])
+    fields = parse_field_map("source=a,target=b,instruction=say,notes=note,chain=note")
+    made = []
+    for source in (
+        SourceSpec(path=str(folder), format="folder"),
+        spec(archive, "tar", parse_field_map("source=png")),
+        spec(folder, "jsonl", fields),
+    ):
+        records, rejects = sets.collect(source)
+        assert len(rejects) == 1
+        made += [record.provenance for record in records]
+        made += [vars(reject) for reject in rejects]
+    assert len(made) == 7
+    for notes in made:
+        json.dumps(notes, ensure_ascii=False).encode()
+
+
+CONTAINERS = ("jsonl", "csv", "parquet", "tar", "json")
+
+
+def container(kind):
+    """Three good rows in one file, and how they are mapped."""
+    with tempfile.TemporaryDirectory() as name:
+        root = pathlib.Path(name)
+        rows = [{"a": "a.png", "b": "b.png", "say": f"say {k}"} for k in range(3)]
+        if kind == "jsonl":
+            sets.write_jsonl(root / "m.jsonl", rows)
+        elif kind == "json":
+            (root / "m.json").write_text(json.dumps(rows))
+        elif kind == "csv":
+            lines = [",".join(row.values()) for row in rows]
+            (root / "m.csv").write_text("\n".join(["a,b,say", *lines]))
+        elif kind == "parquet":
+            images = {"a": sets.as_struct(GOOD), "b": OTHER}
+            sets.write_parquet(root / "m.parquet", [{**row, **images} for row in rows])
+        else:
+            members = [
+                (f"{k}.{suffix}", data)
+                for k in range(3)
+                for suffix, data in (("a", GOOD), ("b", OTHER), ("txt", b"say"))
+            ]
+            sets.write_tar(root / "m.tar", members)
+        return (root / f"m.{kind}").read_bytes()
+
+
+@pytest.mark.parametrize("kind", CONTAINERS)
+def test_any_damage_is_named_and_nothing_else_is_raised(kind, tmp_path):
+    data = container(kind)
+    fields = parse_field_map("source=a,target=b,instruction=txt|say")
+    sets.write_files(tmp_path, {"a.png": GOOD, "b.png": OTHER})
+    rng = np.random.default_rng(7)
+    for _ in range(40):
+        damaged = bytearray(data)
+        start = int(rng.integers(0, len(data)))
+        length = int(rng.integers(1, 40))
+        choice = rng.integers(0, 3)
+        if choice == 0:
+            damaged[start : start + length] = rng.bytes(length)
+        elif choice == 1:
+            del damaged[start : start + length]
+        else:
+            damaged[start:start] = bytes(length)
+        (tmp_path / f"m.{kind}").write_bytes(damaged)
+        try:
+            records, rejects = sets.collect(spec(tmp_path / f"m.{kind}", kind, fields))
+        except UserError:
+            continue
+        for record in records:
+            json.dumps(record.provenance, ensure_ascii=False).encode()
+            record.image_sizes()
+        for reject in rejects:
+            json.dumps(vars(reject), ensure_ascii=False).encode()
