@@ -30,7 +30,6 @@ change: the declared mask, or an estimate; `outside` is the rest, 8 px away from
     filter/ssim_outside      structural similarity of the luma
     filter/identical_share   share of pixels outside that are equal; not of warped pairs
     filter/blur_ratio        Laplacian energy of target over source, outside
-    filter/blockiness        8-pixel grid energy of target minus source's
     filter/text_kept         worst agreement of a text outside the region, 0 to 1
     filter/color_name_error  hue between target's region and the colour asked for, deg
     filter/embedding_similarity   cosine of source and target, of an injected model

@@ -32,6 +32,8 @@ _MIN_CONTRAST = 3.0
 """Standard deviation of the luma, in levels, below which nothing can be registered."""
 _MIN_OUTSIDE = 0.04
 """Share of the image that must be left to register."""
+_MIN_EDGES = 0.01
+"""Share of the picture that edges must have to say where it lies."""
 _MUCH_BETTER = 0.8
 """Share of a translation's lack of correlation that an affine map may leave."""
 _STILL = 0.75
@@ -88,10 +90,7 @@ def align(
             return _refined(first, second, mask, outside, _IDENTITY, start)
         if not may_look_inside:
             return _unknown(mask)
-    if _lies_mostly_still(source, target, first):
-        start = _IDENTITY
-    else:
-        start = agreed_motion(first, second, nowhere)
+    start = _start(source, target, first, second)
     if start is None:
         return _unknown(nowhere if mask is None else mask)
     region = estimated_region(source, moved_back(target, start))
@@ -176,18 +175,29 @@ def _has_texture(
     return True
 
 
-def _lies_mostly_still(
+def _start(
     source: UInt8[np.ndarray, "h w 3"],
     target: UInt8[np.ndarray, "h w 3"],
     first: Float[np.ndarray, "h w"],
-) -> bool:
-    """Whether most of what shows a displacement, the edges, is where it was."""
-    across = cv2.Sobel(first, cv2.CV_32F, 1, 0), cv2.Sobel(first, cv2.CV_32F, 0, 1)
-    is_edge = cv2.magnitude(*across) > 8 * _MIN_CONTRAST
-    if is_edge.mean() < 0.01:
-        return False
+    second: Float[np.ndarray, "h w"],
+) -> Float[np.ndarray, "2 3"] | None:
+    """Finds a start where the region is not known.
+
+    None moved if most of what shows a displacement, the edges, is where it was; else
+    the blocks are asked; and if they do not agree, since most of the picture is new,
+    edges of a small part that are where they were are proof enough.
+    """
+    slopes = cv2.Sobel(first, cv2.CV_32F, 1, 0), cv2.Sobel(first, cv2.CV_32F, 0, 1)
+    step = cv2.magnitude(*slopes) / 8
     is_still = difference(source, target) <= TOLERANCE
-    return float(is_still[is_edge].mean()) > 0.5
+    is_edge = step > _MIN_CONTRAST
+    if is_edge.mean() > _MIN_EDGES and is_still[is_edge].mean() > 0.5:
+        return _IDENTITY
+    agreed = agreed_motion(first, second, np.zeros(first.shape, bool))
+    is_steep = step > 2 * TOLERANCE
+    if agreed is None and (is_still & is_steep).mean() > _MIN_EDGES:
+        return _IDENTITY
+    return agreed
 
 
 def _refined(

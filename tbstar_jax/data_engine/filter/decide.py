@@ -86,6 +86,18 @@ def broken_rules(
     return broken
 
 
+def compared(
+    scores: Mapping[str, Float[np.ndarray, " n"]], condition: Condition
+) -> Float[np.ndarray, " n"]:
+    """Returns what a condition compares with its limit, a new column."""
+    values = np.array(scores[condition.score], np.float64)
+    if condition.measure == "abs":
+        return np.abs(values)
+    if condition.measure == "abs_log":
+        return np.abs(np.log(np.where(values > 0, values, np.nan)))
+    return values
+
+
 def _limits(
     condition: Condition,
     ids: Shaped[np.ndarray, " k"],
@@ -107,11 +119,7 @@ def _violates(
 ) -> Bool[np.ndarray, " n"]:
     if condition.score not in scores:
         return np.zeros(len(limit), bool)
-    values = np.asarray(scores[condition.score], np.float64)
-    if condition.measure == "abs":
-        values = np.abs(values)
-    elif condition.measure == "abs_log":
-        values = np.abs(np.log(np.where(values > 0, values, np.nan)))
+    values = compared(scores, condition)
     return values > limit if condition.is_upper else values < limit
 
 

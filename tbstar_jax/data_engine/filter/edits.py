@@ -178,6 +178,22 @@ def with_label(
             return dataclasses.replace(pair, text_boxes=(box,))
 
 
+def feathered(pair: PlantedPair) -> PlantedPair:
+    """Lets the edit fade out over 3 pixels beyond its mask, as compositing does."""
+    grown = cv2.dilate(pair.mask.astype(np.float32), np.ones((5, 5), np.uint8))
+    share = np.maximum(cv2.blur(grown, (3, 3)), pair.mask)[..., None]
+    # What the edit would look like a little further out: its nearest pixels.
+    near = cv2.inpaint(
+        pair.target,
+        ((share[..., 0] > 0) & ~pair.mask).astype(np.uint8),
+        3,
+        cv2.INPAINT_TELEA,
+    )
+    edited = np.where(pair.mask[..., None], pair.target, near)
+    mixed = pair.source * (1 - share) + edited * share
+    return dataclasses.replace(pair, target=np.rint(mixed).astype(np.uint8))
+
+
 def in_hue(image: UInt8[np.ndarray, "h w 3"], hue: float) -> UInt8[np.ndarray, "h w 3"]:
     """Gives a picture one Lab hue and chroma, and keeps its lightness."""
     lab = srgb_to_lab(image)

@@ -21,7 +21,7 @@ from tbstar_jax.metrics.color import ciede2000, srgb_to_lab
 MAX_PSNR = 100.0
 """What identical pixels are given, in dB, since a score is finite."""
 
-_LEAK_MARGIN = 2
+_LEAK_MARGIN = 4
 _MIN_PIXELS = 64
 _CELLS_PER_SIDE = 64
 _TILE = 16
@@ -76,7 +76,7 @@ def leak_share(
 ) -> float:
     """Returns the share of what lies outside the mask that visibly differs, in [0, 1].
 
-    Two pixels around the mask, which the smoothing reaches, do not count.
+    Four pixels around the mask do not count: composites fade out over some.
     """
     outside = ~grown(region, _LEAK_MARGIN)
     if outside.sum() < _MIN_PIXELS:
@@ -169,13 +169,10 @@ def sharpness(
     target: UInt8[np.ndarray, "h w 3"],
     outside: Bool[np.ndarray, "h w"],
 ) -> dict[str, float]:
-    """Measures what blur and block codecs do to the rest, in the target as it came.
+    """Measures what a blur, or sharpening, did to the rest, in the target as it came.
 
     `blur_ratio` is the Laplacian energy of the target over the source's in the median
-    tile; `blockiness`
-    how much steeper steps over the borders of 8-pixel blocks are than other steps, the
-    target's minus the source's. Neither needs the pair to be registered, and warping
-    back would blur by itself.
+    tile. The pair need not be registered for it, and warping back would blur by itself.
     """
     if outside.sum() < _MIN_PIXELS:
         return {}
@@ -190,10 +187,7 @@ def sharpness(
     is_sharp = before >= _MIN_LAPLACIAN
     # The median tile: what was lost at one place is not a blur of the picture.
     ratio = np.median(after[is_sharp] / before[is_sharp]) if is_sharp.any() else np.nan
-    return {
-        "blur_ratio": float(ratio),
-        "blockiness": _blockiness(lumas[1], outside) - _blockiness(lumas[0], outside),
-    }
+    return {"blur_ratio": float(ratio)}
 
 
 def _tile_means(
@@ -213,20 +207,3 @@ def _tile_means(
     )
     counts = count >= 0.25
     return total[counts] / count[counts]
-
-
-def _blockiness(
-    luma: Float[np.ndarray, "h w"], outside: Bool[np.ndarray, "h w"]
-) -> float:
-    """Returns the mean step over block borders over that elsewhere, minus 1."""
-    at_borders, elsewhere = [], []
-    for image, counts in ((luma, outside), (luma.T, outside.T)):
-        step = np.abs(np.diff(image, axis=0))
-        counts = counts[1:] & counts[:-1]
-        is_border = np.arange(len(step)) % 8 == 7
-        at_borders.append(step[is_border][counts[is_border]])
-        elsewhere.append(step[~is_border][counts[~is_border]])
-    borders, rest = np.concatenate(at_borders), np.concatenate(elsewhere)
-    if not borders.size or not rest.size:
-        return math.nan
-    return float((borders.mean() + 0.5) / (rest.mean() + 0.5)) - 1

@@ -148,12 +148,14 @@ class MeasurePairs:
                 )
                 found = align(source, target, mask, record.task not in _MOVING_TASKS)
             scores |= _shift_scores(found, aligned, source.shape)
-            scores |= pair_scores(source, target, found.region, mask is not None)
-            scores |= sharpness(source, as_it_came, outside_of(found.region))
+            is_known = mask is not None or math.isfinite(found.shift)
+            region = found.region if is_known else np.ones_like(found.region)
+            scores |= pair_scores(source, target, region, mask is not None)
+            scores |= sharpness(source, as_it_came, outside_of(region))
             if aligned:
                 # Resampling leaves no pixel equal, which says nothing of the pair.
                 scores.pop("identical_share", None)
-            scores |= _meaning_scores(record, source, target, found.region, reader)
+            scores |= _meaning_scores(record, source, target, region, reader)
         if embedder is not None:
             scores["embedding_similarity"] = _cosine(embedder(source), embedder(target))
         brought = {

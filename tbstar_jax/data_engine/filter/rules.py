@@ -36,7 +36,8 @@ class Limits:
       min_blur_ratio: Laplacian energy outside, target over source.
       min_identical_share: share of equal pixels outside, with `min_psnr`.
       min_psnr: dB outside; a pair is re-encoded when it is below both.
-      max_blockiness: 8-pixel grid energy gained, below `min_identical_share` too.
+      max_noise_color: mean CIEDE2000 outside of a pair with few equal pixels, which
+        JPEG of quality 95 stays under and lossier codecs do not.
       min_text_kept: agreement of the worst text outside.
       max_color_name_error: degrees of hue from the colour asked for.
       max_leak_share: share of what is outside a declared mask that differs.
@@ -61,8 +62,8 @@ class Limits:
     max_color_mean: float | None = 3.0
     min_blur_ratio: float | None = 0.7
     min_identical_share: float | None = 0.5
-    min_psnr: float | None = 38.0
-    max_blockiness: float | None = 0.05
+    min_psnr: float | None = 36.0
+    max_noise_color: float | None = 0.55
     min_text_kept: float | None = 0.6
     max_color_name_error: float | None = 20.0
     max_leak_share: float | None = 0.01
@@ -188,7 +189,7 @@ RULES: tuple[Rule, ...] = (
         "reencoded",
         "identical_share",
         "min_identical_share",
-        ("blockiness", "max_blockiness"),
+        ("color_mean", "max_noise_color"),
     ),
     _rule("text", "text_kept", "min_text_kept"),
     _rule("color_name", "color_name_error", "max_color_name_error"),
@@ -215,7 +216,7 @@ def _task_overrides() -> tuple[Override, ...]:
         "min_blur_ratio",
         "min_identical_share",
         "min_psnr",
-        "max_blockiness",
+        "max_noise_color",
         "max_leak_share",
         "max_changed_share",
         "min_ssim",
@@ -293,6 +294,7 @@ STAGE_2 = Profile(
         min_blur_ratio=0.9,
         min_identical_share=0.98,
         min_psnr=None,
+        max_noise_color=None,
         min_text_kept=0.9,
         max_leak_share=0.001,
         max_changed_share=0.5,

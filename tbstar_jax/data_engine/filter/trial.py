@@ -7,7 +7,8 @@ print(table(rows))
 import collections
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Literal, TypeAlias
 
 import numpy as np
 from jaxtyping import UInt8
@@ -21,6 +22,7 @@ from tbstar_jax.data_engine.filter.edits import (
     PAD,
     PlantedPair,
     crop_of,
+    feathered,
     with_label,
 )
 from tbstar_jax.data_engine.filter.method import MeasurePairs, decoded_pair
@@ -29,7 +31,17 @@ from tbstar_jax.data_engine.stage import record_generator
 from tbstar_jax.input_pipeline.images import encode_png
 from tbstar_jax.input_pipeline.records import EditRecord
 
-CLEAN_JPEG = "jpeg q95 4:4:4"
+Encoding: TypeAlias = Literal["png", "jpeg", "target_jpeg"]
+"""Both images lossless, both JPEG q95 4:4:4, or only the target, as an editor saves."""
+
+_MORE_CLEAN: Mapping[str, tuple[Encoding, bool]] = {
+    "jpeg q95 4:4:4": ("jpeg", False),
+    "target saved as jpeg q95": ("target_jpeg", False),
+    "feathered": ("png", True),
+}
+"""Clean pairs of all edits that are not equal to the bit: encoding, and whether the
+edit fades out over 3 pixels beyond its mask.
+"""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -84,7 +96,7 @@ def run_trial(
       A row per kind of clean pair, then one per defect.
     """
     rows = []
-    for name in (*EDITS, CLEAN_JPEG):
+    for name in (*EDITS, *_MORE_CLEAN):
         records = [_clean_record(photos, name, side, seed, k) for k in range(num_pairs)]
         rows.append(_row(f"clean: {name}", records, None, profile, declares_mask))
     for defect in DEFECTS:
@@ -119,15 +131,19 @@ def table(rows: Sequence[TrialRow]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def planted_record(pair: PlantedPair, key: str, is_jpeg: bool = False) -> EditRecord:
-    """Cuts the padding off and encodes a pair, losslessly or as JPEG q95 4:4:4."""
+def planted_record(
+    pair: PlantedPair, key: str, encoding: Encoding = "png"
+) -> EditRecord:
+    """Cuts the padding off and encodes a pair."""
     inside = np.s_[PAD:-PAD, PAD:-PAD]
     images = [
         np.ascontiguousarray(image[inside]) for image in (pair.source, pair.target)
     ]
     source, target = (
-        lossy(image, "JPEG", 95, subsampling=0) if is_jpeg else encode_png(image)
-        for image in images
+        lossy(image, "JPEG", 95, subsampling=0) if is_lossy else encode_png(image)
+        for image, is_lossy in zip(
+            images, (encoding == "jpeg", encoding != "png"), strict=True
+        )
     )
     mask = np.ascontiguousarray(pair.mask[inside]).astype(np.uint8) * 255
     boxes = [{"text": "", "box": [x - PAD for x in box]} for box in pair.text_boxes]
@@ -153,10 +169,17 @@ def _clean_record(
 ) -> EditRecord:
     key = f"clean {name} {index}"
     rng = record_generator(seed, "trial", key)
-    is_jpeg = name == CLEAN_JPEG
-    edit = EDITS[list(EDITS)[index % len(EDITS)] if is_jpeg else name]
+    encoding, is_feathered = _MORE_CLEAN.get(name, ("png", False))
+    edit = EDITS[name if name in EDITS else _edit_name(tuple(EDITS), photos, index)]
     pair = edit(crop_of(photos[index % len(photos)], side, rng), rng)
-    return planted_record(pair, key, is_jpeg)
+    return planted_record(feathered(pair) if is_feathered else pair, key, encoding)
+
+
+def _edit_name(
+    names: Sequence[str], photos: Sequence[UInt8[np.ndarray, "h w 3"]], index: int
+) -> str:
+    """Goes through the photos for every edit."""
+    return names[index // len(photos) % len(names)]
 
 
 def _defect_record(
@@ -169,7 +192,7 @@ def _defect_record(
     key = f"{defect.name} {index}"
     rng = record_generator(seed, "trial", key)
     names = defect.edits or tuple(EDITS)
-    edit = EDITS[names[index // len(photos) % len(names)]]
+    edit = EDITS[_edit_name(names, photos, index)]
     crop = crop_of(photos[index % len(photos)], side, rng)
     pair = with_label(crop, edit, rng) if defect.needs_label else edit(crop, rng)
     return planted_record(defect.plant(pair, rng), key)
