@@ -33,6 +33,8 @@ _BROKEN = (
     IndexError,
     KeyError,
     EOFError,
+    # Of the AVIF decoder.
+    RuntimeError,
     OverflowError,
     struct.error,
     zlib.error,

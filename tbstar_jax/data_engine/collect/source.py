@@ -19,6 +19,7 @@ from tbstar_jax.data_engine.collect.parquet_rows import ParquetRows
 from tbstar_jax.data_engine.collect.rows import Files, FolderFiles, Rows
 from tbstar_jax.data_engine.collect.tar_rows import TarFiles, TarRows
 from tbstar_jax.data_engine.collect.tfds_rows import TfdsRows
+from tbstar_jax.data_engine.collect.zip_files import ZipFiles
 from tbstar_jax.errors import UserError
 
 Format = Literal["folder", "jsonl", "json", "csv", "parquet", "tar", "tfds"]
@@ -43,8 +44,8 @@ class SourceSpec:
       format: how it is stored; `guess_format` tells.
       fields: which column is what.
       layout: for `folder`: where the images of a row lie.
-      images: folder or tar archive with the files that rows name; empty: where the
-        table lies.
+      images: folder, tar or zip archive with the files that rows name; empty: where
+        the table lies.
       split: for `tfds`.
       task_names: the set's names of tasks and our ids for them; case does not count.
       origin: what to call the source; empty: the path's last part.
@@ -128,8 +129,10 @@ def open_part(spec: SourceSpec, part: str) -> Rows:
     def files() -> Files:
         if not spec.images:
             return FolderFiles(path.parent)
-        is_archive = Path(spec.images).is_file()
-        return TarFiles(spec.images) if is_archive else FolderFiles(spec.images)
+        if not Path(spec.images).is_file():
+            return FolderFiles(spec.images)
+        is_zip = spec.images.lower().endswith(".zip")
+        return ZipFiles(spec.images) if is_zip else TarFiles(spec.images)
 
     opened: dict[Format, Callable[[], Rows]] = {
         "folder": lambda: FolderRows(path, spec.layout),

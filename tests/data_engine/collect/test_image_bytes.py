@@ -162,6 +162,7 @@ def test_cmyk_is_converted():
         (b"<svg/>", "not a readable image"),
         (encoded(PHOTO)[:-300], "damaged or truncated"),
         (encoded(PHOTO, "JPEG")[:-60], "damaged or truncated"),
+        (encoded(PHOTO, "AVIF")[:-60], "damaged or truncated|not a readable"),
         (encoded(PHOTO, "WEBP")[:-20], "damaged or truncated|not a readable"),
         (encoded(np.zeros((1, 16385), np.uint8)), "1 x 16385 pixels; at most 16384"),
     ],

@@ -1,11 +1,13 @@
 """Hostile input costs its own row: it is named, and every other row arrives."""
 
+import dataclasses
 import json
 import os
 import pathlib
 import struct
 import tarfile
 import tempfile
+import zipfile
 import zlib
 
 import numpy as np
@@ -14,7 +16,8 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from tbstar_jax.data_engine.collect import image_bytes
+from tbstar_jax.data_engine.collect import image_bytes, zip_files
+from tbstar_jax.data_engine.collect import rows as rows_module
 from tbstar_jax.data_engine.collect.dedup import decide
 from tbstar_jax.data_engine.collect.field_map import parse_field_map
 from tbstar_jax.data_engine.collect.hash_index import hash_records
@@ -495,3 +498,41 @@ def test_any_damage_is_named_and_nothing_else_is_raised(kind, tmp_path):
             record.image_sizes()
         for reject in rejects:
             json.dumps(vars(reject), ensure_ascii=False).encode()
+
+
+def test_images_in_a_zip_archive(tmp_path):
+    archive = tmp_path / "i.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("d/a.png", GOOD)
+        file.writestr("b.png", OTHER)
+        file.writestr("bomb.png", bytes(2 * 10**6))
+        file.writestr("lie.png", GOOD)
+    data = bytearray(archive.read_bytes())
+    # The directory at the end declares less than there is.
+    place = data.rindex(b"lie.png") - 46 + 24
+    data[place : place + 4] = struct.pack("<I", 10)
+    archive.write_bytes(data)
+    good = {"a": "d/a.png", "b": "b.png", "say": "first"}
+    names = ["./d/a.png", "../a.png", "gone.png", "bomb.png", "lie.png", "d/"]
+    lines = [good, *({**good, "a": name, "say": name} for name in names)]
+    sets.write_jsonl(tmp_path / "m.jsonl", lines)
+    source = dataclasses.replace(spec(tmp_path, "jsonl"), images=str(archive))
+    records, rejects = sets.collect(source)
+    assert_rest_arrives(records, 2)
+    assert [record.source_images for record in records] == [(GOOD,), (GOOD,)]
+    assert [reject.row for reject in rejects] == [
+        f"m.jsonl line {k}" for k in range(3, 8)
+    ]
+    archive.write_bytes(b"PK\3\4 and nothing else")
+    records, (reject,) = sets.collect(source)
+    assert records == []
+    assert "no readable zip archive" in reject.reason
+
+
+def test_a_zip_member_is_never_read_beyond_the_limit(tmp_path, monkeypatch):
+    monkeypatch.setattr(zip_files, "MAX_FILE_BYTES", 1000)
+    monkeypatch.setattr(rows_module, "MAX_FILE_BYTES", 1000)
+    with zipfile.ZipFile(tmp_path / "i.zip", "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("bomb", bytes(10**6))
+    with pytest.raises(UserError, match="more than the limit of 1000"):
+        zip_files.ZipFiles(tmp_path / "i.zip").read("bomb")
