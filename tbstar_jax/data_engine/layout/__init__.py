@@ -2,10 +2,12 @@
 
 - `card`: the parameters: texts, prices, badges, logos, frames, watermarks, backdrops.
 - `vocabulary`: what is written on them and what things are called, English and Chinese.
-- `typesetting`, `shapes`, `signs`, `films`, `backdrops`: how each thing is drawn.
+- `typesetting`, `shapes`, `films`, `backdrops`: how each thing is drawn.
 - `drawing`: a card to layers to pixels; a pair of cards to source, target and mask.
-- `placement`, `sampling`: random parts that neither overlap nor vanish.
-- `edits`, `rearranging`: a card before and after an edit, and the facts of the edit.
+- `bases`, `placement`, `sampling`: random parts that neither overlap nor vanish.
+- `edits`, `product_edits`, `retexting`, `rearranging`: a card before and after an edit,
+  with the facts of the edit; `naming`: parts as facts.
 - `phrases_en`, `phrases_zh`, `requests`: the facts as instructions.
+- `pairs`, `text_boxes`: an edit as the fields of a record.
 - `overlay_method`: pairs from real photos; `stage`: pairs from nothing.
 """

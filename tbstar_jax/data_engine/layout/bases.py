@@ -153,10 +153,7 @@ def white_backdrop() -> Background:
 def backdrop_noun(backdrop: Promo | Background) -> Words:
     """What an instruction calls a backdrop."""
     if isinstance(backdrop, Promo):
-        noun, tone = PROMO_NOUNS[backdrop.kind], backdrop.first
-        return Words(
-            noun.en.format(color=tone.name_en), noun.zh.format(color=tone.name_zh)
-        )
+        return PROMO_NOUNS[backdrop.kind].colored(backdrop.first)
     setting, tone = backdrop.setting, backdrop.tone
     return Words(
         setting.noun_en.format(tone=tone.name_en),

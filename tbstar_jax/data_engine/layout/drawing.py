@@ -5,6 +5,7 @@ the other parts can reach is known from their alpha alone, and no pixel beyond t
 differ: asserted for every pair.
 """
 
+import functools
 import hashlib
 
 import numpy as np
@@ -47,7 +48,7 @@ from tbstar_jax.data_engine.layout.typesetting import text_layer
 from tbstar_jax.data_engine.render.backgrounds import draw_background
 from tbstar_jax.data_engine.render.layers import Layer, compose, support
 from tbstar_jax.data_engine.render.renderer import draw_layers
-from tbstar_jax.data_engine.render.scene import Size
+from tbstar_jax.data_engine.render.scene import Background, Size
 from tbstar_jax.data_engine.templates import Pair
 
 Pixels = UInt8[np.ndarray, "h w 3"]
@@ -184,9 +185,18 @@ def _draw_backdrop(
         assert photo is not None, "the card's photo is not given"
         assert photo.shape[:2] == size, "the photo has another size than the card"
         return photo.astype(np.float64) / 255.0
+    return _paint(backdrop, size)
+
+
+# Parts are first placed on a drawn base and then drawn with it, a moment later.
+@functools.lru_cache(maxsize=2)
+def _paint(backdrop: Promo | Background, size: Size) -> Float[np.ndarray, "h w 3"]:
     if isinstance(backdrop, Promo):
-        return draw_promo(backdrop, size)
-    return draw_background(backdrop, size)
+        painted = draw_promo(backdrop, size)
+    else:
+        painted = draw_background(backdrop, size)
+    painted.flags.writeable = False
+    return painted
 
 
 def _draw_part(part: Part, size: Size) -> list[Layer]:
@@ -210,7 +220,7 @@ def _draw_part(part: Part, size: Size) -> list[Layer]:
         case Damage():
             return [damage_layer(part, size)]
         case Product():
-            return _draw_product(part)
+            return list(_product_layers(part))
 
 
 def _draw_text(part: Text, size: Size) -> list[Layer]:
@@ -282,9 +292,10 @@ def _draw_logo(part: Logo, size: Size) -> list[Layer]:
     return [*plate, mark, name]
 
 
-def _draw_product(part: Product) -> list[Layer]:
+@functools.lru_cache(maxsize=2)
+def _product_layers(part: Product) -> tuple[Layer, ...]:
     parts = draw_layers(part.scene).parts
     drawn = [parts["product"], parts["text"]]
     if part.has_shadow:
         drawn.insert(0, parts["product_shadow"])
-    return [layer for layer in drawn if isinstance(layer, Layer)]
+    return tuple(layer for layer in drawn if isinstance(layer, Layer))

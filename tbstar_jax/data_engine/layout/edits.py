@@ -13,22 +13,15 @@ from jaxtyping import UInt8
 from tbstar_jax.data_engine.facts import Facts
 from tbstar_jax.data_engine.layout import vocabulary
 from tbstar_jax.data_engine.layout.bases import (
-    backdrop_noun,
     card_base,
     photo_base,
-    sample_backdrop,
     sample_card,
-    tone_of,
-    white_backdrop,
 )
 from tbstar_jax.data_engine.layout.card import (
     Badge,
-    Card,
     Form,
     Placed,
     Price,
-    Product,
-    Promo,
     Text,
 )
 from tbstar_jax.data_engine.layout.edit import Edit
@@ -42,6 +35,10 @@ from tbstar_jax.data_engine.layout.naming import (
     worded,
 )
 from tbstar_jax.data_engine.layout.placement import LEGIBLE, legible_inks
+from tbstar_jax.data_engine.layout.product_edits import (
+    recolor_product,
+    replace_backdrop,
+)
 from tbstar_jax.data_engine.layout.rearranging import (
     light_shadow,
     move_part,
@@ -60,12 +57,8 @@ from tbstar_jax.data_engine.layout.sampling import (
     sample_logo,
     sample_watermark,
 )
-from tbstar_jax.data_engine.render.sampling import (
-    choose,
-    sample_product_color,
-    stands_out,
-)
-from tbstar_jax.data_engine.render.scene import Background, Size
+from tbstar_jax.data_engine.render.sampling import choose, stands_out
+from tbstar_jax.data_engine.render.scene import Size
 
 PHOTO_TASKS: tuple[str, ...] = (
     "recolor",
@@ -108,9 +101,9 @@ def sample_card_edit(rng: np.random.Generator, task: str, size: Size) -> Edit | 
     card = sample_card(rng, size)
     match task:
         case "bg_white" | "bg_scene":
-            return _replace_backdrop(rng, card, task)
+            return replace_backdrop(rng, card, task)
         case "recolor" if rng.random() < 0.4:
-            return _recolor_product(rng, card)
+            return recolor_product(rng, card)
         case "move" if rng.random() < 0.5:
             return move_product(rng, card)
         case "outpaint":
@@ -166,63 +159,6 @@ def _edit_parts(rng: np.random.Generator, task: str, base: Base) -> Edit | None:
             return _identity(rng, base)
         case _:
             raise AssertionError(f"no layout edit for task {task!r}")
-
-
-def _replace_backdrop(rng: np.random.Generator, card: Card, task: str) -> Edit | None:
-    product = card.part("product")
-    assert isinstance(product, Product), "the card has no product"
-    color = product.scene.color
-    if task == "bg_white":
-        backdrop: Background | Promo = white_backdrop()
-        if not stands_out(color.rgb, tone_of(backdrop)):
-            return None
-    else:
-        backdrop = sample_backdrop(rng, [color.rgb])
-    old = card.backdrop
-    assert isinstance(old, (Background, Promo)), "a photo has no other backdrop"
-    if backdrop_noun(old) == backdrop_noun(backdrop):
-        return None
-    replaced = dataclasses.replace(card, backdrop=backdrop)
-    base = card_base(rng, card, [replaced])
-    before = fill_card(rng, base, (), int(rng.integers(0, 3)))
-    if before is None:
-        return None
-    nouns = backdrop_noun(old), backdrop_noun(backdrop)
-    white = vocabulary.WHITE_BACKGROUND
-    new = white if task == "bg_white" else nouns[1]
-    return Edit(
-        task=task,
-        before=before,
-        after=dataclasses.replace(before, backdrop=backdrop),
-        wording="bg_white" if task == "bg_white" else "bg_scene",
-        facts=Facts(
-            **object_facts(product),
-            **worded("background", nouns[0]),
-            **worded("new_background", new),
-        ),
-    )
-
-
-def _recolor_product(rng: np.random.Generator, card: Card) -> Edit | None:
-    product = card.part("product")
-    assert isinstance(product, Product), "the card has no product"
-    scene = product.scene
-    color = sample_product_color(rng, scene.background, scene.color)
-    base = card_base(rng, card)
-    before = fill_card(rng, base, (), int(rng.integers(1, 3)))
-    if before is None:
-        return None
-    changed = dataclasses.replace(
-        product, scene=dataclasses.replace(scene, color=color)
-    )
-    facts = object_facts(product) | named_color("new_color", color)
-    return Edit(
-        task="recolor",
-        before=before,
-        after=before.plus(changed),
-        wording="recolor",
-        facts=Facts(**facts),
-    )
 
 
 def _recolor_part(rng: np.random.Generator, base: Base) -> Edit | None:
@@ -290,6 +226,10 @@ def _text_edit(rng: np.random.Generator, base: Base, task: str) -> Edit | None:
             wording="text_remove",
             facts=Facts(**facts, **text_facts(part)),
         )
+    on_plate = {}
+    if part.plate is not None:
+        noun = vocabulary.TEXT_PLATE.colored(part.plate)
+        on_plate = worded("new_background", noun)
     return Edit(
         task=task,
         before=bare,
@@ -299,6 +239,7 @@ def _text_edit(rng: np.random.Generator, base: Base, task: str) -> Edit | None:
             **facts,
             **text_facts(part, "new_"),
             **named_color("color", part.ink),
+            **on_plate,
         ),
     )
 

@@ -2,8 +2,8 @@
 
 Slots are the fields of `Facts` without their language suffix, and `a_color` and its
 like (noun or colour with its article), `at`, `new_at` (where), `to`, `toward` (where
-to), `quoted` and `new_quoted` (text in quotation marks). A phrase whose slot is unknown
-is left out.
+to), `quoted` and `new_quoted` (text in quotation marks), `language` and `new_language`
+(of the text). A phrase whose slot is unknown is left out.
 """
 
 from collections.abc import Mapping
@@ -55,6 +55,7 @@ ENGLISH: Mapping[Wording, tuple[str, ...]] = {
         "add the {text_kind} {new_quoted} {at}",
         "write {new_quoted} {at} in {color}",
         "put {a_color} {text_kind} saying {new_quoted} {at}",
+        "print {new_quoted} {at}, {color} letters on {a_new_background}",
         "please print {new_quoted} {at}, nothing else changes",
         "{text_kind} {at}: {new_quoted}",
         "add text {new_quoted}",
@@ -68,10 +69,10 @@ ENGLISH: Mapping[Wording, tuple[str, ...]] = {
         "{quoted} -> {new_quoted}",
     ),
     "text_translate": (
-        "translate the {text_kind} {quoted} to {new_quoted}",
+        "translate the {text_kind} {quoted} into {new_language}: {new_quoted}",
         "replace {quoted} by its translation {new_quoted}",
-        "the {text_kind} {at} should be in the other language: {new_quoted}",
-        "other language for the {text_kind}: {new_quoted} instead of {quoted}",
+        "the {text_kind} {at} should be in {new_language}: {new_quoted}",
+        "{new_language} instead of {language} for the {text_kind}: {new_quoted}",
         "localize {quoted} as {new_quoted}, keep the layout",
         "{quoted} -> {new_quoted}",
     ),

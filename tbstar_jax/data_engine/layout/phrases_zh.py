@@ -52,6 +52,7 @@ CHINESE: Mapping[Wording, tuple[str, ...]] = {
         "在{at}添加{text_kind}{new_quoted}",
         "在{at}用{color}写上{new_quoted}",
         "请在{at}加一行{color}{text_kind}：{new_quoted}",
+        "在{at}的{new_background}上用{color}印上{new_quoted}",
         "{at}印上{new_quoted}，其他不变",
         "{at}{text_kind}：{new_quoted}",
         "加文字{new_quoted}",
@@ -67,8 +68,8 @@ CHINESE: Mapping[Wording, tuple[str, ...]] = {
     "text_translate": (
         "把{text_kind}{quoted}翻译成{new_quoted}",
         "将{quoted}换成译文{new_quoted}",
-        "{at}的{text_kind}换一种语言：{new_quoted}",
-        "{text_kind}改为另一语言{new_quoted}，排版不变",
+        "{at}的{text_kind}要用{new_language}：{new_quoted}",
+        "{text_kind}由{language}改为{new_language}{new_quoted}，排版不变",
         "请把{quoted}本地化为{new_quoted}",
         "{quoted}译为{new_quoted}",
     ),

@@ -4,7 +4,7 @@ import functools
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 
 from tbstar_jax.data_engine.facts import Position
 from tbstar_jax.data_engine.layout.card import Rect
@@ -65,18 +65,17 @@ def free_places(
     ]
 
 
-@functools.lru_cache(maxsize=65536)
-def luminance(color: RGB) -> float:
-    """Relative luminance of an sRGB colour, [0, 1]."""
-    value = np.asarray(color, np.float64) / 255.0
+def luminance(colors: Sequence[RGB]) -> Float[np.ndarray, " n"]:
+    """Relative luminance of sRGB colours, [0, 1]."""
+    value = np.asarray(colors, np.float64) / 255.0
     linear = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
-    return float(linear @ np.array([0.2126, 0.7152, 0.0722]))
+    return linear @ np.array([0.2126, 0.7152, 0.0722])
 
 
 def contrast(first: RGB, second: RGB) -> float:
     """Contrast ratio of two colours, 1..21."""
-    high, low = sorted((luminance(first), luminance(second)), reverse=True)
-    return (high + 0.05) / (low + 0.05)
+    low, high = np.sort(luminance([first, second])) + 0.05
+    return float(high / low)
 
 
 class Grounds:
@@ -126,22 +125,28 @@ class Grounds:
 
 def legible_inks(grounds: Sequence[RGB], ratio: float = LEGIBLE) -> list[Color]:
     """Palette colours that can be read on all the given colours."""
-    return [
-        color
-        for color in COLORS
-        if all(contrast(color.rgb, ground) >= ratio for ground in grounds)
-    ]
+    inks, below = (
+        _palette_luminance()[:, None] + 0.05,
+        luminance(grounds)[None, :] + 0.05,
+    )
+    is_legible = np.all(np.maximum(inks / below, below / inks) >= ratio, axis=1)
+    return [color for color, fits in zip(COLORS, is_legible, strict=True) if fits]
 
 
 def distinct_fills(grounds: Sequence[RGB], distance: float = 90.0) -> list[Color]:
-    """Palette colours that stand out as areas from all the given colours."""
-    return [
-        color
-        for color in COLORS
-        if all(
-            float(np.linalg.norm(np.subtract(color.rgb, ground, dtype=np.float64)))
-            > distance
-            for ground in grounds
-        )
-        and legible_inks([color.rgb])
-    ]
+    """Palette colours that stand out as areas from all, and can carry a text."""
+    fills = _fills()
+    colors = np.asarray([color.rgb for color in fills], np.float64)
+    apart = colors[:, None] - np.asarray(grounds, np.float64)[None]
+    is_distinct = np.all(np.linalg.norm(apart, axis=2) > distance, axis=1)
+    return [color for color, fits in zip(fills, is_distinct, strict=True) if fits]
+
+
+@functools.lru_cache(maxsize=1)
+def _fills() -> tuple[Color, ...]:
+    return tuple(color for color in COLORS if legible_inks([color.rgb]))
+
+
+@functools.lru_cache(maxsize=1)
+def _palette_luminance() -> Float[np.ndarray, " n"]:
+    return luminance([color.rgb for color in COLORS])

@@ -22,8 +22,9 @@ from tbstar_jax.data_engine.layout.card import (
     Rect,
 )
 from tbstar_jax.data_engine.layout.edit import Edit, Wording
+from tbstar_jax.data_engine.layout.films import light_layer
 from tbstar_jax.data_engine.layout.naming import noun_of, object_facts, worded
-from tbstar_jax.data_engine.layout.placement import free_places, rect_at
+from tbstar_jax.data_engine.layout.placement import Grounds, free_places, rect_at
 from tbstar_jax.data_engine.layout.sampling import (
     EDGES,
     Base,
@@ -32,6 +33,7 @@ from tbstar_jax.data_engine.layout.sampling import (
     sample_light,
 )
 from tbstar_jax.data_engine.layout.vocabulary import Words
+from tbstar_jax.data_engine.render.layers import compose
 from tbstar_jax.data_engine.render.sampling import choose
 from tbstar_jax.geometry import plan_outpaint
 
@@ -132,10 +134,13 @@ def light_shadow(rng: np.random.Generator, base: Base) -> Edit | None:
     product = base.card.part("product")
     if isinstance(product, Product) and rng.random() < 0.6:
         return _product_light(rng, base, product)
+    light = sample_light(rng, base)
+    unlit = base.grounds.pictures[0]
+    bright = compose(unlit / 255.0, [light_layer(light, base.card.size)])
+    base = dataclasses.replace(base, grounds=Grounds([unlit, bright]))
     card = fill_card(rng, base, (), int(rng.integers(1, 3)))
     if card is None:
         return None
-    light = sample_light(rng, base)
     lit = card.plus(light)
     noun = vocabulary.LIGHT_NOUNS[light.kind]
     if rng.random() < 0.5:

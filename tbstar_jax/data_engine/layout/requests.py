@@ -10,6 +10,7 @@ from tbstar_jax.data_engine.layout.phrases_zh import CHINESE
 from tbstar_jax.data_engine.layout.vocabulary import (
     DESTINATIONS,
     DIRECTIONS,
+    LANGUAGES,
     POSITIONS,
 )
 from tbstar_jax.errors import UserError
@@ -66,6 +67,12 @@ def slots(facts: Facts, language: Language) -> dict[str, str]:
         if slot in filled:
             quoted = f'"{filled[slot]}"' if language == "en" else f"“{filled[slot]}”"
             filled[slot.replace("text", "quoted")] = quoted
+    for slot, spoken in (
+        ("language", facts.text_language),
+        ("new_language", facts.new_text_language),
+    ):
+        if spoken is not None:
+            filled[slot] = LANGUAGES[spoken].of(language)
     if language == "en":
         for slot in _WITH_ARTICLE:
             if slot in filled:

@@ -100,7 +100,8 @@ def shadow_layer(form: Form, box: PixelBox, size: Size, *, opacity: float) -> La
     blur = max(2.0, 0.05 * min(height, width))
     margin = math.ceil(3 * blur)
     drawn = Image.new("L", (width + 2 * margin, height + 2 * margin))
-    _draw_form(drawn, form, (margin, margin, margin + width, margin + height))
+    start = float(margin)
+    _draw_form(drawn, form, (start, start, start + width, start + height))
     soft = drawn.filter(ImageFilter.GaussianBlur(blur))
     top = round(box[0] * SUPERSAMPLING) - margin + round(blur)
     left = round(box[1] * SUPERSAMPLING) - margin
@@ -111,7 +112,7 @@ def shadow_layer(form: Form, box: PixelBox, size: Size, *, opacity: float) -> La
 def logo_layer(form: LogoForm, box: PixelBox, size: Size, fill: RGB) -> Layer:
     """Draws a geometric mark in a square in the middle of its box."""
     height, width = _drawn_size(box)
-    side = min(height, width)
+    side = float(min(height, width))
     drawn = Image.new("L", (width, height))
     x, y = (width - side) / 2, (height - side) / 2
     _draw_logo(ImageDraw.Draw(drawn), form, x, y, side)

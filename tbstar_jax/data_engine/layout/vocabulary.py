@@ -14,6 +14,7 @@ from tbstar_jax.data_engine.layout.card import (
     LogoForm,
     PromoKind,
 )
+from tbstar_jax.data_engine.render.scene import Color
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,6 +23,12 @@ class Words:
 
     en: str
     zh: str
+
+    def colored(self, color: Color) -> "Words":
+        """The same with its `{color}` filled in."""
+        return Words(
+            self.en.format(color=color.name_en), self.zh.format(color=color.name_zh)
+        )
 
     def of(self, language: Language) -> str:
         """The text in one language."""
@@ -118,10 +125,10 @@ PRICES: tuple[str, ...] = ("9.9", "19", "29", "39.9", "59", "79", "99", "129", "
 FORM_NOUNS: dict[Form, Words] = {
     "circle": Words("round badge", "圆形徽章"),
     "burst": Words("starburst badge", "爆炸贴"),
-    "pill": Words("pill-shaped tag", "胶囊标签"),
+    "pill": Words("pill-shaped badge", "胶囊角标"),
     "plate": Words("rectangular badge", "方形角标"),
     "ribbon": Words("ribbon", "丝带标"),
-    "tag": Words("price tag", "吊牌标签"),
+    "tag": Words("hang tag", "吊牌"),
     "hexagon": Words("hexagonal badge", "六边形徽章"),
     "shield": Words("shield badge", "盾形徽章"),
     "flag": Words("bookmark badge", "书签角标"),
@@ -136,6 +143,11 @@ LOGO_NOUNS: dict[LogoForm, Words] = {
     "squares": Words("square logo", "方块标志"),
 }
 
+LANGUAGES: Nouns = {
+    "en": Words("English", "英文"),
+    "zh": Words("Chinese", "中文"),
+}
+TEXT_PLATE = Words("{color} label", "{color}底框")
 CODE_NOUN = Words("QR code", "二维码")
 PRICE_NOUN = Words("price", "价格")
 PRICE_PLATE_NOUN = Words("price label", "价格标签")
