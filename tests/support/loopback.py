@@ -11,7 +11,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What is sent; `declared` bytes are promised, `wait_s` passes before each part."""
+    """What is sent; `declared` bytes are promised, or no number where it is negative.
+
+    `wait_s` passes before each part.
+    """
 
     status: int = 200
     headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -99,7 +102,8 @@ def serving(answer):
             for name, value in answer.headers.items():
                 self.send_header(name, value)
             declared = len(answer.body) if answer.declared is None else answer.declared
-            self.send_header("Content-Length", str(declared))
+            if declared >= 0:
+                self.send_header("Content-Length", str(declared))
             self.end_headers()
             step = answer.part_bytes or max(1, len(answer.body))
             for at in range(0, len(answer.body), step):

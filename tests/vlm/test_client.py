@@ -158,6 +158,7 @@ def test_json_is_asked_for_as_the_server_supports_it(structured, expected):
         (Answer(body=b'"\xff\xfe\xfa"'), "unparsed", 1),
         (Answer(body=b" " * 100_001), "http_error", 1),
         (Answer(body=b"x", declared=10**15), "http_error", 1),
+        (Answer(body=completion("x" * 100_000), declared=-1), "http_error", 1),
         (Answer(body=completion("Good."), declared=100_000), "http_error", 3),
         (
             Answer(

@@ -45,6 +45,7 @@ class BoxExpert:
     declines: bool = False
     gives_mask: bool = True
     levels: int = 200
+    spills: bool = False
 
     @property
     def fingerprint(self):
@@ -63,5 +64,6 @@ class BoxExpert:
         drawn = image + np.uint8(self.levels) + rng.integers(0, 3, 3, dtype=np.uint8)
         if self.levels == 0:
             drawn = image
-        edited = np.where(mask[..., None] > 0, drawn, image)
+        inside = (mask[..., None] > 0) | self.spills
+        edited = np.where(inside, drawn, image)
         return EditedPhoto(image=edited, mask=mask if self.gives_mask else None)

@@ -175,6 +175,15 @@ def test_what_cannot_become_a_pair_says_why(experts, record, reason):
     assert reason in reject.reason
 
 
+def test_what_an_expert_spills_beyond_its_mask_is_put_back():
+    clean, spilt = (
+        made(method((BoxExpert(spills=spills),)), photo(**KNOWN))[0]
+        for spills in (False, True)
+    )
+    assert spilt.target_image == clean.target_image
+    assert spilt.change_mask == clean.change_mask
+
+
 def test_without_a_mask_the_difference_is_taken():
     expert = BoxExpert(gives_mask=False)
     (pair,) = made(method((expert,)), photo(**KNOWN))
