@@ -17,7 +17,7 @@ from tbstar_jax.data_engine.augment.offspring import offspring
 from tbstar_jax.data_engine.augment.paraphrase.lexicon import color_ids
 from tbstar_jax.data_engine.augment.paraphrase.slots import phrases
 from tbstar_jax.data_engine.augment.pictures import encode_mask, has_one_source
-from tbstar_jax.data_engine.augment.premise import gone_words, says
+from tbstar_jax.data_engine.augment.premise import gone_words, says_any
 from tbstar_jax.data_engine.facts import Facts, Language, facts_of
 from tbstar_jax.data_engine.stage import Made, Reject, Transform, fingerprint_of
 from tbstar_jax.errors import UserError
@@ -101,7 +101,7 @@ def _held(
     if record.task == "recolor" and not gone:
         # Two colours are the old one and the new one, whichever is which.
         return tuple(text for text in texts if len(set(color_ids(text))) == 1)
-    return tuple(text for text in texts if not any(says(text, one) for one in gone))
+    return tuple(text for text in texts if not says_any(text, gone, record.task))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

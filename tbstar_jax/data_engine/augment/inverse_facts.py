@@ -56,25 +56,21 @@ class Inverse:
     facts: Facts
 
 
-def inverse_of(task: str, facts: Facts, is_worded: bool) -> Inverse | None:
+def inverse_of(task: str, facts: Facts) -> Inverse | None:
     """Finds the edit that undoes an edit.
 
     Args:
       task: of the edit.
       facts: of the edit.
-      is_worded: whether the inverse request came with the pair, so that the facts need
-        not name what is asked for.
 
     Returns:
-      None where no task undoes it (outpainting, repair, no change), or where the facts
-      do not say what was there before.
+      None where no task undoes it: outpainting, repair, no change.
     """
     facts = _completed(task, facts)
     back = _inverse_task(task, facts)
     if back is None:
         return None
-    inverse = Inverse(task=back, facts=_swapped(task, facts))
-    return inverse if is_worded or _is_named(back, inverse.facts) else None
+    return Inverse(task=back, facts=_swapped(task, facts))
 
 
 def _inverse_task(task: str, facts: Facts) -> str | None:
@@ -97,34 +93,6 @@ def _inverse_task(task: str, facts: Facts) -> str | None:
             return "bg_white" if is_white else "bg_scene"
         case _:
             return task if task in _SAME_TASK else None
-
-
-def _is_named(task: str, facts: Facts) -> bool:
-    """Whether the inverse's facts name what it has to bring about."""
-    match task:
-        case "object_add" | "object_remove":
-            needed: tuple[Any, ...] = (facts.object_en, facts.object_zh)
-        case "watermark_remove":
-            return True
-        case "text_remove":
-            needed = (facts.text,)
-        case "text_add" | "text_replace_en" | "text_replace_zh":
-            needed = (facts.new_text,)
-        case "bg_white" | "bg_scene":
-            needed = (facts.new_background_en, facts.new_background_zh)
-        case "recolor":
-            needed = (facts.new_color_en, facts.new_color_zh)
-        case "material":
-            needed = (facts.new_material_en, facts.new_material_zh)
-        case "object_replace":
-            needed = (facts.new_object_en, facts.new_object_zh)
-        case "light_shadow":
-            needed = (facts.new_light_en, facts.new_light_zh)
-        case "layout":
-            needed = (facts.new_layout_en, facts.new_count, facts.new_size)
-        case _:
-            needed = (facts.direction, facts.new_position)
-    return any(value is not None for value in needed)
 
 
 def _completed(task: str, facts: Facts) -> Facts:

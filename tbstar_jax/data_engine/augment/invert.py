@@ -45,7 +45,7 @@ def invert(record: EditRecord, max_bytes: int) -> EditRecord | None:
     brought_en, brought_zh = (
         _brought(record, name) for name in ("inverse_en", "inverse_zh")
     )
-    inverse = inverse_of(record.task, facts_of(record), bool(brought_en + brought_zh))
+    inverse = inverse_of(record.task, facts_of(record))
     if inverse is None:
         return None
     english = brought_en or _worded(inverse, "en", max_bytes)

@@ -60,8 +60,7 @@ def gone_words(record: EditRecord, language: Language) -> tuple[str, ...] | None
     name = _GONE.get(record.task, "")
     word = getattr(facts, name if name == "text" else f"{name}_{language}", None)
     if word is not None:
-        # 红色马克杯 is a 红马克杯 too.
-        return (word.removesuffix("色") if record.task == "recolor" else word,)
+        return (word,)
     return () if record.task in _OWN_TEXTS_TELL else None
 
 
@@ -76,13 +75,20 @@ def is_stale(text: str, earlier: EditRecord) -> bool:
       UserError: the facts of `earlier` are not readable.
     """
     words = gone_words(earlier, language_of(text) or "en")
-    if words is None or any(says(text, word) for word in words):
+    if words is None:
         return True
     if words:
-        # "red" and "reddish", 红色 and 红: other words, the same colour.
-        named = {id for word in words for id in color_ids(word)}
-        return earlier.task == "recolor" and not named.isdisjoint(color_ids(text))
+        return says_any(text, words, earlier.task)
     return _shares_what_is_named(text, earlier)
+
+
+def says_any(text: str, words: Sequence[str], task: str) -> bool:
+    """Whether a text has one of the words that an edit of this task did away with."""
+    if any(says(text, word) for word in words):
+        return True
+    # "red" and "reddish", 红色 and 红: other words, the same colour.
+    named = {id for word in words for id in color_ids(word)}
+    return task == "recolor" and not named.isdisjoint(color_ids(text))
 
 
 def says(text: str, word: str) -> bool:

@@ -15,7 +15,7 @@ PAIR = rendered(scene_with_everything(0), "recolor")
 RECOLOR = dataclasses.replace(
     with_facts(PAIR, Facts(color_en="red", color_zh="红色", new_color_en="blue")),
     instructions_en=("make the red mug blue", "I want the mug in blue"),
-    instructions_zh=("红色变蓝色", "马克杯改为蓝色"),
+    instructions_zh=("红色变蓝色", "马克杯改为蓝色", "红马克杯要蓝色"),
 )
 
 

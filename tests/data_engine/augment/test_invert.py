@@ -148,13 +148,13 @@ def test_without_facts_nothing_is_inverted(task):
 
 def test_what_no_task_undoes_is_not_inverted_even_with_words():
     for task in ("outpaint", "repair_zoom", "identity"):
-        assert inverse_of(task, Facts(object_en="mug"), is_worded=True) is None
+        assert inverse_of(task, Facts(object_en="mug")) is None
 
 
 def test_an_unchanged_colour_stays_with_its_object():
     facts = Facts(object_en="mug", color_en="red", text="A", new_text="B")
     expected = Facts(object_en="mug", color_en="red", text="B", new_text="A")
-    found = inverse_of("text_replace_en", facts, is_worded=False)
+    found = inverse_of("text_replace_en", facts)
     assert found == Inverse(task="text_replace_en", facts=expected)
 
 
