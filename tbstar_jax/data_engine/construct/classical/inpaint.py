@@ -37,13 +37,13 @@ class InpaintSettings:
     Attributes:
       algorithm: Telea (2004), or Navier-Stokes (Bertalmio et al., 2001).
       max_share: largest share of the photo that is filled.
-      max_error: largest mean error, in grey levels, with which the fill may predict a
-        ring of known pixels around the thing; above it the fill would show.
+      max_error: largest error with which the fill predicts a ring of known pixels
+        around the thing, root mean square in grey levels; above it a fill would show.
     """
 
     algorithm: Algorithm = "telea"
     max_share: float = 0.3
-    max_error: float = 7.5
+    max_error: float = 9.0
 
 
 def remove_thing(
@@ -80,7 +80,7 @@ def remove_thing(
     if not around.any():
         raise CannotEdit("nothing around the object is left to fill it from")
     tried = fill(part, region | around, settings.algorithm).astype(np.float64)
-    error = float(np.abs(tried - part)[around].mean())
+    error = float(np.sqrt(np.square(tried - part)[around].mean()))
     if error > settings.max_error:
         raise CannotEdit(
             f"filling from further away misses what surrounds the object by "

@@ -32,6 +32,8 @@ class StrokeSettings:
       max_share: largest share of the box that is stroke.
       min_agreement: least share of the strokes that are all lighter, or all darker,
         than their surface; ink is, detail of the photo is not.
+      max_doubtful: largest area, as a share of the strokes', that stands out half as
+        much as they do.
       max_unevenness: largest deviation of an even surface from a plane, grey levels.
     """
 
@@ -39,6 +41,7 @@ class StrokeSettings:
     min_share: float = 0.003
     max_share: float = 0.45
     min_agreement: float = 0.8
+    max_doubtful: float = 0.15
     max_unevenness: float = 7.0
 
 
@@ -104,42 +107,82 @@ def find_strokes(
     """
     around = bounding_box(box, margin=8)
     part, inside = np.ascontiguousarray(image[around.slices]), box[around.slices]
-    within = bounding_box(inside)
-    surface = fit_surface(part[within.slices])
-    reference = part.copy()
-    if surface.unevenness <= settings.max_unevenness:
-        plane = np.rint(surface.colors).clip(0, 255).astype(np.uint8)
-        reference[within.slices] = plane
-    else:
-        reference = cv2.medianBlur(part, _window(within.height, within.width))
+    reference, is_even = _surface_under(part, inside, settings.max_unevenness)
     change = lab_image(part) - lab_image(reference)
-    contrast = np.linalg.norm(change, axis=2)
-    threshold = max(settings.min_contrast, _otsu(contrast[inside]))
-    found = (contrast > threshold) & inside
-    share = float(found.sum() / inside.sum())
+    contrast = np.where(inside, np.linalg.norm(change, axis=2), 0.0)
+    high = max(settings.min_contrast, _otsu(contrast[inside]))
+    low = 0.5 * high
+    lighter = _require_one_ink(change[:, :, 0], contrast > high, settings)
+    is_ink = np.ones_like(inside) if is_even else (change[:, :, 0] > 0) == lighter
+    found = _connected(contrast > high, (contrast > low) & is_ink)
+    outline = inside & ~shrunk(inside, 1)
+    # What crosses the outline is text where all else is even, else perhaps detail.
+    kept = found if is_even else found & ~_connected(outline & found, found)
+    cut = float(found[outline].mean()) if is_even else 1 - kept.sum() / found.sum()
+    if cut > (0.02 if is_even else 0.05):
+        raise CannotEdit(
+            f"{cut:.0%} of {'the outline' if is_even else 'what looks like strokes'} "
+            "shows that the box cuts the text; draw it around the whole text"
+        )
+    doubtful = float(((contrast > low) & is_ink & ~found).sum() / max(kept.sum(), 1))
+    if doubtful > settings.max_doubtful:
+        raise CannotEdit(
+            f"beside the strokes {doubtful:.0%} of their area stands out half as much; "
+            f"above {settings.max_doubtful:.0%} text and detail cannot be told apart"
+        )
+    share = float(kept.sum() / inside.sum())
     if not settings.min_share <= share <= settings.max_share:
         raise CannotEdit(
             f"{share:.1%} of the box looks like strokes; text covers between "
             f"{settings.min_share:.1%} and {settings.max_share:.0%}"
         )
-    outline = inside & ~shrunk(inside, 1)
-    cut = float(found[outline].mean())
-    if cut > 0.02:
+    strokes = np.zeros(box.shape, dtype=bool)
+    strokes[around.slices] = kept
+    return strokes
+
+
+def _surface_under(
+    image: UInt8[np.ndarray, "h w 3"],
+    inside: Bool[np.ndarray, "h w"],
+    max_unevenness: float,
+) -> tuple[UInt8[np.ndarray, "h w 3"], bool]:
+    """What the picture would be without text, and whether it is an even surface."""
+    within = bounding_box(inside)
+    surface = fit_surface(image[within.slices])
+    if surface.unevenness > max_unevenness:
+        return cv2.medianBlur(image, _window(within.height, within.width)), False
+    reference = image.copy()
+    reference[within.slices] = np.rint(surface.colors).clip(0, 255).astype(np.uint8)
+    return reference, True
+
+
+def _require_one_ink(
+    change: Float[np.ndarray, "h w"],
+    strong: Bool[np.ndarray, "h w"],
+    settings: StrokeSettings,
+) -> bool:
+    """Whether the strokes are lighter than their surface; declines a mixture."""
+    if not strong.any():
         raise CannotEdit(
-            f"{cut:.0%} of the box's outline runs through what looks like strokes, so "
-            "the box cuts the text; draw it around the whole text"
+            f"0.0% of the box looks like strokes; nothing differs from its surface by "
+            f"{settings.min_contrast:.0f} CIE76"
         )
-    lighter = float((change[found][:, 0] > 0).mean())
+    lighter = float((change[strong] > 0).mean())
     if max(lighter, 1 - lighter) < settings.min_agreement:
         raise CannotEdit(
             f"{lighter:.0%} of what looks like strokes is lighter than what surrounds "
             "it and the rest darker, so it is detail of the photo rather than text"
         )
-    if surface.unevenness > settings.max_unevenness:
-        found &= (change[:, :, 0] > 0) == (lighter > 0.5)
-    strokes = np.zeros(box.shape, dtype=bool)
-    strokes[around.slices] = found
-    return strokes
+    return lighter > 0.5
+
+
+def _connected(
+    seeds: Bool[np.ndarray, "h w"], mask: Bool[np.ndarray, "h w"]
+) -> Bool[np.ndarray, "h w"]:
+    """The connected parts of a mask that hold a seed."""
+    _, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
+    touched = np.unique(labels[seeds & mask])
+    return np.isin(labels, touched[touched > 0])
 
 
 def erase_strokes(
