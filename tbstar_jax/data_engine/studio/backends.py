@@ -1,7 +1,7 @@
 """What the renderer's kernels run on: NumPy, the reference."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -15,6 +15,7 @@ Job: TypeAlias = tuple[tuple[Any, ...], tuple[Flat, ...]]
 """Parameters of a kernel, and the rays or points it is applied to."""
 
 
+@runtime_checkable
 class Backend(Protocol):
     """Runs the kernels on jobs; every method returns one result per job."""
 
@@ -28,7 +29,7 @@ class Backend(Protocol):
         """`tracing.surface` of points (3)."""
 
     def shadow(self, jobs: Sequence[Job]) -> list[tuple[Flat, ...]]:
-        """`tracing.shadow` of points and normals (6)."""
+        """`tracing.shadow_share` of rays (6), entry and exit."""
 
     def occlusion(self, jobs: Sequence[Job]) -> list[tuple[Flat, ...]]:
         """`tracing.occlusion` of points and normals (6)."""
@@ -66,10 +67,8 @@ class NumpyBackend:
         )
 
     def shadow(self, jobs: Sequence[Job]) -> list[tuple[Flat, ...]]:
-        """As `Backend`."""
-        return self._each(
-            lambda p, a: (tracing.shadow(np, _repeat, Body(*p[0]), a, p[1]),), jobs
-        )
+        """As `Backend`; rays that are dark or have left are laid aside."""
+        return self._each(lambda p, a: self._shadow(Body(*p[0]), p[1], a), jobs)
 
     def occlusion(self, jobs: Sequence[Job]) -> list[tuple[Flat, ...]]:
         """As `Backend`."""
@@ -108,3 +107,29 @@ class NumpyBackend:
             if not len(todo):
                 break
         return along, near
+
+    def _shadow(
+        self, body: Body, light: Flat, arrays: tuple[Flat, ...]
+    ) -> tuple[Flat, ...]:
+        *rays, along, leave = arrays
+        shortest = (leave - along) / tracing.NUM_SHADOW_STEPS
+        along, least = along.copy(), np.ones_like(along)
+        todo = np.arange(len(along))
+        steps = 4
+        for _ in range(tracing.NUM_SHADOW_STEPS // steps):
+            along[todo], least[todo] = tracing.shadow(
+                np,
+                _repeat,
+                body,
+                tuple(one[todo] for one in rays),
+                light[3],
+                along[todo],
+                leave[todo],
+                shortest[todo],
+                least[todo],
+                steps,
+            )
+            todo = todo[(least[todo] > -1.0) & (along[todo] < leave[todo])]
+            if not len(todo):
+                break
+        return (tracing.shadow_share(np, least),)

@@ -18,6 +18,8 @@ from tbstar_jax.data_engine.studio.sampling import Needs, Setting, sample_scene
 from tbstar_jax.data_engine.studio.scene import Item, Scene, Size, color_of
 from tbstar_jax.errors import UserError
 
+_ROW_GAP = 0.07
+
 Extent = Literal["surface", "items", "backdrop", "all"]
 
 
@@ -271,8 +273,9 @@ def _count(draw: _Draw) -> Edit:
 
 def _row(item: Item, count: int) -> tuple[Item, ...]:
     # Three abreast decide the size, so that counting does not change it.
-    scale = sampling.place_in_row([item] * 3, 0.07)[0].scale
-    return sampling.place_in_row([dataclasses.replace(item, scale=scale)] * count, 0.07)
+    three = sampling.place_in_row([item] * 3, _ROW_GAP)[0].scale
+    smaller = dataclasses.replace(item, scale=round(three * 0.94, 3))
+    return sampling.place_in_row([smaller] * count, _ROW_GAP)
 
 
 def _resize(draw: _Draw) -> Edit:

@@ -83,7 +83,7 @@ def _solid(
     bulge: float = 0.0,
     turn: float = 0.0,
     is_cut: bool = False,
-    blend: float = 1e-6,
+    blend: float = 0.0,
     slot: int = 0,
 ) -> Solid:
     """A solid that stands on `bottom`; `half_z` and `taper_z` default to x's."""
@@ -101,18 +101,33 @@ def _solid(
 
 
 def _cone(
-    bottom: float, height: float, low: float, high: float, **more: float
+    bottom: float,
+    height: float,
+    low: float,
+    high: float,
+    *,
+    edge: float = 0.01,
+    blend: float = 0.0,
+    is_cut: bool = False,
 ) -> Solid:
     """A round solid whose radius goes from `low` at the bottom to `high`."""
     middle = (low + high) / 2
-    return _solid(bottom, height, middle, taper_x=(high - low) / (2 * middle), **more)  # type: ignore[arg-type]
+    return _solid(
+        bottom,
+        height,
+        middle,
+        taper_x=(high - low) / (2 * middle),
+        edge=edge,
+        blend=blend,
+        is_cut=is_cut,
+    )
 
 
 def _bottle(p: Proportions) -> Shape:
     radius, body = 0.14 + 0.06 * p[0], 0.56 + 0.12 * p[1]
     neck, shoulder = radius * (0.36 + 0.14 * p[2]), 0.10 + 0.06 * p[3]
     solids = (
-        _solid(0, body, radius, edge=0.03),
+        _solid(0.0, body, radius, edge=0.03),
         _cone(body - 0.03, shoulder, radius * 0.97, neck, blend=0.05),
         _solid(body + shoulder - 0.05, 0.1, neck, blend=0.03),
         _solid(body + shoulder + 0.03, 0.11, neck * 1.28, edge=0.012, slot=1),
@@ -125,7 +140,7 @@ def _jar(p: Proportions) -> Shape:
     radius, body = 0.26 + 0.07 * p[0], 0.36 + 0.16 * p[1]
     lid = 0.09 + 0.04 * p[2]
     solids = (
-        _solid(0, body, radius, edge=0.045 + 0.03 * p[3]),
+        _solid(0.0, body, radius, edge=0.045 + 0.03 * p[3]),
         _solid(body - 0.04, 0.06, radius * 0.86),
         _solid(body + 0.012, lid, radius * 0.97, edge=0.018, slot=1),
     )
@@ -136,7 +151,7 @@ def _tube(p: Proportions) -> Shape:
     radius, body = 0.13 + 0.04 * p[0], 0.62 + 0.14 * p[1]
     cap = 0.11 + 0.05 * p[2]
     solids = (
-        _solid(0, cap, radius * (0.78 + 0.2 * p[3]), edge=0.014, slot=1),
+        _solid(0.0, cap, radius * (0.78 + 0.2 * p[3]), edge=0.014, slot=1),
         _solid(cap - 0.01, body, radius * 1.08, radius * 0.54, edge=0.006,
                taper_x=0.08, taper_z=-0.86),
         _solid(cap + body - 0.02, 0.07, radius * 1.17, 0.016, corner=0.2, edge=0.005),
@@ -146,7 +161,7 @@ def _tube(p: Proportions) -> Shape:
 
 def _box(p: Proportions) -> Shape:
     width, height, depth = 0.24 + 0.16 * p[0], 0.40 + 0.36 * p[1], 0.14 + 0.12 * p[2]
-    solids = [_solid(0, height, width, depth, corner=0.08, edge=0.012)]
+    solids = [_solid(0.0, height, width, depth, corner=0.08, edge=0.012)]
     if p[3] > 0.5:
         lid = 0.1 + 0.08 * (p[3] - 0.5)
         solids.append(
@@ -162,7 +177,7 @@ def _bag(p: Proportions) -> Shape:
     top, radius = depth * 0.5, 0.013 + 0.006 * p[3]
     ring = Ring(0, height + 0.02, top, width * 0.42, 0.16, 0.12, radius, 1, 1)
     solids = (
-        _solid(0, height, width, depth, corner=0.3, edge=0.03, taper_x=-0.06,
+        _solid(0.0, height, width, depth, corner=0.3, edge=0.03, taper_x=-0.06,
                taper_z=-0.3),
         _solid(height * 0.3, height * 0.8, width * 0.86, depth * 0.52, corner=0.2,
                is_cut=True),
@@ -177,7 +192,7 @@ def _mug(p: Proportions) -> Shape:
     taper = 0.08 * p[3]
     ring = Ring(radius * 0.98, height * 0.5, 0, grip, height * 0.29, 0.09, 0.028, 0, 1)
     solids = (
-        _solid(0, height, radius, edge=0.018, taper_x=taper),
+        _solid(0.0, height, radius, edge=0.018, taper_x=taper),
         _solid(0.04, height, radius - wall, edge=0.03, taper_x=taper, is_cut=True),
     )
     plate = Plate(height * 0.5, 0.72 * radius, 0.27 * height, radius)
@@ -193,10 +208,10 @@ def _shoe(p: Proportions) -> Shape:
         _solid(sole - 0.02, collar, 0.17, width * 0.84, x=-length + 0.2, corner=0.95,
                edge=0.05, taper_x=-0.1, taper_z=-0.16, blend=0.1),
         _solid(sole + 0.0, 0.24, 0.26, width * 0.8, x=-0.02, corner=0.8, edge=0.09,
-               turn=-24, blend=0.12),
+               turn=-24.0, blend=0.12),
         _solid(sole + 0.12, 0.5, 0.11, width * 0.52, x=-length + 0.205, corner=1.0,
                edge=0.02, is_cut=True, slot=1),
-        _solid(0, sole, length, width, corner=1.0, edge=0.028, slot=1),
+        _solid(0.0, sole, length, width, corner=1.0, edge=0.028, slot=1),
     )  # fmt: skip
     return Shape(solids)
 
@@ -205,7 +220,7 @@ def _lamp(p: Proportions) -> Shape:
     foot, stem = 0.17 + 0.05 * p[0], 0.44 + 0.14 * p[1]
     wide, narrow, shade = 0.25 + 0.06 * p[2], 0.13 + 0.05 * p[3], 0.3
     solids = (
-        _solid(0, 0.05, foot, edge=0.018, slot=1),
+        _solid(0.0, 0.05, foot, edge=0.018, slot=1),
         _solid(0.03, stem, 0.022, edge=0.005, slot=1),
         _cone(stem - 0.02, shade, wide, narrow, edge=0.01),
         _cone(stem - 0.08, shade, wide - 0.016, narrow - 0.016, is_cut=True),
@@ -216,20 +231,20 @@ def _lamp(p: Proportions) -> Shape:
 
 def _ball(p: Proportions) -> Shape:
     radius = 0.16 + 0.06 * p[0]
-    return Shape((_solid(0, 2 * radius, radius, edge=radius),))
+    return Shape((_solid(0.0, 2 * radius, radius, edge=radius),))
 
 
 def _cube(p: Proportions) -> Shape:
     half = 0.14 + 0.06 * p[0]
     edge = 0.012 + 0.03 * p[1]
-    return Shape((_solid(0, 2 * half, half, corner=0.12, edge=edge),))
+    return Shape((_solid(0.0, 2 * half, half, corner=0.12, edge=edge),))
 
 
 def _vase(p: Proportions) -> Shape:
     radius, height = 0.1 + 0.04 * p[0], 0.42 + 0.16 * p[1]
     bulge, lip = 0.55 + 0.5 * p[2], radius * (0.85 + 0.4 * p[3])
     solids = (
-        _solid(0, height, radius, edge=0.02, bulge=bulge),
+        _solid(0.0, height, radius, edge=0.02, bulge=bulge),
         _cone(height - 0.05, 0.1, radius * 0.8, lip, blend=0.04, edge=0.008),
         _cone(height - 0.16, 0.3, radius * 0.5, lip * 0.95, is_cut=True),
     )
@@ -249,7 +264,7 @@ def _plant(p: Proportions) -> Shape:
         for k, angle in enumerate(angles)
     )  # fmt: skip
     solids = (
-        _cone(0, height, pot * 0.78, pot, edge=0.012),
+        _cone(0.0, height, pot * 0.78, pot, edge=0.012),
         _solid(height - 0.03, 0.2, pot * 0.86, is_cut=True),
         *leaves,
     )

@@ -41,8 +41,15 @@ def _surface(body: Body, *points: Any) -> tuple[Any, ...]:
     return tracing.surface(jnp, _repeat, body, *points)
 
 
-def _shadow(body: Body, light: Any, *points: Any) -> tuple[Any, ...]:
-    return (tracing.shadow(jnp, _repeat, body, points, light),)
+def _shadow(body: Body, light: Any, *arrays: Any) -> tuple[Any, ...]:
+    *rays, along, leave = arrays
+    num_steps = tracing.NUM_SHADOW_STEPS
+    shortest, least = (leave - along) / num_steps, along * 0.0 + 1.0
+    _, least = tracing.shadow(
+        jnp, _repeat, body, tuple(rays), light[3], along, leave, shortest, least,
+        num_steps,
+    )  # fmt: skip
+    return (tracing.shadow_share(jnp, least),)
 
 
 def _occlusion(body: Body, *points: Any) -> tuple[Any, ...]:

@@ -6,11 +6,12 @@ is a cylinder, a cone, a box, a ball, a leaf. A ring is a bent tube: a handle. O
 for all makes a scene a fixed-size array, so that one compiled program draws all scenes.
 
 Everything is written against an array namespace, NumPy or `jax.numpy`, and against
-plain coordinate arrays: the same operations in the same order in both.
+plain coordinate arrays: the same operations in the same order in both. What runs once
+per step of a ray is exempt from type checks at run time, which would outlast it.
 """
 
 from types import ModuleType
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, no_type_check
 
 Values: TypeAlias = Any
 """Floating-point values of any shape: a NumPy or a JAX array, or a number."""
@@ -132,10 +133,12 @@ def turn_back(
     return cosine * x - sine * z, y, sine * x + cosine * z
 
 
+@no_type_check
 def _length(xp: ModuleType, a: Values, b: Values) -> Values:
     return xp.sqrt(a * a + b * b)
 
 
+@no_type_check
 def _round_rectangle(
     xp: ModuleType, across: Values, along: Values, corner: Values
 ) -> Values:
@@ -145,21 +148,35 @@ def _round_rectangle(
     return outside + xp.minimum(xp.maximum(across, along), 0.0) - corner
 
 
+@no_type_check
 def solid_distance(
     xp: ModuleType, solid: Solid, x: Values, y: Values, z: Values
 ) -> Values:
     """A lower bound of the distance to a solid, exact for straight ones."""
     x, y, z = x - solid.x, y - solid.y, z - solid.z
-    x, y = solid.cosine * x + solid.sine * y, solid.cosine * y - solid.sine * x
-    height = xp.clip(y / solid.half_y, -1.0, 1.0)
-    profile = 1.0 + solid.bulge * (1.0 - height * height)
-    half_x = solid.half_x * (1.0 + solid.taper_x * height) * profile
-    half_z = solid.half_z * (1.0 + solid.taper_z * height) * profile
+    if not _is_nothing(xp, solid.sine):
+        x, y = solid.cosine * x + solid.sine * y, solid.cosine * y - solid.sine * x
+    half_x, half_z = solid.half_x, solid.half_z
+    if not _is_nothing(xp, solid.taper_x, solid.taper_z, solid.bulge):
+        height = xp.clip(y / solid.half_y, -1.0, 1.0)
+        profile = 1.0 + solid.bulge * (1.0 - height * height)
+        half_x = half_x * (1.0 + solid.taper_x * height) * profile
+        half_z = half_z * (1.0 + solid.taper_z * height) * profile
     corner = solid.corner * xp.minimum(half_x, half_z)
     flat = _round_rectangle(xp, xp.abs(x) - half_x, xp.abs(z) - half_z, corner)
     return _round_rectangle(xp, flat, xp.abs(y) - solid.half_y, solid.edge) * solid.step
 
 
+@no_type_check
+def _is_nothing(xp: ModuleType, *numbers: Values) -> bool:
+    """Whether a step with these numbers would change nothing.
+
+    NumPy may leave it out; a compiled program, which serves all scenes, may not.
+    """
+    return xp.__name__ == "numpy" and not any(numbers)
+
+
+@no_type_check
 def ring_distance(
     xp: ModuleType, ring: Ring, x: Values, y: Values, z: Values
 ) -> Values:
@@ -170,6 +187,7 @@ def ring_distance(
     return _length(xp, flat, z - ring.z) - ring.radius
 
 
+@no_type_check
 def distance(
     xp: ModuleType, body: Body, x: Values, y: Values, z: Values
 ) -> tuple[Values, Values]:
@@ -191,7 +209,7 @@ def distance(
     slot = x * 0.0
     for row in range(body.rings.shape[0]):
         ring = Ring(*(body.rings[row, k] for k in range(len(Ring._fields))))
-        if xp.__name__ == "numpy" and not ring.is_there:
+        if _is_nothing(xp, ring.is_there):
             continue
         one = ring_distance(xp, ring, x, y, z)
         is_nearer = (one < total) & (ring.is_there > 0.5)
@@ -199,15 +217,18 @@ def distance(
         total = xp.where(is_nearer, one, total)
     for row in range(body.solids.shape[0]):
         solid = Solid(*(body.solids[row, k] for k in range(len(Solid._fields))))
-        if xp.__name__ == "numpy" and not solid.is_there:
+        if _is_nothing(xp, solid.is_there):
             continue
         one = solid_distance(xp, solid, x, y, z)
-        is_cut = (solid.is_cut > 0.5) & (-one > total)
-        is_nearer = (solid.is_cut < 0.5) & (one < total)
-        seam = xp.maximum(solid.blend - xp.abs(total - one), 0.0)
-        joined = xp.minimum(total, one) - seam * seam / (4.0 * solid.blend)
-        both = xp.where(solid.is_cut > 0.5, xp.maximum(total, -one), joined)
         is_there = solid.is_there > 0.5
-        slot = xp.where((is_cut | is_nearer) & is_there, solid.slot, slot)
-        total = xp.where(is_there, both, total)
+        # A cut is a union seen from inside out, so one form serves both.
+        sign = 1.0 - 2.0 * solid.is_cut
+        old = total * sign
+        is_nearer = (one < old) & is_there
+        joined = xp.minimum(old, one)
+        if not _is_nothing(xp, solid.blend):
+            seam = xp.maximum(solid.blend - xp.abs(old - one), 0.0)
+            joined = joined - seam * seam / (4.0 * solid.blend + 1e-12)
+        slot = xp.where(is_nearer, solid.slot, slot)
+        total = xp.where(is_there, joined * sign, total)
     return total, slot

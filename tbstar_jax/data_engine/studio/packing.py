@@ -29,7 +29,7 @@ from tbstar_jax.data_engine.studio.shading import Lamps, Paint
 _KINDS = ("plain", "gradient", "wood", "marble", "tiles")
 # Where nothing is, a solid still must not divide by zero.
 _NO_SOLID = Solid(*((0.0,) * 3), *((1.0,) * 3), *((0.0,) * 5), 1.0, *((0.0,) * 2),
-                  1e-6, 0.0, 1.0, 0.0)  # fmt: skip
+                  0.0, 0.0, 1.0, 0.0)  # fmt: skip
 _WALLS: dict[str, RGB] = {
     "wood": (226, 222, 214),
     "marble": (206, 212, 216),

@@ -189,9 +189,10 @@ def _hide(samples: Sequence[_Samples], backend: Backend) -> None:
         is_item = one.item[seen] >= 0
         light = one.packed.lamps.light
         for k, body in enumerate(one.packed.bodies):
-            _, enter, leave = tracing.shadow_span(np, body, points, light)
+            rays, enter, leave = tracing.shadow_span(np, body, points, light)
             index = np.flatnonzero(leave > enter)
-            shadows.append(((body, light), tuple(axis[index] for axis in points)))
+            arrays = (*rays, enter, leave)
+            shadows.append(((body, light), tuple(axis[index] for axis in arrays)))
             owners.append((one, k, seen[index]))
             local = to_local(np, body, *points[:3])
             reach = tracing.OCCLUSION_REACH * (1 + is_item) / body.pose[4]

@@ -179,7 +179,7 @@ def _sample_item(
     color = other_color(rng, setting, others)
     accents = ("black", "white", "grey", "brown", "blue")
     is_leafy = family.id == "plant"
-    proportions = tuple(uniform(rng, 0, 1) for _ in range(4))
+    proportions = tuple(uniform(rng, 0.0, 1.0) for _ in range(4))
     assert len(proportions) == 4
     return Item(
         family=family.id,
@@ -190,9 +190,9 @@ def _sample_item(
         proportions=proportions,
         x=0.0,
         z=0.0,
-        turn=uniform(rng, -24, 24),
+        turn=uniform(rng, -24.0, 24.0),
         scale=round(family.size * uniform(rng, 0.92, 1.08), 3),
-        grain=uniform(rng, 0, 1),
+        grain=uniform(rng, 0.0, 1.0),
     )
 
 
@@ -224,8 +224,8 @@ def sample_light(rng: np.random.Generator) -> Light:
     """Draws a key light from the left or the right."""
     side = 1 if rng.random() < 0.5 else -1
     return Light(
-        azimuth=side * uniform(rng, 30, 62),
-        elevation=uniform(rng, 40, 58),
+        azimuth=side * uniform(rng, 30.0, 62.0),
+        elevation=uniform(rng, 40.0, 58.0),
         warmth=uniform(rng, -0.1, 0.2),
         softness=uniform(rng, 0.09, 0.26),
         key=uniform(rng, 0.85, 0.98),
@@ -301,7 +301,7 @@ def frame(
     wide = max(abs(item.x) + half_width(item) for item in items)
     tall = max(height(item) for item in items)
     distance = uniform(rng, 4.4, 5.2)
-    pitch = uniform(rng, 7, 16)
+    pitch = uniform(rng, 7.0, 16.0)
     angle = view_angle(wide, tall, size, distance)
     return Camera(
         pitch=pitch,

@@ -6,7 +6,7 @@ and backdrop are a seamless sheet whose unshadowed white is exactly 1.
 """
 
 from types import ModuleType
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, no_type_check
 
 from tbstar_jax.data_engine.studio.fields import Body, Values, to_local, turn_back
 
@@ -175,11 +175,13 @@ def studio_light(
     )
 
 
+@no_type_check
 def _each(channel: object) -> RGBValues:
     assert callable(channel)
     return channel(0), channel(1), channel(2)
 
 
+@no_type_check
 def shade(
     xp: ModuleType,
     lamps: Lamps,

@@ -7,7 +7,7 @@ the light's softness) a thing shades nothing: exactly 1, so that its shadow has 
 
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, no_type_check
 
 from tbstar_jax.data_engine.studio.fields import (
     Body,
@@ -74,6 +74,7 @@ def box_span(
     return enter, leave
 
 
+@no_type_check
 def march(
     xp: ModuleType,
     loop: Loop,
@@ -115,6 +116,7 @@ def march(
     return along, near
 
 
+@no_type_check
 def surface(
     xp: ModuleType, loop: Loop, body: Body, x: Values, y: Values, z: Values
 ) -> tuple[Values, ...]:
@@ -173,38 +175,58 @@ def shadow_span(
     return (*origin, dx, dy, dz), enter, leave
 
 
+@no_type_check
 def shadow(
-    xp: ModuleType, loop: Loop, body: Body, points: tuple[Values, ...], light: Values
-) -> Values:
-    """How much of the key light passes a thing: 0 in its shadow, 1 beside it.
+    xp: ModuleType,
+    loop: Loop,
+    body: Body,
+    rays: tuple[Values, ...],
+    softness: Values,
+    along: Values,
+    leave: Values,
+    shortest: Values,
+    least: Values,
+    num_steps: int,
+) -> tuple[Values, Values]:
+    """Walks towards the light and notes how narrowly rays pass a thing.
+
+    Once a ray has left the box nothing changes, so a walk may be cut into several.
 
     Args:
       xp: NumPy or `jax.numpy`.
       loop: repeats a step.
       body: the thing that may be in the way.
-      points: x, y, z and the normal's x, y, z, in the world.
-      light: `[4]`: unit direction towards the light, and its softness.
+      rays: origin and direction, from `shadow_span`.
+      softness: of the light.
+      along: where along the ray to begin.
+      leave: where the ray leaves the box.
+      shortest: the shortest step.
+      least: the least distance so far, in half widths of the light's cone.
+      num_steps: how many steps to make.
+
+    Returns:
+      `along` and `least` after these steps.
     """
-    rays, enter, leave = shadow_span(xp, body, points, light)
     ox, oy, oz, dx, dy, dz = rays
-    is_near = leave > enter
-    span = xp.where(is_near, leave - enter, 0.0)
-    shortest = span / NUM_SHADOW_STEPS
 
     def step(state: tuple[Values, Values]) -> tuple[Values, Values]:
         along, least = state
         near, _ = distance(xp, body, ox + along * dx, oy + along * dy, oz + along * dz)
-        cone = light[3] * xp.minimum(along, 3.0) + 2e-3
+        cone = softness * xp.minimum(along, 3.0) + 2e-3
         is_inside = along < leave
         least = xp.where(is_inside, xp.minimum(least, near / cone), least)
         return along + xp.maximum(0.6 * xp.abs(near), shortest), least
 
-    _, least = loop(NUM_SHADOW_STEPS, step, (enter, enter * 0.0 + 1.0))
+    return loop(num_steps, step, (along, least))
+
+
+def shadow_share(xp: ModuleType, least: Values) -> Values:
+    """The share of the key light that arrives: 0 in full shadow, 1 beside it."""
     least = xp.clip(least, -1.0, 1.0)
-    share = 0.25 * (1.0 + least) * (1.0 + least) * (2.0 - least)
-    return xp.where(is_near, share, 1.0)
+    return 0.25 * (1.0 + least) * (1.0 + least) * (2.0 - least)
 
 
+@no_type_check
 def occlusion(
     xp: ModuleType, loop: Loop, body: Body, points: tuple[Values, ...]
 ) -> Values:
