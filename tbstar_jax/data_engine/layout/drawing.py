@@ -5,6 +5,7 @@ the other parts can reach is known from their alpha alone, and no pixel beyond t
 differ: asserted for every pair.
 """
 
+import dataclasses
 import functools
 import hashlib
 
@@ -48,7 +49,7 @@ from tbstar_jax.data_engine.layout.typesetting import text_layer
 from tbstar_jax.data_engine.render.backgrounds import draw_background
 from tbstar_jax.data_engine.render.layers import Layer, compose, support
 from tbstar_jax.data_engine.render.renderer import draw_layers
-from tbstar_jax.data_engine.render.scene import Background, Size
+from tbstar_jax.data_engine.render.scene import Background, Size, setting_by_id
 from tbstar_jax.data_engine.templates import Pair
 
 Pixels = UInt8[np.ndarray, "h w 3"]
@@ -294,7 +295,10 @@ def _draw_logo(part: Logo, size: Size) -> list[Layer]:
 
 @functools.lru_cache(maxsize=2)
 def _product_layers(part: Product) -> tuple[Layer, ...]:
-    parts = draw_layers(part.scene).parts
+    # The scene's background is not shown; white costs nothing.
+    white = setting_by_id("white")
+    blank = Background(setting=white, tone=white.tones[0], seed=0)
+    parts = draw_layers(dataclasses.replace(part.scene, background=blank)).parts
     drawn = [parts["product"], parts["text"]]
     if part.has_shadow:
         drawn.insert(0, parts["product_shadow"])

@@ -128,7 +128,7 @@ def test_outpainting_keeps_what_is_shown_and_fills_the_grey(size):
 
 
 def test_facts_say_what_the_cards_say():
-    for index in range(5 * len(CARD_TASKS)):
+    for index in range(3 * len(CARD_TASKS)):
         task, drawn, _ = drawn_card(index)
         before, after, facts = drawn.edit.before, drawn.edit.after, drawn.edit.facts
         assert Facts.from_json(facts.to_json()) == facts
@@ -170,7 +170,7 @@ def test_facts_say_what_the_cards_say():
 
 def test_kept_texts_are_kept_and_new_ones_are_where_the_pixels_changed():
     num_kept = 0
-    for index in range(6 * len(CARD_TASKS)):
+    for index in range(4 * len(CARD_TASKS)):
         task, drawn, _ = drawn_card(index)
         pair = drawn.pair
         notes = text_boxes(drawn.source, drawn.target, drawn.edit.window)
@@ -198,4 +198,4 @@ def test_kept_texts_are_kept_and_new_ones_are_where_the_pixels_changed():
                 "source": drawn.edit.facts.text,
                 "target": drawn.edit.facts.new_text,
             }
-    assert num_kept > 50
+    assert num_kept > 40
