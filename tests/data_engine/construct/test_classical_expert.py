@@ -13,7 +13,7 @@ import pytest
 from tbstar_jax.data_engine.construct.classical.expert import TASKS, ClassicalExpert
 from tbstar_jax.data_engine.construct.classical.inpaint import InpaintSettings
 from tbstar_jax.data_engine.construct.classical.relight import LIGHTS
-from tbstar_jax.data_engine.construct.protocol import CannotEdit
+from tbstar_jax.data_engine.construct.protocol import CannotEdit, Expert
 from tests.data_engine.construct.classical_photos import BOX, ask, real, studio
 
 REQUESTS = [
@@ -98,6 +98,7 @@ def test_a_mask_of_another_size_is_declined():
 def test_the_expert_says_which_tasks_it_takes():
     expert = pickle.loads(pickle.dumps(ClassicalExpert()))
     assert expert == ClassicalExpert()
+    assert isinstance(expert, Expert)
     assert expert.name == "classical"
     assert expert.tasks == TASKS
     assert len(set(TASKS)) == 9

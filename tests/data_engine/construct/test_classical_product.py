@@ -203,6 +203,15 @@ def test_white_print_on_a_recolored_product_stays():
     assert (made.mask[30:40, 40:56] > 0).all()
 
 
+def test_a_small_patch_of_the_same_color_elsewhere_stays():
+    image = studio()
+    image[40:58, 40:58] = (250, 250, 248)  # a white cup ...
+    image[46:52, 46:52] = (190, 44, 38)  # ... with something red in it
+    made = edit(image, ask("recolor", BOX, new_color="green"))
+    assert not made.mask[42:56, 42:56].any()
+    assert (made.mask[30:37, 40:58] > 0).all()
+
+
 def test_a_color_that_is_there_already_is_declined():
     with pytest.raises(CannotEdit, match="has that colour already"):
         edit(studio(), ask("recolor", BOX, new_color="red"))

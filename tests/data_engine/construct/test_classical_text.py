@@ -128,6 +128,14 @@ def test_detail_of_a_photo_is_not_taken_for_text():
         edit(photo, ask("watermark_remove", (4, 4, 80, 124)))
 
 
+def test_text_that_fades_away_is_not_half_erased():
+    fade = np.linspace(1.0, 0.08, WIDTH)[None, :, None] ** 2
+    share = coverage("SALE SALE", left=10, pixels=20) * fade
+    image = np.rint(plate() * (1 - share) + np.array(INK) * share).astype(np.uint8)
+    with pytest.raises(CannotEdit, match="cannot be told apart"):
+        edit(image, ask("text_remove", BOX))
+
+
 def test_two_boxes_are_no_place_for_one_text():
     with pytest.raises(CannotEdit, match="needs one box around it"):
         edit(printed(), ask("text_replace_en", BOX, BOX, new_text="NEW"))

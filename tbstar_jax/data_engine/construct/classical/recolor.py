@@ -14,6 +14,7 @@ import numpy as np
 
 from tbstar_jax.array_types import Float, UInt8
 from tbstar_jax.data_engine.construct.classical.palette import lab_image
+from tbstar_jax.data_engine.construct.classical.regions import grown
 from tbstar_jax.data_engine.construct.protocol import CannotEdit
 from tbstar_jax.data_engine.render.scene import RGB
 from tbstar_jax.metrics.color import ciede2000
@@ -122,7 +123,7 @@ def _has_color(
     saturation = (chroma / light) / (own_chroma / max(float(own[0]), 1.0))
     is_colored = is_hue * np.clip((saturation - 0.3) / 0.25, 0.0, 1.0)
     # In the dark both are noise: a dark pixel belongs to what surrounds it.
-    is_dark = np.clip((16.0 - light) / 8.0, 0.0, 1.0)
+    is_dark = np.clip((24.0 - light) / 10.0, 0.0, 1.0)
     return np.maximum(is_colored, is_dark * (along > 0))
 
 
@@ -137,9 +138,10 @@ def _held_together(
         is_part.astype(np.uint8), connectivity=8
     )
     areas = stats[:, cv2.CC_STAT_AREA]
-    least = 0.05 * areas[1:].max() if count > 1 else 0
-    small = [label for label in range(1, count) if areas[label] < least]
-    return np.where(np.isin(labels, small), 0.0, smooth)
+    least = 0.1 * areas[1:].max() if count > 1 else 0
+    large = [label for label in range(1, count) if areas[label] >= least]
+    # With their soft borders.
+    return np.where(grown(np.isin(labels, large), 3), smooth, 0.0)
 
 
 def _moved(
