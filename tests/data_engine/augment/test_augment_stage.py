@@ -1,5 +1,6 @@
 """The stage over shards, and several methods as one: same bytes in every process."""
 
+import contextlib
 import dataclasses
 import hashlib
 import os
@@ -195,12 +196,33 @@ def test_all_methods_see_the_record_and_the_last_one_sees_everything():
     assert len(made[0].instructions_en) == 4
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Draws:
+    """A method that uses random numbers and makes nothing."""
+
+    name: str = "draws"
+    fingerprint: str = "draws"
+    num_threads: int = 1
+
+    @contextlib.contextmanager
+    def open(self):
+        def transform(record, rng):
+            rng.random(3)
+            return [record]
+
+        yield transform
+
+
 def test_another_method_moves_no_random_numbers():
     record = rendered(scene_with_everything(0), "object_remove")
-    fewer = dataclasses.replace(AUGMENT, methods=AUGMENT.methods[1:])
-    for seed in range(4):
-        assert run(AUGMENT, record, seed) == run(fewer, record, seed)
-    assert fewer.fingerprint != AUGMENT.fingerprint
+    more = dataclasses.replace(AUGMENT, methods=(Draws(), *AUGMENT.methods))
+    counts = set()
+    for seed in range(8):
+        made = run(AUGMENT, record, seed)
+        assert run(more, record, seed) == made
+        counts.add(len(made))
+    assert counts == {2, 3}
+    assert more.fingerprint != AUGMENT.fingerprint
 
 
 def test_a_method_named_twice_is_refused():
