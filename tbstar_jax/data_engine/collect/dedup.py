@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from tbstar_jax.array_types import Bool, Int, Shaped
+from tbstar_jax.array_types import Int, Shaped
 from tbstar_jax.data_engine.annotate import annotated
 from tbstar_jax.data_engine.collect.hash_index import HashIndex, hash_records
 from tbstar_jax.data_engine.collect.near_hashes import near_pairs
@@ -60,60 +60,62 @@ def decide(index: HashIndex, max_distance: int = 6, max_chroma: int = 10) -> Dec
     )
     near = near_pairs(unique, max_distance)
     cluster = _components(num, inverse, first, near)
-    exact = _first_equal(index.sha256)
     repeated = _first_equal(index.content)
-    members = _members(inverse, len(unique))
-    neighbours = _neighbours(near, len(unique))
-    duplicate_of = np.full(num, -1, np.int64)
-    for row in np.flatnonzero(_may_repeat(index, inverse, neighbours)):
-        if not index.is_photo[row]:
-            earlier = repeated[row]
-            duplicate_of[row] = earlier if earlier < row else -1
-            continue
-        nearby = [members[h] for h in (inverse[row], *neighbours.get(inverse[row], ()))]
-        candidates = np.sort(np.concatenate(nearby))
-        candidates = candidates[(candidates < row) & index.is_photo[candidates]]
-        candidates = candidates[duplicate_of[candidates] < 0]
-        difference = np.abs(
-            index.chroma[candidates].astype(np.int16)
-            - index.chroma[row].astype(np.int16)
-        ).max(axis=1, initial=0)
-        alike = candidates[
-            (difference <= max_chroma) | (exact[candidates] == exact[row])
-        ]
-        duplicate_of[row] = alike[0] if len(alike) else -1
+    duplicate_of = np.where(repeated < np.arange(num), repeated, -1)
+    kept = _Kept(index, inverse, near, max_chroma)
+    for row in np.flatnonzero(index.is_photo & kept.may_repeat).tolist():
+        duplicate_of[row] = kept.original_of(row)
     return Decisions(cluster=cluster, duplicate_of=duplicate_of)
+
+
+class _Kept:
+    """The photos that are kept so far, by hash, and what repeats one of them."""
+
+    def __init__(
+        self,
+        index: HashIndex,
+        inverse: Int[np.ndarray, " n"],
+        near: Int[np.ndarray, "e 2"],
+        max_chroma: int,
+    ):
+        num_hashes = int(inverse.max(initial=-1)) + 1
+        both = np.concatenate([near, near[:, ::-1]])
+        # Neighbours of hash `k` lie between starts `k` and `k + 1`.
+        self._neighbours = both[np.argsort(both[:, 0], kind="stable"), 1]
+        degrees = np.bincount(both[:, 0], minlength=num_hashes)
+        self._starts = np.append(0, np.cumsum(degrees))
+        self._inverse = inverse
+        self._chroma = index.chroma.astype(np.int16)
+        self._file = _first_equal(index.sha256)
+        self._max_chroma = max_chroma
+        self._rows: dict[int, list[int]] = {}
+        self._is_filled = np.zeros(num_hashes, bool)
+        is_shared = np.bincount(inverse, minlength=num_hashes) > 1
+        self.may_repeat = (is_shared | (degrees > 0))[inverse]
+        """Rows that share a hash or have a near one; all others are certainly new."""
+
+    def original_of(self, row: int) -> int:
+        """The kept photo that a row repeats; -1, and it is kept, when there is none."""
+        own = int(self._inverse[row])
+        near = self._neighbours[self._starts[own] : self._starts[own + 1]]
+        places = [own, *near[self._is_filled[near]].tolist()]
+        earlier = sorted(k for place in places for k in self._rows.get(place, ()))
+        candidates = np.array(earlier, np.int64)
+        difference = np.abs(self._chroma[candidates] - self._chroma[row])
+        is_alike = difference.max(axis=1, initial=0) <= self._max_chroma
+        is_alike |= self._file[candidates] == self._file[row]
+        alike = candidates[is_alike]
+        if len(alike):
+            return int(alike[0])
+        self._rows.setdefault(own, []).append(row)
+        self._is_filled[own] = True
+        return -1
 
 
 def _first_equal(values: Shaped[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
     """Position of the first equal value."""
     _, first, inverse = np.unique(values, return_index=True, return_inverse=True)
     return first[inverse].astype(np.int64)
-
-
-def _members(inverse: Int[np.ndarray, " n"], count: int) -> list[np.ndarray]:
-    """Positions of every distinct hash."""
-    order = np.argsort(inverse, kind="stable")
-    return np.split(order, np.cumsum(np.bincount(inverse, minlength=count))[:-1])
-
-
-def _neighbours(near: Int[np.ndarray, "e 2"], count: int) -> dict[int, list[int]]:
-    del count
-    found: dict[int, list[int]] = {}
-    for a, b in near.tolist():
-        found.setdefault(a, []).append(b)
-        found.setdefault(b, []).append(a)
-    return found
-
-
-def _may_repeat(
-    index: HashIndex, inverse: Int[np.ndarray, " n"], neighbours: dict[int, list[int]]
-) -> Bool[np.ndarray, " n"]:
-    """Rows that share a hash or have a near one; all others are certainly new."""
-    is_shared = np.bincount(inverse, minlength=1)[inverse] > 1
-    is_near = np.zeros(int(inverse.max(initial=-1)) + 1, bool)
-    is_near[list(neighbours)] = True
-    return is_shared | is_near[inverse]
 
 
 def _components(

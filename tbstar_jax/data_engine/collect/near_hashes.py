@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tbstar_jax.array_types import Int, Shaped
+from tbstar_jax.array_types import Bool, Int, Shaped
 from tbstar_jax.errors import UserError
 
 _NUM_AGREEING = 3
@@ -38,17 +38,31 @@ def near_pairs(
     """
     if not 0 <= max_distance <= 8:
         raise UserError(f"max_distance is {max_distance}, but must be 0 to 8 bits")
-    blocks = _blocks(max_distance + _NUM_AGREEING)
+    blocks = np.array(_blocks(max_distance + _NUM_AGREEING), np.uint64)
     found: list[np.ndarray] = [np.empty((0, 2), np.int64)]
-    for choice in itertools.combinations(blocks, _NUM_AGREEING):
-        mask = np.bitwise_or.reduce(np.array(choice, np.uint64))
+    for choice in itertools.combinations(range(len(blocks)), _NUM_AGREEING):
+        mask = np.bitwise_or.reduce(blocks[list(choice)])
         for first, second in _colliding(hashes & mask):
-            distance = np.bitwise_count(hashes[first] ^ hashes[second])
-            is_near = distance <= max_distance
+            difference = hashes[first] ^ hashes[second]
+            is_near = np.bitwise_count(difference) <= max_distance
             if is_near.any():
                 pairs = np.stack([first[is_near], second[is_near]], axis=1)
-                found.append(np.sort(pairs, axis=1))
-    return np.unique(np.concatenate(found), axis=0)
+                is_new = _is_first(difference[is_near], blocks, choice)
+                found.append(np.sort(pairs[is_new], axis=1))
+    pairs = np.concatenate(found)
+    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+
+
+def _is_first(
+    difference: Shaped[np.ndarray, " e"],
+    blocks: Shaped[np.ndarray, " k"],
+    choice: tuple[int, ...],
+) -> Bool[np.ndarray, " e"]:
+    """Whether a pair agrees in no earlier choice, so that each is found once."""
+    agrees = (difference[:, None] & blocks) == 0
+    leading = agrees & (np.cumsum(agrees, axis=1) <= len(choice))
+    chosen = np.isin(np.arange(len(blocks)), choice)
+    return np.asarray((leading == chosen).all(axis=1))
 
 
 def _blocks(count: int) -> list[int]:

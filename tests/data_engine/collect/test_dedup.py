@@ -264,3 +264,31 @@ def test_fifty_thousand_rows_are_decided_exactly():
     np.testing.assert_array_equal(decisions.duplicate_of, expected)
     expected[:-copies] = np.arange(num - copies)
     np.testing.assert_array_equal(decisions.cluster, expected)
+
+
+def test_a_dense_group_is_decided_as_by_comparing_all():
+    rng = np.random.default_rng(5)
+    num = 400
+    phash = np.full(num, 0x0F0F_1234_5678_9ABC, np.uint64)
+    for _ in range(4):
+        phash ^= np.uint64(1) << rng.integers(0, 64, num, np.uint64)
+    chroma = rng.integers(120, 136, (num, 1), np.uint8).repeat(32, axis=1)
+    text = np.arange(num).astype("S64")
+    index = HashIndex(
+        keys=text.astype("U"),
+        content=text,
+        is_photo=np.ones(num, bool),
+        sha256=text,
+        phash=phash,
+        chroma=chroma,
+    )
+    expected = np.full(num, -1)
+    for row in range(num):
+        kept = np.flatnonzero(expected[:row] < 0)
+        near = np.bitwise_count(phash[kept] ^ phash[row]) <= 6
+        alike = np.abs(chroma[kept, 0].astype(int) - int(chroma[row, 0])) <= 3
+        originals = kept[near & alike]
+        expected[row] = originals[0] if len(originals) else -1
+    decisions = decide(index, max_chroma=3)
+    np.testing.assert_array_equal(decisions.duplicate_of, expected)
+    assert 10 < (expected < 0).sum() < num // 2
