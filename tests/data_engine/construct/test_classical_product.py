@@ -5,11 +5,11 @@ import pytest
 
 from tbstar_jax.data_engine.construct.classical.background import background_named
 from tbstar_jax.data_engine.construct.classical.expert import ClassicalExpert
+from tbstar_jax.data_engine.construct.classical.matte import foreground_colors
 from tbstar_jax.data_engine.construct.classical.palette import color_named, lab_image
 from tbstar_jax.data_engine.construct.classical.segment import (
     GrabCut,
     InjectedSegmenter,
-    foreground_colors,
 )
 from tbstar_jax.data_engine.construct.protocol import CannotEdit, Region
 from tbstar_jax.errors import UserError

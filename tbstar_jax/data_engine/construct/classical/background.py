@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 
 from tbstar_jax.array_types import Float, UInt8
+from tbstar_jax.data_engine.construct.classical.matte import foreground_colors
 from tbstar_jax.data_engine.construct.classical.palette import color_named
 from tbstar_jax.data_engine.construct.classical.regions import bounding_box
-from tbstar_jax.data_engine.construct.classical.segment import foreground_colors
 from tbstar_jax.data_engine.construct.protocol import CannotEdit
 from tbstar_jax.data_engine.render.backgrounds import draw_background
 from tbstar_jax.data_engine.render.overlays import shadow_layer

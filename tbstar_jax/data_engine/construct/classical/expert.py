@@ -40,7 +40,6 @@ from tbstar_jax.data_engine.construct.classical.recolor import (
 from tbstar_jax.data_engine.construct.classical.regions import (
     allowed_region,
     boxes_mask,
-    grown,
     pasted_back,
 )
 from tbstar_jax.data_engine.construct.classical.relight import relit
@@ -151,47 +150,46 @@ class ClassicalExpert:
         Raises:
           CannotEdit: another task, or something that it needs is missing.
         """
+        edited, reach = self._edited(image, request, rng)
+        return pasted_back(image, edited, reach)
+
+    def _edited(
+        self,
+        image: UInt8[np.ndarray, "h w 3"],
+        request: EditRequest,
+        rng: np.random.Generator,
+    ) -> tuple[UInt8[np.ndarray, "h w 3"], Bool[np.ndarray, "h w"]]:
+        """The edit, and where it may reach."""
         size = image.shape[0], image.shape[1]
-        allowed = allowed_region(request, size)
+        allowed, reach = allowed_region(request, size), _bounds(request, size)
         match request.task:
             case "object_remove":
                 _require_place(request)
-                reach = _bounds(request, size)
-                edited = remove_thing(image, allowed, reach, self.inpaint, rng)
-                allowed = reach
+                return remove_thing(image, allowed, reach, self.inpaint, rng), reach
             case "watermark_remove" | "text_remove":
                 _require_place(request)
                 strokes = allowed
                 if request.mask is None:
                     strokes = find_strokes(image, allowed, self.strokes)
-                allowed = grown(strokes, 2) & _bounds(request, size)
-                edited = erase_strokes(image, strokes, allowed, rng)
+                return erase_strokes(image, strokes, reach, rng), reach
             case "text_replace_en" | "text_replace_zh":
                 _require_one_region(request)
-                edited = retexted(
-                    image,
-                    boxes_mask(request, size),
-                    allowed,
-                    _parameter(request, "new_text"),
-                    self.retext,
-                    rng,
-                )
+                box, text = boxes_mask(request, size), _parameter(request, "new_text")
+                return retexted(image, box, allowed, text, self.retext, rng), allowed
             case "recolor":
                 color = color_named(_parameter(request, "new_color"))
-                alpha = self.segmenter(image, _prior(request)) * _bounds(request, size)
-                edited = recolored(image, alpha, color, self.recolor)
-                allowed = _bounds(request, size)
+                alpha = self.segmenter(image, _prior(request)) * reach
+                return recolored(image, alpha, color, self.recolor), reach
             case "bg_white" | "bg_scene":
-                edited = self._before_background(image, request, rng)
-                allowed = _bounds(request, size)
+                return self._before_background(image, request, rng), reach
             case "light_shadow":
-                edited = relit(image, _parameter(request, "light"), self.stops)
+                light = _parameter(request, "light")
+                return relit(image, light, self.stops), allowed
             case _:
                 raise CannotEdit(
                     f"the classical expert has no edit for task {request.task!r}; its "
                     f"tasks are {', '.join(TASKS)}"
                 )
-        return pasted_back(image, edited, allowed)
 
     def _before_background(
         self,

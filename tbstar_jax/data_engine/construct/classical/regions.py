@@ -66,6 +66,16 @@ def shrunk(mask: Bool[np.ndarray, "h w"], radius: int) -> Bool[np.ndarray, "h w"
     ]
 
 
+def shrunk_within(
+    mask: Bool[np.ndarray, "h w"], radius: int
+) -> Bool[np.ndarray, "h w"]:
+    """Shrinks a mask, but not where the photo's border cuts it."""
+    padded = np.pad(mask, radius + 1, mode="edge")
+    inner = shrunk(padded, radius)
+    edge = radius + 1
+    return inner[edge : edge + mask.shape[0], edge : edge + mask.shape[1]]
+
+
 def bounding_box(mask: Bool[np.ndarray, "h w"], margin: int = 0) -> Box:
     """The smallest box around the marked pixels, widened within the picture.
 
