@@ -6,10 +6,13 @@ beside the set.
 
 import contextlib
 import fcntl
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 from tbstar_jax.errors import UserError
+
+_LOG = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
@@ -31,8 +34,12 @@ def only_run(out: Path) -> Iterator[None]:
                 f"another run is writing {out}; wait for it or choose another place"
             ) from error
         with workers_lock(out).open("w") as workers:
-            # A run that was killed leaves workers behind until they notice.
-            fcntl.flock(workers, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(workers, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                # A run that was killed leaves workers behind until they notice.
+                _LOG.warning("waiting for the workers of a killed run of %s", out)
+                fcntl.flock(workers, fcntl.LOCK_EX)
         yield
 
 

@@ -23,6 +23,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tbstar_jax.array_types import Float
 from tbstar_jax.data_engine.annotate import status_of
 from tbstar_jax.data_engine.store.codecs import is_lossless
 from tbstar_jax.errors import UserError
@@ -198,6 +199,14 @@ def read_index(directory: str | os.PathLike[str]) -> pa.Table:
             f"{path} has other columns than this version writes; build the set again"
         )
     return table
+
+
+def score_columns(table: pa.Table) -> dict[str, Float[np.ndarray, " n"]]:
+    """The scores of an index by name, NaN where a record has none."""
+    return {
+        name.removeprefix(SCORE): table[name].to_numpy()
+        for name in filter(_is_score, table.column_names)
+    }
 
 
 def replace_statuses(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tbstar_jax.data_engine.engine.embedded import EmbeddedEngine
 from tbstar_jax.data_engine.engine.run import run_stage
+from tbstar_jax.errors import UserError
 from tests.data_engine.engine.toy import ToyStage
 
 
@@ -46,6 +47,12 @@ def main(out, log, name):
             run_stage(failing, f"{out}-other", "toy", "train", **options)
         except RuntimeError as error:
             print(str(error).splitlines()[0])
+        if name == "ray":
+            many = dataclasses.replace(engine, num_actors=99)
+            try:
+                run_stage(failing, f"{out}-other", "toy", "train", engine=many)
+            except UserError as error:
+                print(error)
 
 
 if __name__ == "__main__":

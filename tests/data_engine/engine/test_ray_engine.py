@@ -40,13 +40,15 @@ def test_a_killed_driver_continues_and_every_record_is_there_once(tmp_path):
     # At once: actors of the killed run may still be there.
     done = drive(tmp_path / "set", log)
     assert done.returncode == 0, done.stderr[-2000:]
-    first, failure = done.stdout.splitlines()
+    first, failure, refusal = done.stdout.splitlines()
     again = started(stage)[: int(first.removeprefix("made "))]
     assert set(before) | set(again) == {f"unit {k:02d}" for k in range(6)}
     # What was in work is made twice, one unit per actor.
     assert "unit 03" in again
     assert len(set(before) & set(again)) <= 2
     assert failure.startswith("stage toy stopped at unit 'unit 01': ZeroDivisionError")
+    # Instead of waiting forever for CPUs that are not there.
+    assert refusal.startswith("99 actors need 100 CPUs of Ray")
     # What two actors made, in any order, is what one process makes.
     engine = EmbeddedEngine(workers=1)
     run_stage(stage, tmp_path / "a", "toy", "train", engine=engine, show_progress=False)

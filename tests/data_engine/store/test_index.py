@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -12,6 +13,7 @@ from tbstar_jax.data_engine.store.index import (
     merge_indices,
     read_index,
     replace_statuses,
+    score_columns,
     write_index,
 )
 from tbstar_jax.errors import UserError
@@ -70,6 +72,9 @@ def test_merging_numbers_through_and_unites_scores():
     assert merged["row"].to_pylist() == [0, 1, 2]
     assert merged["score.a"].to_pylist() == [1.0, None, None]
     assert merged["score.b"].to_pylist() == [None, None, 2.0]
+    columns = score_columns(merged)
+    np.testing.assert_array_equal(columns["a"], [1.0, np.nan, np.nan])
+    assert list(columns) == ["a", "b"]
 
 
 def test_a_key_of_two_shards_is_named():
