@@ -25,7 +25,7 @@ from tbstar_jax.data_engine.filter.region import (
     grown,
     outside_of,
 )
-from tbstar_jax.data_engine.filter.subpixel import refined_shift
+from tbstar_jax.data_engine.filter.subpixel import refined_shift, sampled
 
 _IDENTITY = np.eye(2, 3, dtype=np.float32)
 _MIN_CONTRAST = 3.0
@@ -93,7 +93,7 @@ def align(
     start = _start(source, target, first, second)
     if start is None:
         return _unknown(nowhere if mask is None else mask)
-    region = estimated_region(source, moved_back(target, start))
+    region = estimated_region(source, _moved_back(target, start))
     outside = outside_of(region)
     if not _has_texture(first, outside):
         return _unknown(region if mask is None else mask)
@@ -101,24 +101,6 @@ def align(
         return _still(region if mask is None else mask)
     found = _refined(first, second, region, outside, start, None)
     return found if mask is None else dataclasses.replace(found, region=mask)
-
-
-def translation(rows: float, columns: float) -> Float[np.ndarray, "2 3"]:
-    """Returns the map from source to target coordinates (x, y), float32."""
-    return np.array([[1, 0, columns], [0, 1, rows]], np.float32)
-
-
-def moved_back(
-    image: UInt8[np.ndarray, "h w 3"], matrix: Float[np.ndarray, "2 3"]
-) -> UInt8[np.ndarray, "h w 3"]:
-    """Undoes a motion by one cubic resampling; the border is repeated."""
-    return cv2.warpAffine(
-        image,
-        matrix,
-        (image.shape[1], image.shape[0]),
-        flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
 
 
 def warped_back(
@@ -135,7 +117,8 @@ def warped_back(
       rows: as in `Alignment`.
       columns: as in `Alignment`.
     """
-    warped = moved_back(target, translation(rows, columns))
+    floats = sampled(target.astype(np.float32), np.array([columns, rows]))
+    warped = np.rint(np.clip(floats, 0, 255)).astype(np.uint8)
     height, width = target.shape[:2]
     at_rows = np.arange(height) + rows
     at_columns = np.arange(width) + columns
@@ -149,6 +132,19 @@ def warped_back(
 def luma(image: UInt8[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w"]:
     """Returns the luma, float32 levels."""
     return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
+
+
+def _moved_back(
+    image: UInt8[np.ndarray, "h w 3"], matrix: Float[np.ndarray, "2 3"]
+) -> UInt8[np.ndarray, "h w 3"]:
+    """Undoes a motion by one cubic resampling; the border is repeated."""
+    return cv2.warpAffine(
+        image,
+        matrix,
+        (image.shape[1], image.shape[0]),
+        flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
 
 
 def _still(region: Bool[np.ndarray, "h w"]) -> Alignment:

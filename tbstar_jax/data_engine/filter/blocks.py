@@ -21,7 +21,9 @@ _MIN_SUPPORT = 0.3
 """Share of the searched blocks that must agree on a motion."""
 _MAX_ZOOM = 0.1
 _TOLERANCE = 1.5
-"""How far, in pixels, a block may lie from where the motion puts it."""
+"""How far, in pixels, a block may lie from where a translation puts it."""
+_CLOSE = 0.5
+"""How far it may lie from where the motion puts it, when two motions are compared."""
 
 
 def agreed_motion(
@@ -55,12 +57,13 @@ def agreed_motion(
     best = near[near.sum(axis=1).argmax()]
     matrix = np.eye(2, 3)
     matrix[:, 2] = moves[best].mean(axis=0)
-    # A zoom moves the blocks in all directions: a minority agrees on a translation.
-    if best.mean() < 0.8 and len(moves) >= 6:
+    # A zoom moves the blocks apart: then a similarity puts more of them in their place.
+    is_close = np.abs(moves - matrix[:, 2]).max(axis=1) <= _CLOSE
+    if len(moves) >= 6 and is_close.mean() < 0.8:
         similar, fits = cv2.estimateAffinePartial2D(
-            places, places + moves, ransacReprojThreshold=_TOLERANCE
+            places, places + moves, ransacReprojThreshold=_CLOSE
         )
-        is_better = fits is not None and fits.sum() > best.sum()
+        is_better = fits is not None and fits.sum() > 1.25 * is_close.sum()
         if is_better and abs(np.linalg.det(similar[:, :2]) - 1) < 2 * _MAX_ZOOM:
             matrix, best = np.asarray(similar, float), fits[:, 0] > 0
     if best.sum() < needed:

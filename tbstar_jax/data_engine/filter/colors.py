@@ -35,19 +35,19 @@ class _Named:
 
 
 _NAMES = (
-    _Named(english=("red", "crimson"), chinese=("红", "大红"), hue=(5, 50)),
-    _Named(english=("orange",), chinese=("橙", "橘"), hue=(45, 78)),
-    _Named(english=("brown",), chinese=("棕", "褐", "咖啡"), hue=(35, 85)),
-    _Named(english=("yellow", "gold", "golden"), chinese=("黄", "金"), hue=(72, 112)),
-    _Named(english=("green",), chinese=("绿",), hue=(108, 180)),
-    _Named(english=("teal", "cyan", "turquoise"), chinese=("青",), hue=(165, 235)),
-    _Named(english=("blue", "navy"), chinese=("蓝",), hue=(215, 310)),
-    _Named(english=("purple", "violet"), chinese=("紫",), hue=(290, 345)),
-    _Named(english=("pink", "magenta"), chinese=("粉",), hue=(325, 395)),
-    _Named(english=("black",), chinese=("黑",), lightness=(0, 40)),
-    _Named(english=("white",), chinese=("白",), lightness=(65, 100)),
+    _Named(english=("red", "crimson"), chinese=("红", "大红"), hue=(5.0, 50.0)),
+    _Named(english=("orange",), chinese=("橙", "橘"), hue=(45.0, 78.0)),
+    _Named(english=("brown",), chinese=("棕", "褐", "咖啡"), hue=(35.0, 85.0)),
+    _Named(english=("yellow", "gold"), chinese=("黄", "金"), hue=(72.0, 112.0)),
+    _Named(english=("green",), chinese=("绿",), hue=(108.0, 180.0)),
+    _Named(english=("teal", "cyan", "turquoise"), chinese=("青",), hue=(165.0, 235.0)),
+    _Named(english=("blue", "navy"), chinese=("蓝",), hue=(215.0, 310.0)),
+    _Named(english=("purple", "violet"), chinese=("紫",), hue=(290.0, 345.0)),
+    _Named(english=("pink", "magenta"), chinese=("粉",), hue=(325.0, 395.0)),
+    _Named(english=("black",), chinese=("黑",), lightness=(0.0, 40.0)),
+    _Named(english=("white",), chinese=("白",), lightness=(65.0, 100.0)),
     _Named(
-        english=("grey", "gray", "silver"), chinese=("灰", "银"), lightness=(20, 90)
+        english=("grey", "gray", "silver"), chinese=("灰", "银"), lightness=(20.0, 90.0)
     ),
 )
 _BY_WORD = {

@@ -22,7 +22,7 @@ from tbstar_jax.errors import UserError
 
 
 def decide(
-    scores: Mapping[str, Float[np.ndarray, " n"]],
+    scores: Mapping[str, Float[np.ndarray, " _"]],
     tasks: Shaped[np.ndarray, " n"],
     profile: Profile,
 ) -> Shaped[np.ndarray, " n"]:
@@ -55,7 +55,7 @@ def decide(
 
 
 def broken_rules(
-    scores: Mapping[str, Float[np.ndarray, " n"]],
+    scores: Mapping[str, Float[np.ndarray, " _"]],
     tasks: Shaped[np.ndarray, " n"],
     profile: Profile,
 ) -> dict[str, Bool[np.ndarray, " n"]]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Complex, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
 from tbstar_jax.metrics.color import srgb_to_lab
@@ -287,5 +287,5 @@ def shifted(
     return np.rint(np.clip(moved, 0, 255)).astype(np.uint8)
 
 
-def _turn(size: int, shift: float) -> Float[np.ndarray, " n"]:
+def _turn(size: int, shift: float) -> Complex[np.ndarray, " n"]:
     return np.exp(-2j * np.pi * np.fft.fftfreq(size) * shift)

@@ -30,9 +30,10 @@ def histogram_svg(
         body = _bars(counts.astype(float)) + _axis(low, high)
         if limit is not None:
             x = (limit - low) / (high - low) * _WIDTH
+            beside = min(x + 3, _WIDTH - 60)
             body += (
                 f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{_HEAD}" y2="{_HEIGHT - _FOOT}" '
-                f'stroke="#c00" stroke-width="1.5"/><text x="{min(x + 3, _WIDTH - 60):.1f}" '
+                f'stroke="#c00" stroke-width="1.5"/><text x="{beside:.1f}" '
                 f'y="{_HEAD + 10}" font-size="11" fill="#c00">{limit:.4g}</text>'
             )
     return f'<svg width="{_WIDTH}" height="{_HEIGHT}" role="img">{heading}{body}</svg>'

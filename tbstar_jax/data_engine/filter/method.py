@@ -5,7 +5,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import cv2
 import numpy as np
@@ -38,6 +38,7 @@ Judge: TypeAlias = Callable[[EditRecord], Mapping[str, float]]
 """Gives a pair scores, e.g. `overall`; thread-safe, and slow if it is a server."""
 
 
+@runtime_checkable
 class Opener(Protocol[_Tool]):
     """Loads an injected tool once per process; picklable."""
 
@@ -143,8 +144,9 @@ class MeasurePairs:
             if has_own_size and self._is_due(found, _zoom_px(found, source.shape)):
                 aligned = found.shift
                 target = warped_back(source, target, found.rows, found.columns)
-                record = annotated(
-                    record, transform="warp", target_image=encode_png(target)
+                record = dataclasses.replace(
+                    annotated(record, transform="warp"),
+                    target_image=encode_png(target),
                 )
                 found = align(source, target, mask, record.task not in _MOVING_TASKS)
             scores |= _shift_scores(found, aligned, source.shape)

@@ -40,7 +40,7 @@ def refined_shift(
     slopes = _slopes(first)
     found = np.array([columns, rows])
     for _ in range(_NUM_ROUNDS):
-        back = _sampled(second, found)
+        back = sampled(second, found)
         rest = (first - back)[outside]
         slope = np.stack(
             [(a + b)[outside] / 2 for a, b in zip(slopes, _slopes(back), strict=True)],
@@ -75,12 +75,18 @@ def _slopes(
     return columns, rows
 
 
-def _sampled(
-    image: Float[np.ndarray, "h w"], move: Float[np.ndarray, "2"]
-) -> Float[np.ndarray, "h w"]:
-    """Reads an image `move` (x, y) further by a separable Catmull-Rom kernel.
+def sampled(
+    image: Float[np.ndarray, "h w *c"],
+    move: Float[np.ndarray, "2"],
+) -> Float[np.ndarray, "h w *c"]:
+    """Reads an image at positions displaced by `move`, the border repeated.
 
-    OpenCV's own cubic sampling rounds positions to 1/32 pixel.
+    Catmull and Rom's separable kernel. OpenCV's is sharper, but displaces by up to
+    1/20 pixel, and rounds positions to 1/32.
+
+    Args:
+      image: float32.
+      move: pixels along columns (x), then along rows (y).
     """
     kernels = [_kernel(float(along)) for along in move]
     return cv2.sepFilter2D(

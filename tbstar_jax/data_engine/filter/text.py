@@ -21,7 +21,7 @@ from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 
 from tbstar_jax.errors import UserError
 from tbstar_jax.input_pipeline.images import encode_png
@@ -72,19 +72,9 @@ def text_kept(
     """
     if reader is not None:
         return _characters_kept(reader(source), reader(target), outside)
-    before, after = _edges(source), _edges(target)
-    # Cubic resampling and codecs move an edge by up to a pixel and weaken it.
-    near = cv2.dilate(after, np.ones((3, 3), np.uint8))
-    is_strong = (before >= _STRONG_EDGE) & outside
-    is_kept = is_strong & (near >= 0.5 * before)
     boxes = [text.box for text in texts] or _grid(source.shape)
-    shares = []
-    for top, left, bottom, right in boxes:
-        here = np.s_[top:bottom, left:right]
-        num_strong = int(is_strong[here].sum())
-        if num_strong >= _MIN_EDGES:
-            shares.append(float(is_kept[here].sum()) / num_strong)
-    return min(shares, default=math.nan)
+    shares = _agreement(source, target, outside, np.array(boxes))
+    return float(shares.min()) if shares.size else math.nan
 
 
 def noted_texts(provenance: dict[str, Any], shape: tuple[int, ...]) -> tuple[Text, ...]:
@@ -188,13 +178,63 @@ def _area(text: Text) -> int:
     return (bottom - top) * (right - left)
 
 
-def _edges(image: UInt8[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w"]:
-    """Returns the luma's step per pixel, in levels."""
-    luma = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    across = (
-        cv2.Sobel(luma, cv2.CV_32F, *axis, scale=0.25) for axis in ((1, 0), (0, 1))
+def _agreement(
+    source: UInt8[np.ndarray, "h w 3"],
+    target: UInt8[np.ndarray, "h w 3"],
+    outside: Bool[np.ndarray, "h w"],
+    boxes: Int[np.ndarray, "n 4"],
+) -> Float[np.ndarray, " k"]:
+    """Compares the boxes that hold glyphs: the lesser of two agreements, 0 to 1.
+
+    The share of the strong edges that still are near, which sees what was lost, and the
+    correlation of the luma, which sees what was replaced.
+    """
+    x, y = (
+        cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float64)
+        for image in (source, target)
     )
-    return cv2.magnitude(*across)
+    before, after = _steps(x), _steps(y)
+    # Cubic resampling and codecs move an edge by up to a pixel and weaken it.
+    near = cv2.dilate(after, np.ones((3, 3), np.uint8))
+    is_strong = (before >= _STRONG_EDGE) & outside
+    is_kept = is_strong & (near >= 0.5 * before)
+    weight = outside.astype(np.float64)
+    maps = (
+        is_strong,
+        is_kept,
+        weight,
+        *(weight * v for v in (x, y, x * x, y * y, x * y)),
+    )
+    sums = np.stack([_box_sums(one.astype(np.float64), boxes) for one in maps])
+    strong, kept, count, x1, y1, xx, yy, xy = sums[:, sums[0] >= _MIN_EDGES]
+    covariance = xy / count - x1 * y1 / count**2
+    spread = np.sqrt(
+        np.maximum(xx / count - (x1 / count) ** 2, 1e-9)
+        * np.maximum(yy / count - (y1 / count) ** 2, 1e-9)
+    )
+    return np.minimum(kept / strong, np.clip(np.round(covariance / spread, 9), 0, 1))
+
+
+def _box_sums(
+    values: Float[np.ndarray, "h w"], boxes: Int[np.ndarray, "n 4"]
+) -> Float[np.ndarray, " n"]:
+    total = cv2.integral(values)
+    limits = np.array([values.shape[0], values.shape[1]] * 2)
+    top, left, bottom, right = np.minimum(boxes, limits).T
+    return (
+        total[bottom, right]
+        - total[top, right]
+        - total[bottom, left]
+        + total[top, left]
+    )
+
+
+def _steps(luma: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
+    """Returns the luma's step per pixel, in levels."""
+    columns, rows = (
+        cv2.Sobel(luma, cv2.CV_64F, *axis, scale=0.25) for axis in ((1, 0), (0, 1))
+    )
+    return cv2.magnitude(columns, rows)
 
 
 def _grid(shape: tuple[int, ...]) -> list[tuple[int, int, int, int]]:

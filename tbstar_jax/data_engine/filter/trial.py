@@ -74,7 +74,7 @@ class TrialRow:
 
 
 def run_trial(
-    photos: Sequence[UInt8[np.ndarray, "h w 3"]],
+    photos: Sequence[UInt8[np.ndarray, "_ _ 3"]],
     *,
     num_pairs: int,
     side: int,
@@ -161,7 +161,7 @@ def planted_record(
 
 
 def _clean_record(
-    photos: Sequence[UInt8[np.ndarray, "h w 3"]],
+    photos: Sequence[UInt8[np.ndarray, "_ _ 3"]],
     name: str,
     side: int,
     seed: int,
@@ -176,14 +176,14 @@ def _clean_record(
 
 
 def _edit_name(
-    names: Sequence[str], photos: Sequence[UInt8[np.ndarray, "h w 3"]], index: int
+    names: Sequence[str], photos: Sequence[UInt8[np.ndarray, "_ _ 3"]], index: int
 ) -> str:
     """Goes through the photos for every edit."""
     return names[index // len(photos) % len(names)]
 
 
 def _defect_record(
-    photos: Sequence[UInt8[np.ndarray, "h w 3"]],
+    photos: Sequence[UInt8[np.ndarray, "_ _ 3"]],
     defect: Defect,
     side: int,
     seed: int,
