@@ -19,12 +19,15 @@ from tbstar_jax.data_engine.layout.bases import (
 )
 from tbstar_jax.data_engine.layout.card import (
     Badge,
+    Card,
     Form,
+    Logo,
     Placed,
     Price,
     Text,
 )
 from tbstar_jax.data_engine.layout.edit import Edit
+from tbstar_jax.data_engine.layout.films import MARK_CORNER
 from tbstar_jax.data_engine.layout.naming import (
     color_of,
     kind_facts,
@@ -84,6 +87,7 @@ CARD_TASKS: tuple[str, ...] = ("bg_white", "bg_scene", *PHOTO_TASKS)
 
 _OBJECTS: tuple[PartId, ...] = ("badge", "badge", "logo", "code", "price")
 _SQUARE_FORMS: tuple[Form, ...] = ("circle", "burst", "hexagon", "shield")
+_WIDE_FORMS: tuple[Form, ...] = ("pill", "plate", "ribbon", "tag")
 _TEXTS: tuple[PartId, ...] = ("headline", "headline", "note")
 
 
@@ -178,11 +182,15 @@ def _recolor_part(rng: np.random.Generator, base: Base) -> Edit | None:
         if not inks:
             return None
         changed: Placed = dataclasses.replace(part, ink=choose(rng, inks))
-    elif isinstance(part, Badge):
-        changed = dataclasses.replace(part, fill=other_fill(rng, base, part))
     else:
-        assert isinstance(part, Price), "only badges, prices and texts are recoloured"
-        changed = dataclasses.replace(part, plate=other_fill(rng, base, part))
+        assert isinstance(part, (Badge, Price)), "nothing else is recoloured"
+        fill = other_fill(rng, base, part)
+        if fill is None:
+            return None
+        if isinstance(part, Badge):
+            changed = dataclasses.replace(part, fill=fill)
+        else:
+            changed = dataclasses.replace(part, plate=fill)
     color = color_of(changed)
     assert color is not None, "what is recoloured has a colour"
     return Edit(
@@ -195,10 +203,13 @@ def _recolor_part(rng: np.random.Generator, base: Base) -> Edit | None:
 
 
 def _remove_watermark(rng: np.random.Generator, base: Base) -> Edit | None:
+    mark = sample_watermark(rng, base)
+    if mark.pattern == "corner":
+        # Lies alone in its corner; the other patterns lie over everything.
+        base = dataclasses.replace(base, taken=(*base.taken, MARK_CORNER))
     clean = fill_card(rng, base, (), int(rng.integers(0, 3)))
     if clean is None:
         return None
-    mark = sample_watermark(rng, base)
     over = worded("object", base.noun) if base.noun else {}
     return Edit(
         task="watermark_remove",
@@ -278,19 +289,9 @@ def _replace_object(rng: np.random.Generator, base: Base) -> Edit | None:
     if before is None or part is None:
         return None
     assert isinstance(part, Placed), "objects are placed"
-    is_wide = part.rect.width * base.card.size[1] > 1.5 * (
-        part.rect.height * base.card.size[0]
-    )
-    new: Placed
-    if is_wide:
-        if before.part("logo") and id != "logo":
-            return None
-        new = sample_logo(rng, base, part.place, part.rect)
-    else:
-        if before.part("badge") and id != "badge":
-            return None
-        form = choose(rng, _SQUARE_FORMS)
-        new = sample_badge(rng, base, form, part.place, part.rect)
+    new = _successor(rng, base, part, before.without(id))
+    if new is None:
+        return None
     new = dataclasses.replace(new, id="replacement")
     old_noun, noun, color = noun_of(part), noun_of(new), color_of(new)
     if old_noun == noun:
@@ -306,6 +307,20 @@ def _replace_object(rng: np.random.Generator, base: Base) -> Edit | None:
         wording="object_replace",
         facts=Facts(**facts, **worded("new_object", noun)),
     )
+
+
+def _successor(
+    rng: np.random.Generator, base: Base, part: Placed, rest: Card
+) -> Badge | Logo | None:
+    """A badge or logo that suits a part's place and is the only one in the card."""
+    rows, columns = base.card.size
+    aspect = part.rect.width * columns / (part.rect.height * rows)
+    if aspect > 2.2 and rng.random() < 0.5 and not rest.part("logo"):
+        return sample_logo(rng, base, part.place, part.rect)
+    if rest.part("badge"):
+        return None
+    forms = _WIDE_FORMS if aspect > 1.5 else _SQUARE_FORMS
+    return sample_badge(rng, base, choose(rng, forms), part.place, part.rect)
 
 
 def _repair(rng: np.random.Generator, base: Base) -> Edit | None:

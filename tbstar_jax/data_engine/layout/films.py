@@ -8,10 +8,14 @@ from jaxtyping import Float
 from PIL import Image, ImageDraw, ImageFilter
 
 from tbstar_jax.data_engine.fonts.loader import font, require_coverage
-from tbstar_jax.data_engine.layout.card import Damage, Light, Watermark
+from tbstar_jax.data_engine.layout.card import Damage, Light, Rect, Watermark
+from tbstar_jax.data_engine.layout.shapes import pixel_box
 from tbstar_jax.data_engine.layout.typesetting import inked, text_layer
 from tbstar_jax.data_engine.render.layers import Layer
 from tbstar_jax.data_engine.render.scene import RGB, Size
+
+MARK_CORNER = Rect(top=0.86, left=0.52, height=0.10, width=0.45)
+"""Where a watermark in the corner lies."""
 
 _SHEET_SCALE = 2
 _WARM: RGB = (255, 246, 226)
@@ -33,7 +37,7 @@ def watermark_layers(mark: Watermark, size: Size) -> list[Layer]:
         coverage = _sheet(mark.text, mark.pattern, mark.turn, size)
         return [inked(0, 0, coverage * mark.opacity, ink)]
     if mark.pattern == "corner":
-        box = (0.86 * rows, 0.52 * columns, 0.10 * rows, 0.45 * columns)
+        box = pixel_box(MARK_CORNER, size)
         line = text_layer(
             mark.text, ink, box=box, size=size, weight="bold", align="right"
         )

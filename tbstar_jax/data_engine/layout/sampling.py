@@ -268,16 +268,17 @@ def sample_logo(
     )
 
 
-def other_fill(rng: np.random.Generator, base: Base, part: Badge | Price) -> Color:
-    """Draws another colour for a part, on which its ink can still be read."""
+def other_fill(
+    rng: np.random.Generator, base: Base, part: Badge | Price
+) -> Color | None:
+    """Draws another colour for a part, on which its ink can still be read, if any."""
     old = part.fill if isinstance(part, Badge) else part.plate
-    tones = base.grounds.tones(part.rect)
     choices = [
         color
-        for color in (distinct_fills([old.rgb, *tones]) or distinct_fills([old.rgb]))
+        for color in distinct_fills([old.rgb, *base.grounds.tones(part.rect)])
         if contrast(color.rgb, part.ink.rgb) >= 3.0
     ]
-    return choose(rng, choices or distinct_fills([old.rgb]))
+    return choose(rng, choices) if choices else None
 
 
 def _fill(rng: np.random.Generator, tones: Sequence[RGB]) -> Color:
