@@ -119,17 +119,8 @@ def _record(
     scene = _scene(values, spec, source_bytes or (target_bytes,))
     images = [*sources, *([target] if target else [])]
     notes: dict[str, Any] = {
-        "method": "import",
-        "origin": origin_of(spec),
         "row": row.place,
-        "licence": _licence(values, spec),
-        "commercial": spec.commercial,
-        "codecs": [image.codec for image in images],
-        "image_notes": [list(image.notes) for image in images],
-        "scores": _scores(values, fields.scores),
-        **_leak_note(images if target else []),
-        **_task_note(values, spec),
-        **_other_notes(values, fields),
+        **_notes(values, spec, images),
         **_chain(values, spec, scene, chain),
     }
     if not fields.target:
@@ -147,6 +138,23 @@ def _record(
         scene=str(chain.get("scene", scene)),
         provenance=notes,
     )
+
+
+def _notes(
+    values: Mapping[str, Any], spec: SourceSpec, images: Sequence[FitImage]
+) -> dict[str, Any]:
+    return {
+        "method": "import",
+        "origin": origin_of(spec),
+        "licence": _licence(values, spec),
+        "commercial": spec.commercial,
+        "codecs": [image.codec for image in images],
+        "image_notes": [list(image.notes) for image in images],
+        "scores": _scores(values, spec.fields.scores),
+        **_leak_note(images if spec.fields.target else []),
+        **_task_note(values, spec),
+        **_other_notes(values, spec.fields),
+    }
 
 
 def origin_of(spec: SourceSpec) -> str:

@@ -27,9 +27,8 @@ NORMAL_SIDE = 512
 """Longer side, in pixels, at which sharpness is measured; smaller photos stay."""
 
 _VERSION = 1
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-_CLIPPED_DARK = 2.0
-_CLIPPED_BRIGHT = 253.0
+_CLIPPED_DARK = 2
+_CLIPPED_BRIGHT = 253
 
 Score: TypeAlias = Callable[[UInt8[np.ndarray, "h w 3"]], float]
 """From a photo to a number, e.g. how pleasing it is; thread-safe."""
@@ -118,26 +117,28 @@ def quality_scores(photo: UInt8[np.ndarray, "h w 3"]) -> dict[str, float]:
       levels; `mean_luma`, 0..255; `clipped_dark` and `clipped_bright`, shares of pixels
       within two levels of black and white.
     """
-    luma = photo.astype(np.float32) @ _LUMA
-    rows, columns = luma.shape
+    luma = Image.fromarray(photo).convert("L")
+    # How many pixels have each of the 256 levels.
+    histogram = np.array(luma.histogram())
+    shares = histogram / histogram.sum()
+    rows, columns = photo.shape[:2]
     return {
         "rows": float(rows),
         "columns": float(columns),
         "aspect": columns / rows,
-        "sharpness": _sharpness(photo),
-        "mean_luma": float(luma.mean(dtype=np.float64)),
-        "clipped_dark": float((luma <= _CLIPPED_DARK).mean()),
-        "clipped_bright": float((luma >= _CLIPPED_BRIGHT).mean()),
+        "sharpness": _sharpness(luma),
+        "mean_luma": float(shares @ np.arange(256)),
+        "clipped_dark": float(shares[: _CLIPPED_DARK + 1].sum()),
+        "clipped_bright": float(shares[_CLIPPED_BRIGHT:].sum()),
     }
 
 
-def _sharpness(photo: UInt8[np.ndarray, "h w 3"]) -> float:
-    image = Image.fromarray(photo).convert("L")
-    scale = NORMAL_SIDE / max(image.size)
+def _sharpness(luma: Image.Image) -> float:
+    scale = NORMAL_SIDE / max(luma.size)
     if scale < 1:
-        size = [max(1, round(side * scale)) for side in image.size]
-        image = image.resize((size[0], size[1]), Image.Resampling.BOX)
-    return float(_laplacian(np.asarray(image, np.float32)).var(dtype=np.float64))
+        size = [max(1, round(side * scale)) for side in luma.size]
+        luma = luma.resize((size[0], size[1]), Image.Resampling.BOX)
+    return float(_laplacian(np.asarray(luma, np.float32)).var(dtype=np.float64))
 
 
 def _laplacian(luma: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
