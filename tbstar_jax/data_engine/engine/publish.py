@@ -120,20 +120,7 @@ def publish(
     index = merge_indices(
         pq.read_table(files_of(place.units, entry.unit).index) for entry in filled
     )
-    shutil.rmtree(place.ready, ignore_errors=True)
-    place.ready.mkdir(parents=True)
-    shards = []
-    for number, entry in enumerate(filled):
-        path = place.ready / f"{number:05d}"
-        _link(files_of(place.units, entry.unit).shard, path)
-        shards.append(
-            Shard(
-                path=path,
-                num_records=entry.num_records,
-                num_bytes=entry.num_bytes,
-                sha256=entry.sha256,
-            )
-        )
+    shards = _lay_out(place, filled)
     manifest = {
         "schema_version": SCHEMA_VERSION,
         "kind": kinds.pop(),
@@ -156,6 +143,25 @@ def publish(
     )
     _take_place(place)
     return manifest
+
+
+def _lay_out(place: Place, filled: Sequence[Entry]) -> list[Shard]:
+    """Links the units' shards into the new set."""
+    shutil.rmtree(place.ready, ignore_errors=True)
+    place.ready.mkdir(parents=True)
+    shards = []
+    for number, entry in enumerate(filled):
+        path = place.ready / f"{number:05d}"
+        _link(files_of(place.units, entry.unit).shard, path)
+        shards.append(
+            Shard(
+                path=path,
+                num_records=entry.num_records,
+                num_bytes=entry.num_bytes,
+                sha256=entry.sha256,
+            )
+        )
+    return shards
 
 
 def _finished(directory: Path, unit: Unit, fingerprint: str) -> Entry:
