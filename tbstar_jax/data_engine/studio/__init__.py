@@ -11,5 +11,5 @@ Named `studio` to set it apart from the flat drawings of `render/`.
 - `fast`: the same kernels compiled by JAX.
 - `edits`, `pairs`: edits as changed parameters, with exact targets and masks.
 - `grammar`: instructions in English and Chinese.
-- `stage`: the step of the data engine.
+- `stage`: the step of the data engine; `sheet`: one picture of all tasks.
 """

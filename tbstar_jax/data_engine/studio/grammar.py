@@ -8,11 +8,11 @@ from tbstar_jax.data_engine.facts import Facts
 
 _EN: dict[str, tuple[str, ...]] = {
     "background": (
-        "Change the background to a {new_background_en}.",
-        "Replace the {background_en} with a {new_background_en}.",
-        "Put {thing} on a {new_background_en}; keep everything else.",
-        "Make it a {new_background_en} instead of the {background_en}.",
-        "Give this photo a {new_background_en}.",
+        "Change the background to {a_new_background}.",
+        "Replace the {background_en} with {a_new_background}.",
+        "Put {thing} on {a_new_background}; keep everything else.",
+        "Make it {a_new_background} instead of the {background_en}.",
+        "Give this photo {a_new_background}.",
     ),
     "recolor": (
         "Change the color of {thing} to {new_color_en}.",
@@ -70,8 +70,8 @@ _EN: dict[str, tuple[str, ...]] = {
         "I want {new_light_en} instead of {light_en}.",
     ),
     "count": (
-        "Show {new_count} of the {noun} instead of {count}.",
-        "Change the number of {noun} items from {count} to {new_count}.",
+        "Show {new_counted} instead of {count}.",
+        "Change the photo from {counted} to {new_counted}.",
         "Arrange it as {new_layout_en} instead of {layout_en}.",
         "Make the count {new_count}: {new_layout_en}.",
     ),
@@ -244,13 +244,21 @@ def _english_slots(facts: Facts) -> dict[str, str]:
     new_named = f"{facts.new_color_en} {new}" if facts.new_color_en else new
     return {
         "noun": noun,
+        "counted": _counted(facts.count, noun),
+        "new_counted": _counted(facts.new_count, noun),
         "thing": f"the {named}",
         "Thing": f"The {named}",
         "a_thing": _article(named),
         "a_new_thing": _article(new_named),
+        "a_new_background": _article(facts.new_background_en or "background"),
         "where_en": _WHERE_EN.get(facts.position or "", ""),
         "direction": facts.direction or "",
     }
+
+
+def _counted(count: int | None, noun: str) -> str:
+    plural = f"{noun}es" if noun.endswith("x") else f"{noun}s"
+    return f"{count} {noun if count == 1 else plural}"
 
 
 def _article(name: str) -> str:

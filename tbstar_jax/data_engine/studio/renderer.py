@@ -147,7 +147,7 @@ def _meet(samples: Sequence[_Samples], backend: Backend) -> None:
             owners.append((one, k, index, leave[index]))
     made = backend.march(jobs)
     for (one, k, index, leave), (along, near) in zip(owners, made, strict=True):
-        is_hit = (near <= 4 * tracing.TOUCH) & (along < leave)
+        is_hit = (near <= tracing.TOUCH) & (along < leave)
         depth = along * one.packed.bodies[k].pose[4]
         index, depth = index[is_hit], depth[is_hit]
         is_nearest = depth < one.depth[index]

@@ -177,7 +177,11 @@ def _sample_item(
     materials: Sequence[str],
 ) -> Item:
     color = other_color(rng, setting, others)
-    accents = ("black", "white", "grey", "brown", "blue")
+    accents = [
+        accent
+        for accent in ("black", "white", "grey", "brown", "blue")
+        if stands_out(color_of(accent).rgb, setting.tone)
+    ]
     is_leafy = family.id == "plant"
     proportions = tuple(uniform(rng, 0.0, 1.0) for _ in range(4))
     assert len(proportions) == 4

@@ -83,10 +83,10 @@ def sheet_color(
     wall = xp.where(way[1] < -1e-4, rolled * (1.0 - table) + edge * table, 1.0)
     height = smoothstep(xp, -0.35, 0.25, way[1])
     pool = xp.exp(-(x * x + (z - 0.2) * (z - 0.2)) * 0.22)
-    grade = 1.0 - plain * (0.10 - 0.10 * pool) - gradient * (0.30 - 0.30 * pool)
+    grade = 1.0 - plain * (0.10 - 0.10 * pool) - gradient * (0.22 - 0.22 * pool)
     floor = _table_pattern(xp, x, z, phase, wood, marble, tiles)
     grade_wall = (
-        1.0 - plain * (0.10 + 0.06 * height) - gradient * (0.30 + 0.34 * height)
+        1.0 - plain * (0.10 + 0.06 * height) - gradient * (0.22 + 0.28 * height)
     )
     grade_wall = grade_wall - table * 0.28 * height
     shown = []
@@ -220,7 +220,7 @@ def shade(
     bounce = 2.0 * facing
     mirror = (dx + bounce * nx, dy + bounce * ny, dz + bounce * nz)
     studio = studio_light(xp, lamps, mirror, roughness)
-    grazing = (1.0 - facing) ** 5 * (1.0 - roughness) * 0.85
+    grazing = (1.0 - facing) ** 5 * (1.0 - roughness) * 0.32
     toward = nx * lamps.light[0] + ny * lamps.light[1] + nz * lamps.light[2]
     toward = xp.maximum(toward, 0.0)
     sky = lamps.fill * (0.74 + 0.26 * ny) * is_open
@@ -228,6 +228,8 @@ def shade(
     # Reflections are dimmed where the surroundings are hidden.
     clear = 0.35 + 0.65 * is_open
     shine = 0.45 + 0.55 * lit
+    # A flat metal front mirrors a light that fades with height.
+    brushed = 1.0 + metal * 0.38 * xp.sin(at[1] * 4.6 - at[0] * 1.4 - 1.2)
     thick = 1.0 / (0.35 + facing)
 
     def channel(k: int) -> Values:
@@ -236,7 +238,7 @@ def shade(
         diffuse = color * light * (1.0 - metal) * (1.0 - glass)
         base = reflectance + (color - reflectance) * metal
         mirrored = (base + (1.0 - base) * grazing) * studio[k] * clear
-        mirrored = mirrored * (shine + (1.0 - shine) * metal)
+        mirrored = mirrored * (shine + (1.0 - shine) * metal) * brushed
         # Coloured glass takes more out of the light where the wall is seen edge on.
         through = glass * behind[k] * (0.12 + 0.88 * color) * (1.18 - 0.28 * thick)
         return _shoulder(xp, diffuse + mirrored + xp.maximum(through, 0.0))
