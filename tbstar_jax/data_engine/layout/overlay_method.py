@@ -95,7 +95,14 @@ class OverlayMethod:
 def _pairs(
     method: OverlayMethod, record: EditRecord, rng: np.random.Generator
 ) -> Iterator[Made]:
-    photo = decode_image(record.source_images[0], f"source of record {record.key!r}")
+    if not record.source_images:
+        yield Reject(row=record.key, reason="the record has no source image")
+        return
+    try:
+        photo = decode_image(record.source_images[0], "the photo")
+    except UserError as error:
+        yield Reject(row=record.key, reason=str(error))
+        return
     photo = _scaled(photo, method.max_side)
     short, long = sorted(photo.shape[:2])
     if short < LEAST_SIDE or long > MAX_ASPECT_RATIO * short:

@@ -116,14 +116,18 @@ def text_layer(
         round(middle[0] - drawings[0].height / 2),
         round(middle[1] - drawings[0].width / 2),
     )
-    top, left, coverage = stamp(drawings[0], *corner, size)
-    layer = inked(top, left, coverage, ink)
+    layer = inked(*stamp(drawings[0], *corner, size), ink)
     if outline is None:
         return layer
     _, _, around = stamp(drawings[1], *corner, size)
-    below = np.maximum(around - coverage, 0.0)
+    return _outlined(layer, around, outline)
+
+
+def _outlined(layer: Layer, around: Float[np.ndarray, "h w"], outline: RGB) -> Layer:
+    """The layer over its contour, whose coverage includes the glyphs."""
+    below = np.maximum(around - layer.alpha, 0.0)
     color = layer.color + below[:, :, None] * (np.asarray(outline, np.float64) / 255.0)
-    return Layer(top=top, left=left, color=color, alpha=coverage + below)
+    return Layer(top=layer.top, left=layer.left, color=color, alpha=layer.alpha + below)
 
 
 @functools.lru_cache(maxsize=4096)

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import skimage.data
@@ -85,6 +87,16 @@ def test_a_photo_without_room_is_rejected_with_the_reason(shape):
     assert isinstance(reject, Reject)
     assert reject.row == "coffee"
     assert f"{shape[1]}x{shape[0]} pixels" in reject.reason
+
+
+def test_a_record_without_a_readable_photo_is_rejected():
+    record = photo_record(PHOTO)
+    cut = dataclasses.replace(record, source_images=(record.source_images[0][:900],))
+    bare = dataclasses.replace(record, source_images=())
+    rejects = [*made(OverlayMethod(), cut), *made(OverlayMethod(), bare)]
+    assert [reject.row for reject in rejects] == ["coffee", "coffee"]
+    assert "damaged or truncated" in rejects[0].reason
+    assert "no source image" in rejects[1].reason
 
 
 @pytest.mark.parametrize("gray", [0, 128, 255])
