@@ -100,17 +100,7 @@ def write_mixture(
         raise UserError(f"a set is named twice for the mixture {mixture.name}")
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    chosen: list[tuple[str, Path, pa.Table, Int[np.ndarray, " r"]]] = []
-    for directory in directories:
-        table = read_index(directory)
-        for part, rows in _by_part(mixture, table, held_out):
-            if len(rows):
-                chosen.append((part, directory, table, rows))
-    if not chosen:
-        raise UserError(
-            f"no record of {len(directories)} sets is in the mixture {mixture.name}: "
-            "its queries ask for more than they offer; look at their statuses"
-        )
+    chosen = _choose(mixture, directories, held_out)
     weights = _weights(mixture, [(part, len(rows)) for part, _, _, rows in chosen])
     mixed = []
     for (part, directory, table, rows), weight in zip(chosen, weights, strict=True):
@@ -131,6 +121,25 @@ def write_mixture(
     mixed.sort(key=lambda one: (_position(mixture, one.part), one.selection.name))
     _write_description(mixture, mixed, out, len(held_out))
     return tuple(mixed)
+
+
+def _choose(
+    mixture: Mixture, directories: Sequence[Path], held_out: Collection[str]
+) -> list[tuple[str, Path, pa.Table, Int[np.ndarray, " r"]]]:
+    """Part, set, its index, and the rows of it that the part takes, if any."""
+    chosen = [
+        (part, directory, table, rows)
+        for directory in directories
+        for table in (read_index(directory),)
+        for part, rows in _by_part(mixture, table, held_out)
+        if len(rows)
+    ]
+    if not chosen:
+        raise UserError(
+            f"no record of {len(directories)} sets is in the mixture {mixture.name}: "
+            "its queries ask for more than they offer; look at their statuses"
+        )
+    return chosen
 
 
 def _by_part(
