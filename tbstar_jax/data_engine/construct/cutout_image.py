@@ -87,10 +87,7 @@ def fitted(cutout: Cutout, limit: tuple[float, float]) -> Cutout:
         return cutout
     rows, columns = (max(1, int(side * scale)) for side in cutout.size)
     pixels = np.dstack([cutout.color, cutout.alpha])
-    small = (
-        Image.fromarray(pixels)
-        .convert("RGBa")
-        .resize((columns, rows), Image.Resampling.LANCZOS)
-    )
-    resampled = np.array(small.convert("RGBA"))
+    # Pillow premultiplies while it resizes a picture with alpha.
+    small = Image.fromarray(pixels).resize((columns, rows), Image.Resampling.LANCZOS)
+    resampled = np.array(small)
     return Cutout(resampled[:, :, :3].copy(), resampled[:, :, 3].copy())

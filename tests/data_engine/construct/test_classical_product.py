@@ -135,6 +135,19 @@ def test_a_white_background_leaves_the_product_bit_for_bit():
     assert (made.image[outside] == 255).all()
 
 
+def test_soft_edges_take_the_new_background_alone():
+    share = disc(softness=8.0)[:, :, None]
+    ball, green = product((200, 40, 36)).clip(0, 255), np.array([30.0, 180.0, 60.0])
+    photo = np.rint(share * ball + (1 - share) * green).astype(np.uint8)
+    mask = np.rint(255 * (1 - share[:, :, 0])).astype(np.uint8)
+    made = edit(photo, ask("bg_white", mask=mask), shadow=0.0)
+    right = share * ball + (1 - share) * 255
+    stained = share * photo + (1 - share) * 255
+    edge = (share[:, :, 0] > 0.2) & (share[:, :, 0] < 0.9)
+    error = np.abs(made.image - right)[edge].mean()
+    assert error < 0.35 * np.abs(stained - right)[edge].mean()
+
+
 def test_a_shadow_darkens_only_the_new_ground():
     plain = edit(studio(), ask("bg_white", BOX), shadow=0.0)
     shaded = edit(studio(), ask("bg_white", BOX), shadow=0.5)

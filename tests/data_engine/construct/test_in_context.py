@@ -202,6 +202,19 @@ def test_splitting_undoes_joining(layout, gutter):
     assert halves.unevenness == 0
 
 
+@pytest.mark.parametrize("layout", ["left_right", "top_bottom"])
+def test_an_uneven_split_is_found_at_its_seam(layout):
+    tiles = np.random.default_rng(0).integers(0, 256, (4, 4, 3), np.uint8)
+    scene = tiles.repeat(10, axis=0).repeat(10, axis=1)
+    axis = 1 if layout == "left_right" else 0
+    parts = [scene.take(range(30), axis), scene, scene.take(range(10), axis)]
+    halves = split(np.concatenate(parts, axis), layout)
+    assert halves.gutter == (30, 30)
+    assert halves.unevenness == 10
+    np.testing.assert_array_equal(halves.source, scene.take(range(30), axis))
+    np.testing.assert_array_equal(halves.target, halves.source)
+
+
 def test_a_canvas_of_odd_length_loses_its_middle():
     canvas = np.zeros((8, 9, 3), np.uint8)
     canvas[:, 5:] = 1
