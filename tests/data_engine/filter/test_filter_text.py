@@ -33,7 +33,7 @@ def test_a_lost_label_shows_with_and_without_its_box(texts):
     source = labelled("PRICE 19")
     assert text_kept(source, source, EVERYWHERE, texts) == 1
     lost = text_kept(source, labelled(""), EVERYWHERE, texts)
-    assert lost < 0.1
+    assert lost < 0.4
     assert text_kept(source, labelled("OLD 2026"), EVERYWHERE, texts) < 0.5
 
 
