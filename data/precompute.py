@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from data.build import split_of
+from data.tiny import split_of
 from tbstar_jax.convert.public import load_base
 from tbstar_jax.errors import UserError, run_command
 from tbstar_jax.inference.pipeline import SHIPPED_WEIGHTS

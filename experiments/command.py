@@ -15,7 +15,7 @@ from typing import NoReturn, TypeAlias
 
 import jax
 
-from data.build import build_tiny
+from data.tiny import build_tiny
 from experiments.evaluate import make_evaluate
 from tbstar_jax.config import apply_overrides
 from tbstar_jax.convert import public

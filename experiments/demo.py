@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from data.build import build_tiny
+from data.tiny import build_tiny
 from experiments.command import BUILT_TINY
 from experiments.compare import (
     ComparedModel,

@@ -17,6 +17,7 @@ this module does not know is a `TypeError`, because only we can write one.
 
 import dataclasses
 import difflib
+import functools
 import hashlib
 import json
 import keyword
@@ -252,6 +253,8 @@ def _parse(annotation: Any, text: str, path: str) -> Any:
         return _parse_number(annotation, text, path)
     if annotation in (str, Path):
         return annotation(text)
+    if dataclasses.is_dataclass(annotation):
+        return _from_plain(annotation, _read_json(text, path), path, is_typed=True)
     raise TypeError(f"{path} has an annotation that cannot be set: {annotation}")
 
 
@@ -268,17 +271,20 @@ def _parse_number(annotation: type, text: str, path: str) -> int | float:
 
 def _parse_tuple(annotation: Any, text: str, path: str) -> tuple[Any, ...]:
     if text.startswith("["):
-        try:
-            plain = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise UserError(f"{path} is not a JSON list: {error}") from error
-        return _from_plain(annotation, plain, path)
+        return _from_plain(annotation, _read_json(text, path), path, is_typed=True)
     parts = [part.strip() for part in text.split(",")] if text else []
     annotations = _element_annotations(annotation, len(parts))
     if annotations is None:
         raise _wrong_count(annotation, len(parts), path)
     pairs = zip(annotations, parts, strict=True)
     return tuple(_parse(inner, part, path) for inner, part in pairs)
+
+
+def _read_json(text: str, path: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path} is not valid JSON: {error}") from error
 
 
 def _wrong_count(annotation: Any, count: int, path: str) -> UserError:
@@ -298,15 +304,22 @@ def _to_plain(value: Any) -> Any:
     raise TypeError(f"a config cannot hold a {type(value).__name__}: {value!r}")
 
 
-def _from_plain(annotation: Any, value: Any, path: str) -> Any:
-    """Checks a JSON value against an annotation and converts it."""
+def _from_plain(
+    annotation: Any, value: Any, path: str, *, is_typed: bool = False
+) -> Any:
+    """Checks a JSON value against an annotation and converts it.
+
+    What somebody typed may leave out every field that has a default; what was stored
+    may not, or a changed default would change the past.
+    """
+    read = functools.partial(_from_plain, is_typed=is_typed)
     if _is_choice_of_configs(annotation):
-        return _from_plain(_fitting_config(annotation, value, path), value, path)
+        return read(_fitting_config(annotation, value, path), value, path)
     inner = _optional_inner(annotation)
     if inner is not None:
-        return None if value is None else _from_plain(inner, value, path)
+        return None if value is None else read(inner, value, path)
     if dataclasses.is_dataclass(annotation):
-        return _dataclass_from_plain(annotation, value, path)
+        return _dataclass_from_plain(annotation, value, path, is_typed=is_typed)
     origin = typing.get_origin(annotation)
     if origin is typing.Literal:
         choices = typing.get_args(annotation)
@@ -321,7 +334,7 @@ def _from_plain(annotation: Any, value: Any, path: str) -> Any:
         if annotations is None:
             raise _wrong_count(annotation, len(value), path)
         pairs = enumerate(zip(annotations, value, strict=True))
-        return tuple(_from_plain(a, v, f"{path}[{i}]") for i, (a, v) in pairs)
+        return tuple(read(a, v, f"{path}[{i}]") for i, (a, v) in pairs)
     if annotation is Path and isinstance(value, str):
         return Path(value)
     if annotation is float and type(value) is int:
@@ -333,7 +346,7 @@ def _from_plain(annotation: Any, value: Any, path: str) -> Any:
     return value
 
 
-def _dataclass_from_plain(cls: Any, value: Any, path: str) -> Any:
+def _dataclass_from_plain(cls: Any, value: Any, path: str, *, is_typed: bool) -> Any:
     where = path or cls.__name__
     if not isinstance(value, dict):
         raise UserError(f"{where} is {value!r}; it must be an object")
@@ -346,19 +359,28 @@ def _dataclass_from_plain(cls: Any, value: Any, path: str) -> Any:
             f"{where} has the unknown key {unknown[0]!r}; it may have {_list(names)}"
         )
     missing = [
-        name for name in names if name not in value and fields[name].default is not None
+        name
+        for name in names
+        if name not in value and not _may_be_absent(fields[name], is_typed)
     ]
     if missing:
         raise UserError(f"{where} lacks {_list(missing)}")
     prefix = f"{path}." if path else ""
     arguments = {
         _in_code(name): _from_plain(
-            annotations[_in_code(name)], value[name], prefix + name
+            annotations[_in_code(name)], value[name], prefix + name, is_typed=is_typed
         )
         for name in names
         if name in value
     }
     return _build(lambda: cls(**arguments))
+
+
+def _may_be_absent(field: dataclasses.Field[Any], is_typed: bool) -> bool:
+    if not is_typed:
+        return field.default is None
+    absent = dataclasses.MISSING
+    return field.default is not absent or field.default_factory is not absent
 
 
 def _list(names: Iterable[Any]) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data.build import split_of
+from data.tiny import split_of
 from experiments import demo, retrain
 from experiments.export import record_training, training_steps
 from tbstar_jax.convert.folder import BASE_PARTS, load_weights, save_weights

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data.build import build_tiny
+from data.tiny import build_tiny
 from experiments import stage1 as stage1_command
 from experiments import stage2 as stage2_command
 from experiments.command import build_missing_data, parse_flags

@@ -1,0 +1,135 @@
+"""`--stage=collect`: sources become photos and pairs, measured, duplicates told."""
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+
+from data.build_config import BuildConfig
+from data.places import TRAIN, Places
+from tbstar_jax.array_types import Bool
+from tbstar_jax.data_engine.annotate import KEPT
+from tbstar_jax.data_engine.collect.collect_stage import CollectStage
+from tbstar_jax.data_engine.collect.dedup import DUPLICATE, dedup_of
+from tbstar_jax.data_engine.collect.quality import Quality
+from tbstar_jax.data_engine.engine.job import Engine
+from tbstar_jax.data_engine.engine.method_stage import MethodStage
+from tbstar_jax.data_engine.engine.run import StageReport, run_stage
+from tbstar_jax.data_engine.engine.then import ThenStage
+from tbstar_jax.data_engine.store.index import (
+    INDEX,
+    read_index,
+    replace_statuses,
+    score_columns,
+)
+from tbstar_jax.errors import UserError
+from tbstar_jax.input_pipeline.records import RecordSource
+
+_KINDS = ("photos", "pairs")
+
+
+def collect(
+    config: BuildConfig, places: Places, engine: Engine, *, is_rebuild_allowed: bool
+) -> list[StageReport]:
+    """Reads all sources.
+
+    Args:
+      config: sources and limits.
+      places: where sets lie.
+      engine: what does the work.
+      is_rebuild_allowed: whether finished sets of other content are replaced.
+
+    Raises:
+      UserError: no source, one that cannot be read, or see `run_stage`.
+    """
+    specs = [source.spec() for source in config.collect.sources]
+    if not specs:
+        raise UserError(
+            "there is nothing to collect; name a folder of photos or a set of pairs "
+            "with --source=PATH or --set 'collect.sources=[{\"path\":...}]'"
+        )
+    by_kind = {
+        "photos": tuple(spec for spec in specs if not spec.fields.target),
+        "pairs": tuple(spec for spec in specs if spec.fields.target),
+    }
+    reports = []
+    for kind, chosen in by_kind.items():
+        if not chosen:
+            continue
+        read = CollectStage(
+            sources=chosen,
+            rows_per_unit=config.collect.rows_per_shard,
+            keep_alpha=config.collect.keeps_alpha,
+        )
+        stage = ThenStage(first=read, method=Quality(), seed=config.seed)
+        place = places.collected(f"read-{kind}")
+        report = run_stage(
+            stage,
+            place,
+            kind,
+            TRAIN,
+            engine=engine,
+            is_rebuild_allowed=is_rebuild_allowed,
+        )
+        reports.append(report)
+    return reports + _deduplicate(config, places, engine, is_rebuild_allowed)
+
+
+def _deduplicate(
+    config: BuildConfig, places: Places, engine: Engine, is_rebuild_allowed: bool
+) -> list[StageReport]:
+    """Photos and pairs are hashed together: what shows the same is one scene."""
+    read = [kind for kind in _KINDS if (_read(places, kind) / INDEX).is_file()]
+    sources = {kind: RecordSource(_read(places, kind), TRAIN, kind) for kind in read}
+    records = itertools.chain.from_iterable(
+        (source[row] for row in range(len(source))) for source in sources.values()
+    )
+    index = places.collected("hashes.npz")
+    method = dedup_of(records, index, max_distance=config.collect.max_distance)
+    reports = []
+    for kind in read:
+        stage = MethodStage(
+            method=method,
+            directory=_read(places, kind),
+            split=TRAIN,
+            seed=config.seed,
+        )
+        place = places.collected(kind)
+        report = run_stage(
+            stage,
+            place,
+            kind,
+            TRAIN,
+            engine=engine,
+            is_rebuild_allowed=is_rebuild_allowed,
+        )
+        if kind == "photos":
+            _reject_poor(config, place)
+        reports.append(report)
+    return reports
+
+
+def _read(places: Places, kind: str) -> Path:
+    return places.collected(f"read-{kind}")
+
+
+def _reject_poor(config: BuildConfig, photos: Path) -> None:
+    """Statuses of photos from their scores; decided anew at every run, in the index."""
+    table = read_index(photos)
+    scores = score_columns(table)
+    limits = config.collect
+    sides = np.minimum(scores["rows"], scores["columns"])
+    aspect = np.maximum(scores["aspect"], 1 / scores["aspect"])
+    rules: tuple[tuple[str, Bool[np.ndarray, " n"]], ...] = (
+        ("small", sides < limits.min_side),
+        ("aspect", aspect > limits.max_aspect),
+        ("blurred", scores["sharpness"] < limits.min_sharpness),
+    )
+    keys, before = table["key"].to_pylist(), table["status"].to_pylist()
+    statuses = {}
+    for row, (key, status) in enumerate(zip(keys, before, strict=True)):
+        if status == DUPLICATE:
+            continue
+        broken = [name for name, is_broken in rules if is_broken[row]]
+        statuses[key] = f"rejected:{broken[0]}" if broken else KEPT
+    replace_statuses(photos, statuses)

@@ -1,0 +1,151 @@
+"""`--stage=construct`: pairs from photos, and from nothing; one set per method."""
+
+from data.build_config import OF_PHOTOS, BuildConfig, MethodName
+from data.models import BasePainter, editor_expert
+from data.places import TRAIN, Places
+from tbstar_jax.data_engine.construct.classical.expert import ClassicalExpert
+from tbstar_jax.data_engine.construct.cutout import CUTOUT_TASKS, CutoutComposite
+from tbstar_jax.data_engine.construct.expert import ExpertMethod, TaskShare
+from tbstar_jax.data_engine.construct.in_context import InContext
+from tbstar_jax.data_engine.construct.in_context_stage import InContextStage
+from tbstar_jax.data_engine.construct.needs import NEEDED
+from tbstar_jax.data_engine.construct.protocol import Expert
+from tbstar_jax.data_engine.construct.rules import TASKS as RULE_TASKS
+from tbstar_jax.data_engine.engine.job import Engine
+from tbstar_jax.data_engine.engine.method_stage import MethodStage
+from tbstar_jax.data_engine.engine.run import StageReport, run_stage
+from tbstar_jax.data_engine.layout.overlay_method import OverlayMethod
+from tbstar_jax.data_engine.layout.stage import LayoutStage
+from tbstar_jax.data_engine.stage import Method, Stage
+from tbstar_jax.data_engine.store.index import INDEX
+from tbstar_jax.data_engine.store.query import Query
+from tbstar_jax.data_engine.studio.stage import StudioStage
+from tbstar_jax.errors import UserError
+
+# Of these a companion is needed, which nothing in the configuration names.
+_ALONE = tuple(t for t in CUTOUT_TASKS if t not in ("object_add", "object_remove"))
+
+
+def construct(
+    config: BuildConfig, places: Places, engine: Engine, *, is_rebuild_allowed: bool
+) -> list[StageReport]:
+    """Makes the pairs of every method.
+
+    Args:
+      config: methods and their settings.
+      places: where sets lie.
+      engine: what does the work.
+      is_rebuild_allowed: whether finished sets of other content are replaced.
+
+    Raises:
+      UserError: a method needs photos, and none were collected; or see `run_stage`.
+    """
+    photos = places.collected("photos")
+    wanting = [name for name in config.construct.methods if name in OF_PHOTOS]
+    if wanting and not (photos / INDEX).is_file():
+        raise UserError(
+            f"{', '.join(wanting)} make pairs of photos, but there are none in "
+            f"{photos}; run --stage=collect --source=FOLDER first, or choose others "
+            "with --set construct.methods=studio,layout"
+        )
+    reports = []
+    for name in config.construct.methods:
+        stage = _from_photos(config, name, places)
+        if stage is None:
+            stage = _from_nothing(config, name)
+        reports.append(
+            run_stage(
+                stage,
+                places.constructed(name),
+                name,
+                TRAIN,
+                engine=engine,
+                is_rebuild_allowed=is_rebuild_allowed,
+            )
+        )
+    return reports
+
+
+def _from_photos(
+    config: BuildConfig, name: MethodName, places: Places
+) -> MethodStage | None:
+    settings = config.construct
+    method: Method
+    match name:
+        case "overlay":
+            method = OverlayMethod(
+                pairs_per_photo=settings.pairs_per_photo, max_side=settings.size
+            )
+        case "expert":
+            method = _expert_method(config)
+        case "cutout":
+            method = CutoutComposite(
+                canvas=(settings.size, settings.size),
+                tasks=_ALONE,
+                pairs_per_photo=settings.pairs_per_photo,
+            )
+        case _:
+            return None
+    return MethodStage(
+        method=method,
+        directory=places.collected("photos"),
+        split=TRAIN,
+        seed=config.seed,
+        query=Query(),
+    )
+
+
+def _expert_method(config: BuildConfig) -> ExpertMethod:
+    settings = config.construct
+    experts: list[Expert] = []
+    if settings.expert.editor is not None:
+        experts.append(
+            editor_expert(settings.expert.editor, settings.expert.editor_tasks)
+        )
+    if settings.expert.is_classical:
+        experts.append(ClassicalExpert())
+    done = {task for expert in experts for task in expert.tasks}
+    asked = NEEDED if config.vlm is not None else RULE_TASKS
+    return ExpertMethod(
+        experts=tuple(experts),
+        shares=tuple(TaskShare(task=t, weight=1.0) for t in asked if t in done),
+        vlm=config.vlm,
+        pairs_per_photo=settings.pairs_per_photo,
+        num_threads=1 if config.vlm is None else config.vlm.server.max_concurrency,
+    )
+
+
+def _from_nothing(config: BuildConfig, name: MethodName) -> Stage:
+    settings = config.construct
+    size = (settings.size, settings.size)
+    match name:
+        case "studio":
+            return StudioStage(
+                seed=config.seed,
+                num_records=settings.num_records,
+                records_per_unit=settings.records_per_shard,
+                sizes=(size,),
+                is_strict=settings.is_strict,
+                backend=settings.backend,
+            )
+        case "layout":
+            return LayoutStage(
+                seed=config.seed,
+                num_records=settings.num_records,
+                records_per_unit=settings.records_per_shard,
+                sizes=(size,),
+            )
+        case _:
+            assert settings.drawing_model is not None  # checked with the settings
+            is_ours = str(settings.drawing_model) == "shipped"
+            painter = BasePainter(
+                folder=settings.drawing_model,
+                licence="Apache-2.0" if is_ours else "unknown",
+            )
+            per_unit = min(settings.records_per_shard, settings.num_records)
+            return InContextStage(
+                method=InContext(painter=painter, size=size, pairs_per_plan=1),
+                num_plans=settings.num_records,
+                seed=config.seed,
+                plans_per_unit=per_unit,
+            )

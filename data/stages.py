@@ -1,0 +1,114 @@
+"""Runs stages of `data.build` and says what came of them."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from data.build_config import BuildConfig
+from data.places import Places
+from tbstar_jax.data_engine.engine.job import Engine
+from tbstar_jax.data_engine.engine.run import StageReport
+from tbstar_jax.data_engine.store.mix import MixedPart
+from tbstar_jax.errors import UserError
+
+STAGES = ("collect", "construct", "filter", "augment", "mix")
+"""In the order in which `all` runs them."""
+
+
+def run_stages(
+    names: Sequence[str],
+    config: BuildConfig,
+    places: Places,
+    engine: Engine,
+    *,
+    is_rebuild_allowed: bool,
+) -> None:
+    """Runs stages one after the other and prints a line per set.
+
+    Args:
+      names: of `STAGES`.
+      config: settings of all stages.
+      places: where sets lie.
+      engine: what does the work.
+      is_rebuild_allowed: whether finished sets of other content are replaced.
+
+    Raises:
+      UserError: a stage lacks its input or the extra `data`; or see `run_stage`.
+    """
+    for name in names:
+        if name == "mix":
+            reports, mixed = _mix(config, places, engine, is_rebuild_allowed)
+            print(stage_lines(name, reports))
+            print(mixture_lines(places, mixed))
+        else:
+            run = _stage(name)
+            reports = run(config, places, engine, is_rebuild_allowed=is_rebuild_allowed)
+            print(stage_lines(name, reports))
+
+
+def _stage(name: str) -> Callable[..., list[StageReport]]:
+    # Imported when it runs: a stage needs packages that others do without.
+    try:
+        match name:
+            case "collect":
+                from data.collecting import collect
+
+                return collect
+            case "construct":
+                from data.constructing import construct
+
+                return construct
+            case "filter":
+                from data.filtering import filter_pairs
+
+                return filter_pairs
+            case _:
+                from data.augmenting import augment
+
+                return augment
+    except ModuleNotFoundError as error:
+        if error.name != "cv2":
+            raise
+        raise UserError(
+            f"--stage={name} measures and edits with OpenCV: pip install -e '.[data]'"
+        ) from error
+
+
+def _mix(
+    config: BuildConfig, places: Places, engine: Engine, is_rebuild_allowed: bool
+) -> tuple[list[StageReport], dict[str, tuple[MixedPart, ...]]]:
+    from data.mixing import mix
+
+    return mix(config, places, engine, is_rebuild_allowed=is_rebuild_allowed)
+
+
+def stage_lines(name: str, reports: Sequence[StageReport]) -> str:
+    """A table: one line per set, with its records by status."""
+    rows = [("set", "records", "rejects", "seconds", "statuses")]
+    for one in reports:
+        place = f"{one.directory.parent.name}/{one.directory.name}"
+        seconds = "kept" if one.num_made == 0 else f"{one.seconds:.1f}"
+        statuses = ", ".join(f"{key} {count}" for key, count in one.statuses.items())
+        records, rejects = str(one.num_records), str(one.num_rejects)
+        rows.append((place, records, rejects, seconds, statuses))
+    return f"{name}\n{_table(rows)}"
+
+
+def mixture_lines(places: Places, mixed: Mapping[str, Sequence[MixedPart]]) -> str:
+    """A table per mixture: part, set, weight, records and their languages."""
+    lines = []
+    for name, parts in mixed.items():
+        rows = [("part", "set", "weight", "records", "en", "zh")]
+        for one in parts:
+            counts = (str(one.num_records), str(one.num_en), str(one.num_zh))
+            rows.append((one.part, one.directory.name, f"{one.weight:.3f}", *counts))
+        lines.append(f"{places.mixtures / name}.json\n{_table(rows)}")
+    return "\n".join(lines)
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
+        for row in rows
+    )
