@@ -3,8 +3,8 @@
 import dataclasses
 from typing import Any
 
-from tbstar_jax.data_engine.augment.paraphrase.language import language_of
 from tbstar_jax.data_engine.facts import Facts
+from tbstar_jax.data_engine.language import language_of
 
 _CHANGED: dict[str, tuple[str, ...]] = {
     "bg_white": ("background_en", "background_zh"),

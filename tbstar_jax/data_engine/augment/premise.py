@@ -9,9 +9,9 @@ import re
 from collections.abc import Sequence
 
 from tbstar_jax.data_engine.augment.paraphrase.checks import quotes
-from tbstar_jax.data_engine.augment.paraphrase.language import language_of
 from tbstar_jax.data_engine.augment.paraphrase.lexicon import color_ids
 from tbstar_jax.data_engine.facts import Language, facts_of
+from tbstar_jax.data_engine.language import language_of
 from tbstar_jax.input_pipeline.records import EditRecord
 
 _GONE: dict[str, str] = {

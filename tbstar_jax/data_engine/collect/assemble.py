@@ -9,10 +9,10 @@ from typing import Any
 
 from tbstar_jax.data_engine.collect.field_map import FieldMap, lookup
 from tbstar_jax.data_engine.collect.image_bytes import FitImage, fit_image
-from tbstar_jax.data_engine.collect.language import language_of
 from tbstar_jax.data_engine.collect.masks import change_mask, mask_from_rle
 from tbstar_jax.data_engine.collect.rows import Files, Row, printable
 from tbstar_jax.data_engine.collect.source import SourceSpec
+from tbstar_jax.data_engine.language import language_of
 from tbstar_jax.data_engine.stage import Made, Reject
 from tbstar_jax.data_engine.store.codecs import REJECTED_FOR_CODEC
 from tbstar_jax.errors import UserError
@@ -211,7 +211,8 @@ def _texts(
                     f"column {name!r} holds a text of {len(text)} characters that is "
                     f"longer than {MAX_TEXT} or not valid Unicode"
                 )
-            language = language_of(text)
+            has_letters = any(character.isalpha() for character in text)
+            language = language_of(text) if has_letters else "en"
             if text and language and text not in found[language]:
                 found[language].append(text)
     return found

@@ -15,7 +15,6 @@ from tbstar_jax.data_engine.augment.paraphrase.checks import (
     quotes,
     unquoted,
 )
-from tbstar_jax.data_engine.augment.paraphrase.language import language_of
 from tbstar_jax.data_engine.augment.paraphrase.lexicon import (
     color_ids,
     goal_color_ids,
@@ -25,6 +24,7 @@ from tbstar_jax.data_engine.augment.paraphrase.lexicon import (
 from tbstar_jax.data_engine.construct.needs import LIGHTS, PLACED, missing
 from tbstar_jax.data_engine.construct.protocol import EditRequest, Region
 from tbstar_jax.data_engine.facts import Facts, Language
+from tbstar_jax.data_engine.language import language_of
 from tbstar_jax.errors import UserError
 from tbstar_jax.vlm.schema import NotValidError
 

@@ -77,7 +77,7 @@ def align(
       target: the picture after, of the same size.
       mask: what the edit may change; estimated when absent.
       may_look_inside: whether a region that leaves too little may be registered too: a
-        recoloured product keeps its edges, a moved one does not keep its place.
+        recoloured product keeps its edges, a new background has none of the old ones.
     """
     first, second = luma(source), luma(target)
     nowhere = np.zeros(first.shape, bool)

@@ -23,11 +23,21 @@ from tbstar_jax.errors import UserError
 from tbstar_jax.input_pipeline.images import decode_image, decode_mask, encode_png
 from tbstar_jax.input_pipeline.records import EditRecord
 
-_VERSION = 1
+_VERSION = 2
 _MAX_ASPECT_ERROR = 0.01
 """|log| of the ratio of aspect ratios up to which a target is scaled to be measured."""
-_MOVING_TASKS = ("move", "layout", "outpaint", "object_replace", "repair_zoom")
-"""Tasks in which what is inside the region need not stay where it was."""
+_REDRAWN_TASKS = (
+    "bg_white",
+    "bg_scene",
+    "object_add",
+    "object_remove",
+    "object_replace",
+    "move",
+    "layout",
+    "outpaint",
+    "repair_zoom",
+)
+"""Tasks in which what is inside the region is another thing, or in another place."""
 
 _Tool = TypeVar("_Tool", covariant=True)
 
@@ -139,7 +149,7 @@ class MeasurePairs:
         if scores["aspect_error"] <= _MAX_ASPECT_ERROR:
             has_own_size = source.shape == target.shape
             target = _scaled(target, source.shape)
-            found = align(source, target, mask, record.task not in _MOVING_TASKS)
+            found = align(source, target, mask, record.task not in _REDRAWN_TASKS)
             aligned, as_it_came = 0.0, target
             if has_own_size and self._is_due(found, _zoom_px(found, source.shape)):
                 aligned = found.shift
@@ -148,7 +158,7 @@ class MeasurePairs:
                     annotated(record, transform="warp"),
                     target_image=encode_png(target),
                 )
-                found = align(source, target, mask, record.task not in _MOVING_TASKS)
+                found = align(source, target, mask, record.task not in _REDRAWN_TASKS)
             scores |= _shift_scores(found, aligned, source.shape)
             is_known = mask is not None or math.isfinite(found.shift)
             region = found.region if is_known else np.ones_like(found.region)

@@ -3,7 +3,8 @@
 `provenance["text_boxes"]` is a list of objects:
 
     text, language   what it says; language is absent for prices
-    box              [top, left, height, width] of its ink, pixels
+    box              [top, left, bottom, right] of its ink, pixels, the last two
+                     exclusive
     part             id of the part it is on
     kept             whether it says the same at the same place in both pictures
     image            `both`, `source` or `target`
@@ -93,16 +94,19 @@ def _ink_box(
     columns = np.flatnonzero(is_inked.any(axis=0))
     if not rows.size:
         return None
-    first, column = int(rows[0]), int(columns[0])
-    height, width = int(rows[-1]) - first + 1, int(columns[-1]) - column + 1
-    return [top + first, left + column, height, width]
+    return [
+        top + int(rows[0]),
+        left + int(columns[0]),
+        top + int(rows[-1]) + 1,
+        left + int(columns[-1]) + 1,
+    ]
 
 
 def _is_inside(box: list[int], outer: Box) -> bool:
-    top, left, height, width = box
+    top, left, bottom, right = box
     return (
         top >= outer.top
         and left >= outer.left
-        and top + height <= outer.top + outer.height
-        and left + width <= outer.left + outer.width
+        and bottom <= outer.top + outer.height
+        and right <= outer.left + outer.width
     )

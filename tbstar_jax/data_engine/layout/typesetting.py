@@ -107,10 +107,7 @@ def text_layer(
     if outline is not None:
         drawings.append(_draw(lines, pixels, weight, align, canvas, border, contour))
     if turn:
-        drawings = [
-            drawing.rotate(turn, Image.Resampling.BICUBIC, expand=True)
-            for drawing in drawings
-        ]
+        drawings = [_turned(drawing, turn) for drawing in drawings]
     middle = ((box[0] + box[2] / 2) * scale, (box[1] + box[3] / 2) * scale)
     corner = (
         round(middle[0] - drawings[0].height / 2),
@@ -121,6 +118,10 @@ def text_layer(
         return layer
     _, _, around = stamp(drawings[1], *corner, size)
     return _outlined(layer, around, outline)
+
+
+def _turned(drawing: Image.Image, degrees: float) -> Image.Image:
+    return drawing.rotate(degrees, Image.Resampling.BICUBIC, expand=True)
 
 
 def _outlined(layer: Layer, around: Float[np.ndarray, "h w"], outline: RGB) -> Layer:

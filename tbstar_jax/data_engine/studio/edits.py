@@ -166,8 +166,8 @@ def _text(draw: _Draw, task: str) -> Edit:
     language: Language = "zh" if is_zh else "en"
     facts = Facts(
         **words.thing(scene.items[0]),
-        text_kind_en="label",
-        text_kind_zh="标签",
+        text_kind_en="label text",
+        text_kind_zh="标签文字",
         text=shown[0] or None,
         new_text=shown[1] or None,
         text_language=language if shown[0] else None,

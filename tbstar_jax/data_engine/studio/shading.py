@@ -205,8 +205,8 @@ def shade(
     """
     x, y, z, nx, ny, nz, slot, dx, dy, dz, lit, is_open, *behind = samples
     at = to_local(xp, body, x, y, z)
-    main, accent = paint.slots[0], paint.slots[1]
     is_accent = slot > 0.5
+    main, accent = paint.slots[0], paint.slots[1]
     values = [xp.where(is_accent, accent[k], main[k]) for k in range(10)]
     _, roughness, metal, glass = values[3], values[4], values[5], values[6]
     albedo = _texture(xp, at, values)
@@ -215,19 +215,16 @@ def shade(
     metal, glass = metal * (1.0 - plate), glass * (1.0 - plate)
     reflectance = xp.where(plate > 0.5, 0.03, values[3])
     roughness = roughness + (0.5 - roughness) * plate
-    facing = -(nx * dx + ny * dy + nz * dz)
-    facing = xp.clip(facing, 0.0, 1.0)
-    bounce = 2.0 * facing
-    mirror = (dx + bounce * nx, dy + bounce * ny, dz + bounce * nz)
+    facing = xp.clip(-(nx * dx + ny * dy + nz * dz), 0.0, 1.0)
+    mirror = (dx + 2.0 * facing * nx, dy + 2.0 * facing * ny, dz + 2.0 * facing * nz)
     studio = studio_light(xp, lamps, mirror, roughness)
     grazing = (1.0 - facing) ** 5 * (1.0 - roughness) * 0.32
-    toward = nx * lamps.light[0] + ny * lamps.light[1] + nz * lamps.light[2]
-    toward = xp.maximum(toward, 0.0)
+    cosine = nx * lamps.light[0] + ny * lamps.light[1] + nz * lamps.light[2]
+    toward = xp.maximum(cosine, 0.0)
     sky = lamps.fill * (0.74 + 0.26 * ny) * is_open
     ground = 0.16 * (1.0 - ny) * is_open
     # Reflections are dimmed where the surroundings are hidden.
-    clear = 0.35 + 0.65 * is_open
-    shine = 0.45 + 0.55 * lit
+    clear, shine = 0.35 + 0.65 * is_open, 0.45 + 0.55 * lit
     # A flat metal front mirrors a light that fades with height.
     brushed = 1.0 + metal * 0.38 * xp.sin(at[1] * 4.6 - at[0] * 1.4 - 1.2)
     thick = 1.0 / (0.35 + facing)

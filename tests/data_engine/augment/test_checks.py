@@ -10,7 +10,6 @@ from tbstar_jax.data_engine.augment.paraphrase.checks import (
     quotes,
     unquoted,
 )
-from tbstar_jax.data_engine.augment.paraphrase.language import language_of
 from tbstar_jax.data_engine.augment.paraphrase.lexicon import (
     COLORS,
     color_ids,
@@ -20,6 +19,7 @@ from tbstar_jax.data_engine.augment.paraphrase.lexicon import (
 )
 from tbstar_jax.data_engine.augment.paraphrase.slots import WHERE, phrases
 from tbstar_jax.data_engine.facts import Facts
+from tbstar_jax.data_engine.language import language_of
 from tbstar_jax.data_engine.render.scene import COLORS as PALETTE
 from tbstar_jax.data_engine.render.scene import FAMILIES, PROPS
 

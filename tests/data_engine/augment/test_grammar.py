@@ -12,7 +12,6 @@ from tbstar_jax.data_engine.augment.paraphrase.counterparts import (
 )
 from tbstar_jax.data_engine.augment.paraphrase.grammar_en import ENGLISH
 from tbstar_jax.data_engine.augment.paraphrase.grammar_zh import CHINESE
-from tbstar_jax.data_engine.augment.paraphrase.language import language_of
 from tbstar_jax.data_engine.augment.paraphrase.lexicon import color_ids
 from tbstar_jax.data_engine.augment.paraphrase.slots import (
     phrases,
@@ -21,6 +20,7 @@ from tbstar_jax.data_engine.augment.paraphrase.slots import (
 )
 from tbstar_jax.data_engine.facts import Facts
 from tbstar_jax.data_engine.instructions import MAX_BYTES
+from tbstar_jax.data_engine.language import language_of
 from tbstar_jax.errors import UserError
 from tbstar_jax.tasks import TASK_IDS
 

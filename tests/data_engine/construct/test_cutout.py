@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tbstar_jax.data_engine.augment.paraphrase.language import language_of
 from tbstar_jax.data_engine.construct.cutout import (
     CUTOUT_TASKS,
     Asset,
@@ -17,6 +16,7 @@ from tbstar_jax.data_engine.construct.cutout import (
 )
 from tbstar_jax.data_engine.construct.cutout_image import decode_cutout, fitted
 from tbstar_jax.data_engine.facts import facts_of
+from tbstar_jax.data_engine.language import language_of
 from tbstar_jax.data_engine.stage import Method, Reject, record_generator
 from tbstar_jax.errors import UserError
 from tbstar_jax.geometry import OUTPAINT_FILL

@@ -176,10 +176,10 @@ def test_kept_texts_are_kept_and_new_ones_are_where_the_pixels_changed():
         notes = text_boxes(drawn.source, drawn.target, drawn.edit.window)
         for note in notes:
             assert set(note) <= {"text", "language", "box", "part", "kept", "image"}
-            top, left, height, width = note["box"]
-            window = (slice(top, top + height), slice(left, left + width))
-            assert 0 <= top < top + height <= 64
-            assert 0 <= left < left + width <= 64
+            top, left, bottom, right = note["box"]
+            window = (slice(top, bottom), slice(left, right))
+            assert 0 <= top < bottom <= 64
+            assert 0 <= left < right <= 64
             assert note["kept"] == (note["image"] == "both")
             if not note["kept"]:
                 assert pair.change_mask[window].any()

@@ -9,13 +9,13 @@ import re
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
-from tbstar_jax.data_engine.augment.paraphrase.language import language_of
 from tbstar_jax.data_engine.augment.paraphrase.lexicon import (
     color_ids,
     goal_color_ids,
     numbers,
     position_ids,
 )
+from tbstar_jax.data_engine.language import language_of
 
 Problem: TypeAlias = Literal[
     "empty", "language", "length", "quote", "number", "brand", "color", "position"

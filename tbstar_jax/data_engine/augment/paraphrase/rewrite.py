@@ -11,9 +11,9 @@ import numpy as np
 
 from tbstar_jax.data_engine.annotate import annotated, is_photo
 from tbstar_jax.data_engine.augment.paraphrase.checks import problem
-from tbstar_jax.data_engine.augment.paraphrase.language import language_of
 from tbstar_jax.data_engine.augment.paraphrase.slots import Phrase, phrases
 from tbstar_jax.data_engine.facts import Facts, Language, facts_of
+from tbstar_jax.data_engine.language import language_of
 from tbstar_jax.data_engine.stage import Made, Reject, Transform, fingerprint_of
 from tbstar_jax.errors import UserError
 from tbstar_jax.input_pipeline.records import EditRecord

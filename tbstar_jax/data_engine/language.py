@@ -4,7 +4,9 @@ import re
 
 from tbstar_jax.data_engine.facts import Language
 
-_QUOTED = re.compile(r'"[^"]*"|“[^”]*”|「[^」]*」|『[^』]*』|《[^》]*》')
+_QUOTED = re.compile(
+    r"""\"[^\"]*\"|“[^”]*”|「[^」]*」|『[^』]*』|《[^》]*》|'[^']*'(?!\w)"""
+)
 _IDEOGRAPH = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 _OTHER_SCRIPT = re.compile(
     r"[\u0370-\u1fff\u3040-\u30ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff]"
