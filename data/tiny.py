@@ -28,6 +28,7 @@ COUNTS: Mapping[str, int] = {
 """Records per set of the tiny preset."""
 
 DEFAULT_OUT = Path("data/built/tiny")
+RECORDS_PER_SHARD = 500
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -98,7 +99,12 @@ def _only_builder(out: Path) -> Iterator[None]:
 def _keep_or_build(directory: Path, count: int, seed: int, workers: int) -> BuiltSet:
     name = directory.name
     report = run_stage(
-        ExampleStage(space=name, seed=seed, num_records=count),
+        ExampleStage(
+            space=name,
+            seed=seed,
+            num_records=count,
+            records_per_unit=RECORDS_PER_SHARD,
+        ),
         directory,
         name,
         split_of(name),

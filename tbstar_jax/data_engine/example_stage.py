@@ -26,7 +26,7 @@ class ExampleStage:
     space: str
     seed: int
     num_records: int
-    records_per_unit: int = 500
+    records_per_unit: int
 
     @property
     def name(self) -> str:

@@ -253,6 +253,21 @@ def read_published(out: Path) -> Published | None:
         ) from error
 
 
+def lost_units(place: Place, published: Published) -> frozenset[str]:
+    """Names of the units whose shard is gone, or has another size than was written."""
+    filled = [entry for entry in published.entries if entry.num_records]
+    lost = set()
+    for number, entry in enumerate(filled):
+        name = shard_name(published.dataset_name, published.split, number, len(filled))
+        try:
+            is_whole = (place.out / name).stat().st_size == entry.num_bytes
+        except OSError:
+            is_whole = False
+        if not is_whole:
+            lost.add(entry.unit)
+    return frozenset(lost)
+
+
 def take_back(place: Place, published: Published, units: Sequence[Unit]) -> None:
     """Lays out the units of a finished set that need not be made again.
 

@@ -22,6 +22,7 @@ from tbstar_jax.data_engine.engine.locks import only_run, workers_lock
 from tbstar_jax.data_engine.engine.publish import (
     Place,
     Published,
+    lost_units,
     publish,
     read_published,
     recover,
@@ -144,10 +145,13 @@ def _due(
         ]
         wanted = [(unit.name, unit.digest, fingerprint) for unit in units]
         names = (published.dataset_name, published.split)
-        if found == wanted and names == (place.dataset_name, place.split):
+        is_same = found == wanted and names == (place.dataset_name, place.split)
+        lost = lost_units(place, published)
+        if is_same and not lost:
             return None
-        same = set(found) & set(wanted)
-        if not is_rebuild_allowed:
+        same = {one for one in set(found) & set(wanted) if one[0] not in lost}
+        # What was lost is made again without asking: nothing is replaced by it.
+        if not is_same and not is_rebuild_allowed:
             raise UserError(
                 f"{place.out} holds a finished set of stage {published.stage} that "
                 f"is not what would be made now: {_difference(found, wanted)}; allow "

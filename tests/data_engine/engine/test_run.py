@@ -83,6 +83,21 @@ def test_a_finished_set_is_kept(stage, tmp_path):
     assert content(tmp_path / "set") == before
 
 
+@pytest.mark.parametrize("damage", ["removed", "cut"])
+def test_a_shard_that_was_lost_is_made_again_and_no_other(stage, tmp_path, damage):
+    run(stage, tmp_path / "set")
+    before = content(tmp_path / "set")
+    shard = sorted((tmp_path / "set").glob("*.array_record-*"))[1]
+    if damage == "removed":
+        shard.unlink()
+    else:
+        shard.write_bytes(shard.read_bytes()[:-100])
+    started(stage)
+    report = run(stage, tmp_path / "set")
+    assert report.num_made == len(started(stage)) == 1
+    assert content(tmp_path / "set") == before
+
+
 def test_a_failed_run_keeps_what_it_finished(stage, tmp_path):
     failing = dataclasses.replace(stage, fails_at="unit 02", rejected=())
     with pytest.raises(RuntimeError, match=r"toy stopped at unit 'unit 02': ZeroDiv"):
