@@ -67,6 +67,8 @@ class CollectConfig:
       sources: what to read.
       rows_per_shard: records per file.
       keeps_alpha: keep transparency, for cut-outs.
+      max_pixels: larger pictures are scaled down to so many, as training never does:
+        its pixel budget must not be smaller.
       max_distance: bits of 64 in which the perceptual hashes of duplicates may differ.
       min_side: least pixels of a photo's shorter side, else it is rejected.
       max_aspect: largest ratio of a photo's sides, likewise.
@@ -76,6 +78,7 @@ class CollectConfig:
     sources: tuple[SourceConfig, ...] = ()
     rows_per_shard: int = 512
     keeps_alpha: bool = False
+    max_pixels: int = 1024 * 1024
     max_distance: int = 6
     min_side: int = 64
     max_aspect: float = 4.0

@@ -16,6 +16,7 @@ from tbstar_jax.data_engine.engine.job import Engine
 from tbstar_jax.data_engine.engine.method_stage import MethodStage
 from tbstar_jax.data_engine.engine.run import StageReport, run_stage
 from tbstar_jax.data_engine.engine.then import ThenStage
+from tbstar_jax.data_engine.scale import Scale
 from tbstar_jax.data_engine.store.index import (
     INDEX,
     read_index,
@@ -61,7 +62,12 @@ def collect(
             rows_per_unit=config.collect.rows_per_shard,
             keep_alpha=config.collect.keeps_alpha,
         )
-        stage = ThenStage(first=read, method=Quality(), seed=config.seed)
+        measured = ThenStage(first=read, method=Quality(), seed=config.seed)
+        stage = ThenStage(
+            first=measured,
+            method=Scale(max_pixels=config.collect.max_pixels),
+            seed=config.seed,
+        )
         place = places.collected(f"read-{kind}")
         report = run_stage(
             stage,

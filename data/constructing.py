@@ -25,6 +25,8 @@ from tbstar_jax.errors import UserError
 # Of these a companion is needed, which nothing in the configuration names.
 _ALONE = tuple(t for t in CUTOUT_TASKS if t not in ("object_add", "object_remove"))
 
+_ANY_SIDE = 16_384
+
 
 def construct(
     config: BuildConfig, places: Places, engine: Engine, *, is_rebuild_allowed: bool
@@ -73,8 +75,9 @@ def _from_photos(
     method: Method
     match name:
         case "overlay":
+            # Collecting has scaled what is too large.
             method = OverlayMethod(
-                pairs_per_photo=settings.pairs_per_photo, max_side=settings.size
+                pairs_per_photo=settings.pairs_per_photo, max_side=_ANY_SIDE
             )
         case "expert":
             method = _expert_method(config)

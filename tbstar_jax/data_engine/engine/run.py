@@ -154,8 +154,8 @@ def _due(
         if not is_same and not is_rebuild_allowed:
             raise UserError(
                 f"{place.out} holds a finished set of stage {published.stage} that "
-                f"is not what would be made now: {_difference(found, wanted)}; allow "
-                "its rebuilding, remove it, or choose another place"
+                f"is not what would be made now: {_difference(found, wanted)}; replace "
+                "it with --rebuild, remove it, or choose another place"
             )
         kept = [unit for unit in units if (unit.name, unit.digest, fingerprint) in same]
         missing = [

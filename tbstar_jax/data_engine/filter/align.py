@@ -30,6 +30,8 @@ from tbstar_jax.data_engine.filter.subpixel import refined_shift, sampled
 _IDENTITY = np.eye(2, 3, dtype=np.float32)
 _MIN_CONTRAST = 3.0
 """Standard deviation of the luma, in levels, below which nothing can be registered."""
+_LIGHT_SCALE = 8.0
+"""Pixels below which a change of brightness is texture, not light."""
 _MIN_OUTSIDE = 0.04
 """Share of the image that must be left to register."""
 _MIN_EDGES = 0.01
@@ -90,6 +92,8 @@ def align(
             return _refined(first, second, mask, outside, _IDENTITY, start)
         if not may_look_inside:
             return _unknown(mask)
+        # New light is the reason most often, and must not look like a motion.
+        first, second = _flattened(first), _flattened(second)
     start = _start(source, target, first, second)
     if start is None:
         return _unknown(nowhere if mask is None else mask)
@@ -132,6 +136,12 @@ def warped_back(
 def luma(image: UInt8[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w"]:
     """Returns the luma, float32 levels."""
     return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
+
+
+def _flattened(image: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
+    """Local contrast in levels: brightness that varies slowly is taken out."""
+    around = cv2.GaussianBlur(image, (0, 0), _LIGHT_SCALE)
+    return ((image - around) * (128.0 / (around + 16.0))).astype(np.float32)
 
 
 def _moved_back(

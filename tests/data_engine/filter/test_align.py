@@ -4,7 +4,10 @@ import math
 
 import numpy as np
 import pytest
+from PIL import Image
+from skimage import data as photos
 
+from tbstar_jax.data_engine.construct.classical.relight import relit
 from tbstar_jax.data_engine.filter.align import align, warped_back
 from tbstar_jax.data_engine.filter.edits import shifted
 from tests.data_engine.filter.photographs import square
@@ -105,3 +108,14 @@ def test_a_large_picture_is_searched_on_a_small_one():
     source, target, mask = pair(MOTORCYCLE, 14, -9, side=476)
     found = align(source, target, mask)
     assert (found.rows, found.columns) == pytest.approx((14, -9), abs=0.1)
+
+
+@pytest.mark.parametrize("light", ["from_top", "from_left", "vignette"])
+@pytest.mark.parametrize("moved", [0, 2])
+def test_light_that_fades_across_the_photo_is_no_motion(light, moved):
+    photo = np.asarray(Image.fromarray(photos.rocket()).resize((256, 192)))
+    target = np.roll(relit(photo, light, 0.8), moved, axis=1)
+    everything = np.ones(photo.shape[:2], bool)
+    found = align(photo, target, everything)
+    assert found.shift == pytest.approx(moved, abs=0.05)
+    assert found.zoom == 1
