@@ -63,10 +63,9 @@ def _parser() -> _Parser:
         "TFDS directory; may be repeated",
     )
     add(
-        "--format",
-        metavar="PRESET",
-        help="what the sources are, e.g. omniedit, musubi, diffsynth (default: told by "
-        "the files)",
+        "--convention",
+        help="of the sources: a public set or another trainer, e.g. omniedit, musubi, "
+        "diffsynth (default: told by the files)",
     )
     add("--licence", help="of the sources, e.g. CC-BY-4.0")
     add(
@@ -141,12 +140,14 @@ def _config(options: argparse.Namespace) -> BuildConfig:
     collect: dict[str, Any] = {}
     if options.source:
         sources = tuple(
-            SourceConfig(path=path, preset=options.format, licence=options.licence)
+            SourceConfig(path=path, preset=options.convention, licence=options.licence)
             for path in options.source
         )
         collect = {"collect": CollectConfig(sources=sources)}
-    elif options.format is not None or options.licence is not None:
-        raise UserError("--format and --licence are about --source, which is missing")
+    elif options.convention is not None or options.licence is not None:
+        raise UserError(
+            "--convention and --licence are about --source, which is missing"
+        )
     return apply_overrides(BuildConfig(seed=options.seed, **collect), options.set)
 
 

@@ -146,11 +146,14 @@ class FilterConfig:
 
     Attributes:
       profile: limits, and which rules flag instead of rejecting.
+      ocr_languages: read texts with the program tesseract, e.g. `chi_sim+eng`; None
+        compares their edges.
       is_judged: ask the vision-language model for a score, too.
       num_examples: pictures per rule in the report.
     """
 
     profile: Profile = STAGE_1
+    ocr_languages: str | None = None
     is_judged: bool = False
     num_examples: int = 4
 

@@ -20,6 +20,7 @@ from tbstar_jax.data_engine.engine.run import StageReport, run_stage
 from tbstar_jax.data_engine.filter.decide import decide
 from tbstar_jax.data_engine.filter.method import MeasurePairs
 from tbstar_jax.data_engine.filter.report import write_report
+from tbstar_jax.data_engine.filter.text import Tesseract
 from tbstar_jax.data_engine.store.index import (
     read_index,
     replace_statuses,
@@ -66,10 +67,13 @@ def filter_pairs(
 
 def measuring(config: BuildConfig) -> MeasurePairs:
     """The method that measures."""
+    languages = config.filter.ocr_languages
+    reader = None if languages is None else Tesseract(languages=languages)
     if not config.filter.is_judged:
-        return MeasurePairs()
+        return MeasurePairs(reader=reader)
     assert config.vlm is not None  # checked with the settings
     return MeasurePairs(
+        reader=reader,
         judge=VlmPairJudge(vlm=config.vlm, seed=config.seed),
         num_threads=config.vlm.server.max_concurrency,
     )

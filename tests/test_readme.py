@@ -30,6 +30,9 @@ RUN_BY = {
     "python -m experiments.export": "tests/test_export_command.py",
     "python -m experiments.pretrain": "tests/test_pretrain.py",
     "python -m data.build --preset=tiny": "tests/test_build.py",
+    "python -m data.build --stage=all --source=photos/ --out=data/built/shop": (
+        "tests/test_shop_build.py"
+    ),
     "python -m data.build --stage=precompute --records=data/built/tiny/stage1": (
         "tests/experiments/test_precompute.py"
     ),

@@ -9,9 +9,11 @@ import pytest
 from PIL import Image
 from skimage import data as photos
 
-from data import build
+from data import build, export, trial
 from tbstar_jax.data_engine.store.index import read_index
 from tbstar_jax.data_engine.store.mix import mixture_entries
+from tbstar_jax.errors import run_command
+from tbstar_jax.inference.text_to_image import DrawnImage, TextToImage
 from tbstar_jax.input_pipeline.images import decode_image, decode_mask
 from tbstar_jax.input_pipeline.mixtures import open_mixture
 from tbstar_jax.input_pipeline.pipeline import PipelineConfig, build_pipeline
@@ -21,8 +23,8 @@ from tbstar_jax.model.conditioner.byte import tokenize
 from tbstar_jax.model.presets import tiny
 
 SETTINGS = (
-    "collect.max_pixels=16384",
     "construct.num_records=15",
+    "collect.max_pixels=16384",
     "construct.size=64",
     "construct.records_per_shard=8",
     "mix.test_share=0.2",
@@ -185,3 +187,95 @@ def test_another_seed_does_not_replace_a_finished_set_unasked(shop, capsys):
 def test_a_photo_set_is_no_training_set(shop):
     with pytest.raises(Exception, match="photos"):
         RecordSource(shop / "collected" / "photos", "train")
+
+
+def test_cutouts_keep_their_product_and_models_of_ours_edit_and_draw(
+    tmp_path, monkeypatch
+):
+    def draw(self, caption, *, size, seed):
+        # The shipped base takes no prompt as long as this one.
+        assert len(caption.encode()) > 94
+        half = np.random.default_rng(seed).integers(0, 256, (64, 64, 3), np.uint8)
+        twice = np.tile(half, (size[0] // 64, size[1] // 64, 1))
+        return DrawnImage(twice, np.zeros((1, 64), np.float32))
+
+    monkeypatch.setattr(TextToImage, "__call__", draw)
+    cutout = np.zeros((96, 96, 4), np.uint8)
+    cutout[20:80, 30:70] = (200, 40, 30, 255)
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(cutout).save(tmp_path / "photos" / "box.png")
+    settings = (
+        *SETTINGS[1:],
+        "construct.num_records=1",
+        "collect.keeps_alpha=true",
+        "construct.methods=cutout,in_context,expert",
+        "construct.drawing_model=shipped",
+        "construct.expert.editor=shipped",
+        "construct.expert.is_classical=false",
+    )
+    out = tmp_path / "shop"
+    command(out, "collect", f"--source={tmp_path / 'photos'}", settings=settings)
+    command(out, "construct", settings=settings)
+    cutouts = RecordSource(out / "constructed" / "cutout", "train")
+    assert len(cutouts) == 2
+    for row in range(2):
+        source = decode_image(cutouts[row].source_images[0])
+        # The product's own colour is in every picture, untouched.
+        assert (source == (200, 40, 30)).all(axis=2).sum() > 500
+    (drawn,) = statuses(out / "constructed" / "in_context").values()
+    assert drawn == "rejected:unchanged"
+    (edited,) = statuses(out / "constructed" / "expert")
+    notes = RecordSource(out / "constructed" / "expert", "train")[0].provenance
+    assert (edited, notes["expert"]) == (notes["parents"][0] + "-expert0", "editor")
+
+
+@pytest.mark.parametrize("what", ["records", "mixture"])
+def test_pairs_leave_for_another_trainer(shop, tmp_path, what, capsys):
+    place = {
+        "records": shop / "filtered" / "studio",
+        "mixture": shop / "mixtures" / "stage2.json",
+    }[what]
+    export.main(
+        [f"--{what}={place}", "--layout=diffsynth", f"--out={tmp_path / 'pairs'}"]
+    )
+    lines = (tmp_path / "pairs" / "metadata.jsonl").read_text().splitlines()
+    assert capsys.readouterr().out.startswith(f"{len(lines)} pairs")
+    first = json.loads(lines[0])
+    assert (tmp_path / "pairs" / first["image"]).is_file()
+    assert (tmp_path / "pairs" / first["edit_image"]).is_file()
+
+
+def test_the_trial_prints_what_the_filter_catches(capsys):
+    trial.main(["--pairs=2", "--side=128"])
+    printed = capsys.readouterr().out
+    assert "| shift 2 px | 2 | 100.0 % | 100.0 % |" in printed
+    assert "false alarms: " in printed
+
+
+@pytest.mark.parametrize(
+    ("command", "flags", "sentence"),
+    [
+        (
+            export.main,
+            ["--layout=musubi", "--out=y"],
+            "one of the arguments --records --mixture is required",
+        ),
+        (export.main, ["--records=x", "--layout=lora", "--out=y"], "invalid choice"),
+        (
+            export.main,
+            ["--mixture=x.json", "--layout=musubi", "--out=y"],
+            "x.json is not a mixture",
+        ),
+        (trial.main, ["--pairs=0"], "--pairs is 0"),
+        (trial.main, ["--side=5000"], "no photograph is larger than 5032"),
+    ],
+)
+def test_a_mistake_is_one_sentence(
+    command, flags, sentence, capsys, monkeypatch, tmp_path
+):
+    monkeypatch.chdir(tmp_path)
+    assert run_command(command, flags) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert sentence in error
+    assert error.count("\n") == 1

@@ -10,19 +10,21 @@ blurred away or replaced has other ones.
 in pixels of the first source.
 """
 
+import contextlib
 import csv
 import dataclasses
 import io
 import math
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
+from tbstar_jax.data_engine.stage import fingerprint_of
 from tbstar_jax.errors import UserError
 from tbstar_jax.input_pipeline.images import encode_png
 
@@ -98,6 +100,29 @@ def noted_texts(provenance: dict[str, Any], shape: tuple[int, ...]) -> tuple[Tex
             text = text if isinstance(text, str) else ""
             texts.append(Text(text=text, box=(top, left, bottom, right)))
     return tuple(texts)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Tesseract:
+    """The Tesseract program as a tool of `MeasurePairs`.
+
+    Attributes:
+      languages: as Tesseract names them, e.g. `chi_sim+eng`.
+      min_confidence: of a word, 0 to 100.
+    """
+
+    languages: str = "eng"
+    min_confidence: float = 50.0
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the settings, not the program's version."""
+        return fingerprint_of("tesseract", 1, dataclasses.asdict(self))
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[Reader]:
+        """Finds the program; raises as `tesseract_reader` does."""
+        yield tesseract_reader(self.languages, self.min_confidence)
 
 
 def tesseract_reader(languages: str = "eng", min_confidence: float = 50.0) -> Reader:
