@@ -7,6 +7,7 @@ from typing import Literal
 from tbstar_jax.data_engine.collect.field_map import parse_field_map
 from tbstar_jax.data_engine.collect.presets import preset_source
 from tbstar_jax.data_engine.collect.source import Format, SourceSpec, guess_format
+from tbstar_jax.data_engine.construct.http_expert import HttpExpert
 from tbstar_jax.data_engine.filter.rules import STAGE_1, Profile
 from tbstar_jax.errors import UserError
 from tbstar_jax.vlm.client import VlmConfig
@@ -93,11 +94,13 @@ class ExpertConfig:
       is_classical: image processing without weights.
       editor: a weights folder or public checkpoint of ours; None: no model of ours.
       editor_tasks: what the editor is asked for.
+      http: a server that edits; asked first.
     """
 
     is_classical: bool = True
     editor: Path | None = None
     editor_tasks: tuple[str, ...] = ("bg_white", "recolor", "object_remove")
+    http: HttpExpert | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -101,6 +101,8 @@ def _from_photos(
 def _expert_method(config: BuildConfig) -> ExpertMethod:
     settings = config.construct
     experts: list[Expert] = []
+    if settings.expert.http is not None:
+        experts.append(settings.expert.http)
     if settings.expert.editor is not None:
         experts.append(
             editor_expert(settings.expert.editor, settings.expert.editor_tasks)

@@ -20,6 +20,9 @@ from tbstar_jax.input_pipeline.images import image_size
 from tbstar_jax.input_pipeline.records import EditRecord
 from tbstar_jax.tasks import TASK_IDS
 
+MAX_OBJECT = 65_536
+"""Longest object that is noted about a photo, in characters of JSON."""
+
 MAX_TEXT = 8192
 """Longest request that is accepted, in characters."""
 
@@ -154,6 +157,7 @@ def _notes(
         **_leak_note(images if spec.fields.target else []),
         **_task_note(values, spec),
         **_other_notes(values, spec.fields),
+        **_known_objects(values, spec.fields),
     }
 
 
@@ -263,6 +267,25 @@ def _other_notes(values: Mapping[str, Any], fields: FieldMap) -> dict[str, Any]:
     notes = {name: _first(values, name)[:2000] for name in fields.notes}
     kept = {name: text for name, text in notes.items() if text}
     return {"columns": kept} if kept else {}
+
+
+def _known_objects(values: Mapping[str, Any], fields: FieldMap) -> dict[str, Any]:
+    """What is known about a photo; whoever uses it checks what is in it."""
+    found = {}
+    for name in ("auxiliary", "facts"):
+        column = getattr(fields, name)
+        for value in lookup(values, column)[:1] if column else ():
+            try:
+                given = json.loads(value) if isinstance(value, str) else value
+            except ValueError:
+                given = None
+            if not isinstance(given, dict) or len(json.dumps(given)) > MAX_OBJECT:
+                raise UserError(
+                    f"column {column!r} holds {_shown(value)}, but must hold an object "
+                    f"of at most {MAX_OBJECT} characters as JSON"
+                )
+            found[name] = given
+    return found
 
 
 def _chain(

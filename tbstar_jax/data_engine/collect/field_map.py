@@ -35,6 +35,9 @@ class FieldMap:
       scores: numbers, or mappings and lists of numbers.
       licence: of the row, where a set mixes several.
       notes: whatever else should be kept in the provenance.
+      auxiliary: an object, or JSON of one: what is known about a photo, for whoever
+        writes its edit request; see `construct/auxiliary.py`.
+      facts: likewise, the words for what is in it; see `facts.py`.
       drop_text: markers that are cut out of texts, e.g. `<image>`.
     """
 
@@ -53,6 +56,8 @@ class FieldMap:
     scores: tuple[str, ...] = ()
     licence: str = ""
     notes: tuple[str, ...] = ()
+    auxiliary: str = ""
+    facts: str = ""
     drop_text: tuple[str, ...] = ("<image>",)
 
     def __post_init__(self) -> None:
@@ -69,7 +74,8 @@ class FieldMap:
         """All expressions; those inside of `turns` are looked up there first."""
         single = (self.target, self.mask, self.task, self.scene, self.chain, self.turn)
         many = self.source + self.instruction + self.inverse + self.scores + self.notes
-        return tuple(e for e in (*single, self.turns, self.licence, *many) if e)
+        known = (self.turns, self.licence, self.auxiliary, self.facts)
+        return tuple(e for e in (*single, *known, *many) if e)
 
     def names(self) -> tuple[str, ...]:
         """The names of the columns that must be read, without repetition."""

@@ -31,7 +31,9 @@ _SUFFIXES: tuple[tuple[Format, str], ...] = (
     ("csv", ".csv"),
     ("json", ".json"),
 )
-PHOTOS = FieldMap(source=("image",), notes=("folder", "caption"))
+PHOTOS = FieldMap(
+    source=("image",), notes=("folder", "caption"), auxiliary="auxiliary", facts="facts"
+)
 """How a plain folder of photos is read."""
 
 
