@@ -23,7 +23,7 @@ from tbstar_jax.errors import UserError
 from tbstar_jax.input_pipeline.images import decode_image, decode_mask, encode_png
 from tbstar_jax.input_pipeline.records import EditRecord
 
-_VERSION = 2
+_VERSION = 3
 _MAX_ASPECT_ERROR = 0.01
 """|log| of the ratio of aspect ratios up to which a target is scaled to be measured."""
 _REDRAWN_TASKS = (
@@ -281,7 +281,11 @@ def _meaning_scores(
     # Without a mask nothing says that an edge that changed was not meant to.
     if record.change_mask or texts or reader is not None:
         outside = outside_of(region)
-        scores["text_kept"] = text_kept(source, target, outside, texts, reader)
+        is_equal = outside.any() and (source[outside] == target[outside]).all()
+        # What is equal lost no text, whatever edges a box shows of the region.
+        scores["text_kept"] = (
+            1.0 if is_equal else text_kept(source, target, outside, texts, reader)
+        )
     color = named_color(record) if record.task == "recolor" else None
     if color is not None:
         changed = region & (difference(source, target) > TOLERANCE)

@@ -18,6 +18,7 @@ from tbstar_jax.data_engine.filter.method import MeasurePairs, is_lossless
 from tbstar_jax.data_engine.filter.text import Text
 from tbstar_jax.data_engine.stage import Reject
 from tbstar_jax.input_pipeline.images import decode_image, encode_png
+from tbstar_jax.input_pipeline.records import EditRecord
 from tests.data_engine.filter.measured_pairs import SIDE, measured, record
 from tests.data_engine.filter.photographs import square
 
@@ -178,3 +179,26 @@ def test_settings_and_tools_are_in_the_fingerprint_and_threads_are_not():
     ]
     assert len({one.fingerprint for one in (plain, *others)}) == 5
     assert MeasurePairs(num_threads=4).fingerprint == plain.fingerprint
+
+
+def test_an_exact_outpainting_lost_no_text():
+    """The grey frame's edge lies where glyphs are looked for; all inside is equal."""
+    rng = np.random.default_rng(0)
+    target = rng.integers(60, 200, (128, 128, 3), dtype=np.uint8)
+    source, mask = target.copy(), np.zeros((128, 128), np.uint8)
+    for window in (np.s_[:20], np.s_[-20:], np.s_[:, :20], np.s_[:, -20:]):
+        source[window], mask[window] = 128, 255
+    record = EditRecord(
+        key="frame",
+        source_images=(encode_png(source),),
+        target_image=encode_png(target),
+        change_mask=encode_png(mask),
+        instructions_en=("extend on all sides",),
+        instructions_zh=(),
+        task="outpaint",
+        scene="frame",
+        provenance={"text_boxes": [{"text": "A", "box": [16, 16, 40, 60]}]},
+    )
+    with MeasurePairs().open() as transform:
+        (measured,) = transform(record, np.random.default_rng(0))
+    assert measured.provenance["scores"]["filter/text_kept"] == 1.0
