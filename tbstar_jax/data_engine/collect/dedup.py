@@ -3,8 +3,9 @@
 Decisions are made on an index of hashes, not on images: SHA-256 finds equal files, the
 perceptual hash nearly equal photos. Whoever is near shares a *scene*, so that no split
 parts them, over any number of steps. Only a photo that is also alike in colour is a
-*duplicate*, and only of one that is kept: the first of each stays. Pairs are never
-rejected for an equal source, since a photo may have many edits, but for equal content.
+*duplicate*, and only of one that is kept: the largest of each stays, the first of
+equally large ones; thumbnails lie beside photos. Pairs are never rejected for an equal
+source, since a photo may have many edits, but for equal content.
 """
 
 import contextlib
@@ -24,7 +25,7 @@ from tbstar_jax.input_pipeline.records import EditRecord
 DUPLICATE = "rejected:duplicate"
 """The status of what is there twice."""
 
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -63,7 +64,9 @@ def decide(index: HashIndex, max_distance: int = 6, max_chroma: int = 10) -> Dec
     repeated = _first_equal(index.content)
     duplicate_of = np.where(repeated < np.arange(num), repeated, -1)
     kept = _Kept(index, inverse, near, max_chroma)
-    for row in np.flatnonzero(index.is_photo & kept.may_repeat).tolist():
+    # The largest first: what is kept is kept before its copies are met.
+    order = np.argsort(-index.num_pixels, kind="stable")
+    for row in order[(index.is_photo & kept.may_repeat)[order]].tolist():
         duplicate_of[row] = kept.original_of(row)
     return Decisions(cluster=cluster, duplicate_of=duplicate_of)
 
@@ -99,8 +102,8 @@ class _Kept:
         own = int(self._inverse[row])
         near = self._neighbours[self._starts[own] : self._starts[own + 1]]
         places = [own, *near[self._is_filled[near]].tolist()]
-        earlier = sorted(k for place in places for k in self._rows.get(place, ()))
-        candidates = np.array(earlier, np.int64)
+        earlier = [k for place in places for k in self._rows.get(place, ())]
+        candidates = np.sort(np.array(earlier, np.int64))
         difference = np.abs(self._chroma[candidates] - self._chroma[row])
         is_alike = difference.max(axis=1, initial=0) <= self._max_chroma
         is_alike |= self._file[candidates] == self._file[row]

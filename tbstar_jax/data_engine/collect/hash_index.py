@@ -6,13 +6,14 @@ the index of a set is then put together without decoding an image.
 
 import dataclasses
 import hashlib
+import math
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 
-from tbstar_jax.array_types import Bool, Shaped, UInt8
+from tbstar_jax.array_types import Bool, Int, Shaped, UInt8
 from tbstar_jax.data_engine.annotate import annotated, is_photo
 from tbstar_jax.data_engine.collect.assemble import content_key
 from tbstar_jax.data_engine.collect.phash import (
@@ -21,7 +22,7 @@ from tbstar_jax.data_engine.collect.phash import (
     perceptual_hash,
 )
 from tbstar_jax.errors import UserError
-from tbstar_jax.input_pipeline.images import decode_image
+from tbstar_jax.input_pipeline.images import decode_image, image_size
 from tbstar_jax.input_pipeline.records import EditRecord
 
 _NOTE = "hashes"
@@ -39,6 +40,7 @@ class HashIndex:
       sha256: of the image file, in hexadecimal digits.
       phash: see `perceptual_hash`.
       chroma: see `chroma_signature`.
+      num_pixels: of that image.
     """
 
     keys: Shaped[np.ndarray, " n"]
@@ -47,6 +49,7 @@ class HashIndex:
     sha256: Shaped[np.ndarray, " n"]
     phash: Shaped[np.ndarray, " n"]
     chroma: UInt8[np.ndarray, "n c"]
+    num_pixels: Int[np.ndarray, " n"]
 
     def save(self, path: str | os.PathLike[str]) -> str:
         """Writes the index as `.npz`; it is there as a whole or not at all.
@@ -107,27 +110,32 @@ def hash_records(records: Iterable[EditRecord]) -> HashIndex:
     """Puts the index of a set together.
 
     Args:
-      records: photos and pairs, in the order in which the first one stays. Images are
+      records: photos and pairs, in the order of the set. Images are
         decoded only where the hashes in a record's provenance are not of its image.
 
     Raises:
       UserError: an image cannot be decoded.
     """
-    keys, content, photos, notes = [], [], [], []
+    keys, content, photos, sizes = [], [], [], []
+    sha256, phash, chroma = [], [], bytearray()
     for record in records:
         texts = record.instructions_en + record.instructions_zh
         keys.append(record.key)
         content.append(content_key(record.source_images, record.target_image, texts))
         photos.append(is_photo(record))
-        notes.append(_checked_note(record))
-    chroma = b"".join(bytes.fromhex(note["chroma"]) for note in notes)
+        note = _checked_note(record)
+        sha256.append(note["sha256"].encode())
+        phash.append(int(note["phash"], 16))
+        chroma += bytes.fromhex(note["chroma"])
+        sizes.append(math.prod(image_size(first_image(record), record.key)))
     return HashIndex(
         keys=np.array(keys, "U"),
         content=np.array(content, "S32"),
         is_photo=np.array(photos, bool),
-        sha256=np.array([note["sha256"] for note in notes], "S64"),
-        phash=np.array([int(note["phash"], 16) for note in notes], np.uint64),
-        chroma=np.frombuffer(chroma, np.uint8).reshape(len(notes), _NUM_CHROMA),
+        sha256=np.array(sha256, "S64"),
+        phash=np.array(phash, np.uint64),
+        chroma=np.frombuffer(bytes(chroma), np.uint8).reshape(-1, _NUM_CHROMA),
+        num_pixels=np.array(sizes, np.int64),
     )
 
 
