@@ -10,7 +10,7 @@ from data.places import TRAIN, Places
 from tbstar_jax.array_types import Bool
 from tbstar_jax.data_engine.annotate import KEPT
 from tbstar_jax.data_engine.collect.collect_stage import CollectStage
-from tbstar_jax.data_engine.collect.dedup import DUPLICATE, dedup_of
+from tbstar_jax.data_engine.collect.dedup import dedup_of
 from tbstar_jax.data_engine.collect.quality import Quality
 from tbstar_jax.data_engine.engine.job import Engine
 from tbstar_jax.data_engine.engine.method_stage import MethodStage
@@ -20,8 +20,8 @@ from tbstar_jax.data_engine.scale import Scale
 from tbstar_jax.data_engine.store.index import (
     INDEX,
     read_index,
-    replace_statuses,
     score_columns,
+    write_statuses,
 )
 from tbstar_jax.errors import UserError
 from tbstar_jax.input_pipeline.records import RecordSource
@@ -131,11 +131,10 @@ def _reject_poor(config: BuildConfig, photos: Path) -> None:
         ("aspect", aspect > limits.max_aspect),
         ("blurred", scores["sharpness"] < limits.min_sharpness),
     )
-    keys, before = table["key"].to_pylist(), table["status"].to_pylist()
-    statuses = {}
-    for row, (key, status) in enumerate(zip(keys, before, strict=True)):
-        if status == DUPLICATE:
-            continue
-        broken = [name for name, is_broken in rules if is_broken[row]]
-        statuses[key] = f"rejected:{broken[0]}" if broken else KEPT
-    replace_statuses(photos, statuses)
+    statuses = np.asarray(table["made_status"].to_pylist(), object)
+    is_ours = ~np.strings.startswith(statuses.astype(str), "rejected")
+    statuses[is_ours] = KEPT
+    for name, is_broken in reversed(rules):
+        # Backwards, so that the first rule names the status.
+        statuses[is_ours & is_broken] = f"rejected:{name}"
+    write_statuses(photos, table, statuses)

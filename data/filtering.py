@@ -5,15 +5,13 @@ a million pairs. A second run with other limits decides alone.
 """
 
 import dataclasses
-import os
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from data.build_config import BuildConfig
 from data.places import TRAIN, Places
+from tbstar_jax.array_types import Int, Shaped
 from tbstar_jax.data_engine.engine.job import Engine
 from tbstar_jax.data_engine.engine.method_stage import MethodStage
 from tbstar_jax.data_engine.engine.run import StageReport, run_stage
@@ -23,14 +21,12 @@ from tbstar_jax.data_engine.filter.report import write_report
 from tbstar_jax.data_engine.filter.text import Tesseract
 from tbstar_jax.data_engine.store.index import (
     read_index,
-    replace_statuses,
     score_columns,
+    write_statuses,
 )
 from tbstar_jax.data_engine.store.summary import read_status_counts
 from tbstar_jax.data_engine.vlm_roles.pair_judge import VlmPairJudge
 from tbstar_jax.input_pipeline.records import RecordSource
-
-_OWN_STATUSES = "own_statuses.parquet"
 
 
 def filter_pairs(
@@ -93,23 +89,17 @@ def decide_set(config: BuildConfig, places: Places, directory: Path) -> dict[str
       Pairs by status.
     """
     table = read_index(directory)
-    keys, tasks = table["key"].to_pylist(), np.asarray(table["task"].to_pylist(), str)
+    tasks = np.asarray(table["task"].to_pylist(), str)
     scores, profile = score_columns(table), config.filter.profile
-    statuses = {
-        key: max(own, str(rule), key=_severity)
-        for key, own, rule in zip(
-            keys,
-            _own_statuses(directory, table),
-            decide(scores, tasks, profile),
-            strict=True,
-        )
-    }
-    replace_statuses(directory, statuses)
+    made = np.asarray(table["made_status"].to_pylist(), object)
+    rules = decide(scores, tasks, profile)
+    statuses = np.where(_severities(rules) > _severities(made), rules, made)
+    write_statuses(directory, table, statuses)
     places.reports.mkdir(parents=True, exist_ok=True)
     write_report(
         places.reports / f"{directory.parent.name}-{directory.name}.html",
         RecordSource(directory, TRAIN).__getitem__,
-        keys,
+        table["key"].to_pylist(),
         scores,
         tasks,
         profile,
@@ -118,16 +108,8 @@ def decide_set(config: BuildConfig, places: Places, directory: Path) -> dict[str
     return read_status_counts(directory)
 
 
-def _severity(status: str) -> int:
+def _severities(statuses: Shaped[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
     """Kept below flagged below rejected."""
-    return ["kept", "flagged", "rejected"].index(status.partition(":")[0])
-
-
-def _own_statuses(directory: Path, table: pa.Table) -> list[str]:
-    """What the methods themselves said, which deciding overwrites in the index."""
-    path = directory / _OWN_STATUSES
-    if not path.is_file():
-        partial = path.with_name(path.name + ".tmp")
-        pq.write_table(table.select(["key", "status"]), partial)
-        os.replace(partial, path)
-    return pq.read_table(path)["status"].to_pylist()
+    kinds = ("kept", "flagged", "rejected")
+    names, codes = np.unique(statuses.astype(str), return_inverse=True)
+    return np.array([kinds.index(name.partition(":")[0]) for name in names])[codes]

@@ -3,7 +3,8 @@
 It lies beside the shards as `index.parquet`. Filters, buckets and mixtures read and
 change this file alone; images are not touched. Columns:
 
-    key, task, method, transform, status, licence, origin, scene     text
+    key, task, method, transform, licence, origin, scene             text
+    status, made_status    as decided last, and as the record was made with
     rows, columns      pixels of the target, or of the photo
     bucket             tokens of target and sources: `8x8+8x8`
     is_lossless, has_mask, has_en, has_zh                            booleans
@@ -21,9 +22,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tbstar_jax.array_types import Float
+from tbstar_jax.array_types import Float, Shaped
 from tbstar_jax.data_engine.annotate import status_of
 from tbstar_jax.data_engine.store.codecs import is_lossless
 from tbstar_jax.errors import UserError
@@ -41,9 +43,9 @@ _PIXELS_PER_TOKEN = 16
 
 
 def _schema() -> pa.Schema:
-    texts = ("key", "task", "method", "transform", "status", "licence", "origin")
+    texts = ("key", "task", "method", "transform", "status", "made_status")
     return pa.schema(
-        [(name, pa.string()) for name in (*texts, "scene")]
+        [(name, pa.string()) for name in (*texts, "licence", "origin", "scene")]
         + [(name, pa.int32()) for name in ("rows", "columns")]
         + [("bucket", pa.string())]
         + [(name, pa.bool_()) for name in ("is_lossless", "has_mask")]
@@ -74,6 +76,7 @@ def index_line(record: EditRecord) -> dict[str, Any]:
         "key": record.key,
         "task": record.task,
         "status": status,
+        "made_status": status,
         "scene": record.scene,
         "rows": sizes[0][0],
         "columns": sizes[0][1],
@@ -152,9 +155,9 @@ def merge_indices(tables: Iterable[pa.Table]) -> pa.Table:
     at = merged.schema.get_field_index("row")
     merged = merged.set_column(at, "row", pa.array(np.arange(len(merged))))
     counts = merged["key"].combine_chunks().value_counts()
-    for entry in counts.filter(pa.compute.greater(counts.field("counts"), 1))[:1]:
+    for entry in counts.filter(pc.greater(counts.field("counts"), 1))[:1]:
         key = entry["values"].as_py()
-        where = merged.filter(pa.compute.equal(merged["key"], key))["shard"].to_pylist()
+        where = merged.filter(pc.equal(merged["key"], key))["shard"].to_pylist()
         raise UserError(
             f"the key {key!r} is used by {len(where)} records, in the shards {where}; "
             "keys must differ within a set"
@@ -191,6 +194,9 @@ def read_index(directory: str | os.PathLike[str]) -> pa.Table:
     except (OSError, pa.ArrowException) as error:
         raise UserError(f"{path} is damaged ({error}); build the set again") from error
     schema = _schema()
+    if {"status", "made_status"} - set(table.column_names) == {"made_status"}:
+        # Written before decisions left the first status alone.
+        table = table.append_column("made_status", table["status"])
     scores = list(filter(_is_score, table.column_names))
     expected = {field.name: field.type for field in schema}
     expected |= {name: pa.float64() for name in scores}
@@ -232,10 +238,34 @@ def replace_statuses(
             f"{directory} has no record {min(absent)!r}, for which there is a new "
             f"status ({len(absent)} such keys)"
         )
-    for key, status in statuses.items():
-        check_status(status, key)
     new = [statuses.get(key, status) for key, status in zip(keys, old, strict=True)]
+    return write_statuses(directory, table, np.array(new, object))
+
+
+def write_statuses(
+    directory: str | os.PathLike[str],
+    table: pa.Table,
+    statuses: Shaped[np.ndarray, " n"],
+) -> pa.Table:
+    """Decides again about all records: changes the index, no shard.
+
+    Args:
+      directory: of the set.
+      table: its index.
+      statuses: texts as objects, row by row.
+
+    Returns:
+      The new index, which is also in its place.
+
+    Raises:
+      UserError: a status has not the right form.
+    """
+    column = pa.array(statuses, pa.string())
+    for status in pc.unique(column).to_pylist():
+        if not _STATUS.fullmatch(status):
+            key = table["key"][pc.index(column, status).as_py()].as_py()
+            check_status(status, key)
     at = table.schema.get_field_index("status")
-    table = table.set_column(at, "status", pa.array(new, pa.string()))
+    table = table.set_column(at, "status", column)
     write_index(directory, table)
     return table

@@ -37,6 +37,7 @@ def test_a_line_says_what_a_record_is():
         "method": "template",
         "transform": "inverse",
         "status": "kept",
+        "made_status": "kept",
         "licence": "CC0-1.0",
         "origin": "here",
         "scene": "scene-3",
@@ -96,6 +97,7 @@ def test_decisions_change_the_index_and_no_shard(tmp_path):
     assert table.equals(read_index(directory))
     expected = ["kept", "rejected:shift", "flagged:warped"]
     assert table["status"].to_pylist() == expected
+    assert table["made_status"].to_pylist() == ["kept"] * 3
     after = {path.name: path.read_bytes() for path in directory.iterdir()}
     assert after.pop("index.parquet")
     assert after == before
