@@ -9,15 +9,18 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import grain
 import numpy as np
 
 from tbstar_jax.array_types import Int
 from tbstar_jax.data_engine.annotate import annotated, status_of
+from tbstar_jax.data_engine.engine.unit import place_of
 from tbstar_jax.data_engine.stage import (
     Made,
     Method,
+    Reject,
     Transform,
     Unit,
     Worker,
@@ -86,52 +89,65 @@ class MethodStage:
         return fingerprint_of(self.name, 1, settings)
 
     def units(self) -> Sequence[Unit]:
-        """One per shard that has a selected record.
-
-        Raises:
-          UserError: the set does not open, or has no index though a query is given.
-        """
-        source = RecordSource(self.directory, self.split, None)
-        manifest = json.loads((source.directory / MANIFEST).read_bytes())
-        rows, statuses = self._selected(len(source))
-        units = []
-        start = 0
-        for number, shard in enumerate(manifest["shards"]):
-            end = start + int(shard["records"])
-            first, last = np.searchsorted(rows, [start, end])
-            payload = ShardRows(
-                path=source.directory.absolute() / shard["name"],
-                rows=tuple((rows[first:last] - start).tolist()),
-                statuses=tuple(statuses[first:last]),
-            )
-            start = end
-            if payload.rows:
-                facts = [shard["sha256"], payload.rows, payload.statuses]
-                digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
-                units.append(Unit(name=f"{number:05d}", digest=digest, payload=payload))
-        return units
-
-    def _selected(self, count: int) -> tuple[Int[np.ndarray, " r"], list[str]]:
-        if self.query is None and not (self.directory / INDEX).is_file():
-            return np.arange(count), [""] * count
-        table = read_index(self.directory)
-        if len(table) != count:
-            raise UserError(
-                f"the index of {self.directory} has {len(table)} lines for {count} "
-                "records; build the set again"
-            )
-        rows = (
-            np.arange(count) if self.query is None else select_rows(table, self.query)
-        )
-        return rows, table["status"].take(rows).to_pylist()
+        """One per shard that has a selected record; raises as `shard_units` does."""
+        return shard_units(self.directory, self.split, self.query)
 
     @contextlib.contextmanager
     def open(self) -> Iterator[Worker]:
         """Opens the method."""
         codec = RecordCodec()
-        with self.method.open() as transform, _mapper(self.method.num_threads) as apply:
-            draw = _Draw(transform=transform, name=self.method.name, seed=self.seed)
+        with self.method.open() as transform, mapper(self.method.num_threads) as apply:
+            draw = Draw(transform=transform, name=self.method.name, seed=self.seed)
             yield lambda unit: apply(draw, _read(codec, unit.payload))
+
+
+def shard_units(
+    directory: str | os.PathLike[str], split: str, query: Query | None
+) -> Sequence[Unit]:
+    """The shards of a set, as far as they have a selected record.
+
+    Args:
+      directory: of the set.
+      split: of the set.
+      query: which records; None takes all, also where the set has no index.
+
+    Raises:
+      UserError: the set does not open, or has no index though a query is given.
+    """
+    source = RecordSource(directory, split, None)
+    manifest = json.loads((source.directory / MANIFEST).read_bytes())
+    rows, statuses = _selected(directory, query, len(source))
+    units = []
+    start = 0
+    for number, shard in enumerate(manifest["shards"]):
+        end = start + int(shard["records"])
+        first, last = np.searchsorted(rows, [start, end])
+        payload = ShardRows(
+            path=source.directory.absolute() / shard["name"],
+            rows=tuple((rows[first:last] - start).tolist()),
+            statuses=tuple(statuses[first:last]),
+        )
+        start = end
+        if payload.rows:
+            facts = [shard["sha256"], payload.rows, payload.statuses]
+            digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+            units.append(Unit(name=f"{number:05d}", digest=digest, payload=payload))
+    return units
+
+
+def _selected(
+    directory: str | os.PathLike[str], query: Query | None, count: int
+) -> tuple[Int[np.ndarray, " r"], list[str]]:
+    if query is None and not (Path(directory) / INDEX).is_file():
+        return np.arange(count), [""] * count
+    table = read_index(directory)
+    if len(table) != count:
+        raise UserError(
+            f"the index of {directory} has {len(table)} lines for {count} "
+            "records; build the set again"
+        )
+    rows = np.arange(count) if query is None else select_rows(table, query)
+    return rows, table["status"].take(rows).to_pylist()
 
 
 def _read(codec: RecordCodec, payload: ShardRows) -> Iterator[EditRecord]:
@@ -143,17 +159,26 @@ def _read(codec: RecordCodec, payload: ShardRows) -> Iterator[EditRecord]:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class _Draw:
-    """A transform with the random numbers of each record."""
+class Draw:
+    """A transform with the random numbers of each record; rejects pass.
+
+    Attributes:
+      transform: of a method.
+      name: of the method.
+      seed: of all random numbers.
+    """
 
     transform: Transform
     name: str
     seed: int
 
-    def __call__(self, record: EditRecord) -> Iterable[Made]:
+    def __call__(self, record: Made) -> Iterable[Made]:
+        """What the transform makes of a record; an exception names the record."""
+        if isinstance(record, Reject):
+            return [record]
         rng = record_generator(self.seed, self.name, record.key)
         try:
-            return list(self.transform(record, rng))
+            return [_findable(made, record) for made in self.transform(record, rng)]
         except UserError as error:
             raise UserError(f"record {record.key!r}: {error}") from error
         except Exception as error:
@@ -161,18 +186,30 @@ class _Draw:
             raise
 
 
-_Apply = Callable[[_Draw, Iterator[EditRecord]], Iterator[Made]]
+def _findable(made: Made, record: EditRecord) -> Made:
+    """A reject of a record says which file or row that was."""
+    if isinstance(made, Reject) and made.row.startswith(record.key):
+        return dataclasses.replace(made, row=place_of(record, made.row))
+    return made
+
+
+Apply: TypeAlias = Callable[[Draw, Iterable[Made]], Iterator[Made]]
+"""What `mapper` gives."""
 
 
 @contextlib.contextmanager
-def _mapper(num_threads: int) -> Iterator[_Apply]:
-    """Applies a function to records in order, several at a time."""
+def mapper(num_threads: int) -> Iterator[Apply]:
+    """Applies a transform to records in order, several at a time.
+
+    Args:
+      num_threads: of one process.
+    """
     if num_threads == 1:
         yield _map_here
         return
     with concurrent.futures.ThreadPoolExecutor(num_threads) as pool:
 
-        def apply(draw: _Draw, records: Iterator[EditRecord]) -> Iterator[Made]:
+        def apply(draw: Draw, records: Iterable[Made]) -> Iterator[Made]:
             ahead: collections.deque[concurrent.futures.Future[Iterable[Made]]]
             ahead = collections.deque()
             try:
@@ -189,6 +226,6 @@ def _mapper(num_threads: int) -> Iterator[_Apply]:
         yield apply
 
 
-def _map_here(draw: _Draw, records: Iterator[EditRecord]) -> Iterator[Made]:
+def _map_here(draw: Draw, records: Iterable[Made]) -> Iterator[Made]:
     for record in records:
         yield from draw(record)

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tbstar_jax.data_engine.engine.ledger import (
@@ -31,6 +30,7 @@ from tbstar_jax.input_pipeline.record_shards import (
     MANIFEST,
     Shard,
     finish_set,
+    replace_durably,
     shard_name,
     sync,
     write_durably,
@@ -253,6 +253,19 @@ def read_published(out: Path) -> Published | None:
         ) from error
 
 
+def is_made_from(out: Path, units: Sequence[Unit]) -> bool:
+    """Whether a finished set was made from these units, by whatever settings.
+
+    Args:
+      out: the set.
+      units: as they are now.
+    """
+    published = read_published(out)
+    assert published is not None, f"{out} is not finished"
+    found = [(entry.unit, entry.digest) for entry in published.entries]
+    return found == [(unit.name, unit.digest) for unit in units]
+
+
 def lost_units(place: Place, published: Published) -> frozenset[str]:
     """Names of the units whose shard is gone, or has another size than was written."""
     filled = [entry for entry in published.entries if entry.num_records]
@@ -279,7 +292,8 @@ def take_back(place: Place, published: Published, units: Sequence[Unit]) -> None
       units: names of those to lay out, with their digests.
     """
     wanted = {(unit.name, unit.digest) for unit in units}
-    filled = [entry for entry in published.entries if entry.num_records]
+    num_filled = sum(entry.num_records > 0 for entry in published.entries)
+    number = row = 0
     index = read_index(place.out)
     rejects: dict[str, list[str]] = {}
     with (place.out / REJECTS).open(encoding="utf-8") as file:
@@ -287,18 +301,20 @@ def take_back(place: Place, published: Published, units: Sequence[Unit]) -> None
             rejects.setdefault(json.loads(line)["unit"], []).append(line)
     place.units.mkdir(parents=True, exist_ok=True)
     for entry in published.entries:
+        shard, start = number, row
+        number += entry.num_records > 0
+        row += entry.num_records
         if (entry.unit, entry.digest) not in wanted:
             continue
         files = files_of(place.units, entry.unit)
         files.entry.unlink(missing_ok=True)
         if entry.num_records:
-            number = filled.index(entry)
             name = shard_name(
-                published.dataset_name, published.split, number, len(filled)
+                published.dataset_name, published.split, shard, num_filled
             )
             files.shard.unlink(missing_ok=True)
             _link(place.out / name, files.shard)
-            _write_table(files.index, index.filter(pc.equal(index["shard"], number)))
+            _write_table(files.index, index.slice(start, entry.num_records))
         text = "".join(rejects.get(entry.unit, []))
         write_durably(files.rejects, text.encode())
         write_entry(place.units, entry)
@@ -307,4 +323,4 @@ def take_back(place: Place, published: Published, units: Sequence[Unit]) -> None
 def _write_table(path: Path, table: pa.Table) -> None:
     temporary = path.with_name(path.name + ".tmp")
     pq.write_table(table, temporary)
-    os.replace(temporary, path)
+    replace_durably(temporary, path)

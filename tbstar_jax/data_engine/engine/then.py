@@ -6,16 +6,15 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
+from tbstar_jax.data_engine.engine.method_stage import Draw, mapper
 from tbstar_jax.data_engine.stage import (
     Made,
     Method,
-    Reject,
     Stage,
     Transform,
     Unit,
     Worker,
     fingerprint_of,
-    record_generator,
 )
 from tbstar_jax.input_pipeline.records import EditRecord
 
@@ -58,17 +57,13 @@ class ThenStage:
     @contextlib.contextmanager
     def open(self) -> Iterator[Worker]:
         """Opens both."""
-        with self.first.open() as worker, self.method.open() as transform:
-
-            def work(unit: Unit) -> Iterator[Made]:
-                for made in worker(unit):
-                    if isinstance(made, Reject):
-                        yield made
-                        continue
-                    rng = record_generator(self.seed, self.method.name, made.key)
-                    yield from transform(made, rng)
-
-            yield work
+        with (
+            self.first.open() as worker,
+            self.method.open() as transform,
+            mapper(self.method.num_threads) as apply,
+        ):
+            draw = Draw(transform=transform, name=self.method.name, seed=self.seed)
+            yield lambda unit: apply(draw, worker(unit))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -82,6 +82,17 @@ def make_unit(
     return entry
 
 
+def place_of(record: EditRecord, name: str) -> str:
+    """How a user finds a record: by the file or row it came from, where it says so.
+
+    Args:
+      record: any.
+      name: its key, or what begins with it.
+    """
+    row = record.provenance.get("row")
+    return name if row is None else f"{row} ({name})"
+
+
 class _Content:
     """What a unit has made so far."""
 
@@ -108,7 +119,7 @@ class _Content:
                 check_record(record, kind)
                 line, example = index_line(record), self._codec.serialise(record)
             except UserError as error:
-                made = Reject(row=made.key, reason=str(error))
+                made = Reject(row=place_of(made, made.key), reason=str(error))
             else:
                 self._kind = kind
                 self._keys.add(made.key)
