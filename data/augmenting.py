@@ -8,6 +8,7 @@ import dataclasses
 
 from data.build_config import BuildConfig
 from data.filtering import decide_set, measuring
+from data.freshness import ANY_NOT_REJECTED
 from data.places import TRAIN, Places
 from tbstar_jax.data_engine.augment.augment_stage import AugmentStage
 from tbstar_jax.data_engine.augment.chain import Chain
@@ -21,7 +22,6 @@ from tbstar_jax.data_engine.engine.job import Engine
 from tbstar_jax.data_engine.engine.run import StageReport, run_stage
 from tbstar_jax.data_engine.engine.then import OnlyNew, ThenStage
 from tbstar_jax.data_engine.filter.rules import PREFIX
-from tbstar_jax.data_engine.store.query import Query
 from tbstar_jax.data_engine.vlm_roles.rewriter import VlmRewriter
 from tbstar_jax.errors import UserError
 
@@ -58,7 +58,7 @@ def augment(
             directory=directory,
             split=TRAIN,
             seed=config.seed,
-            query=Query(statuses=("kept", "flagged")),
+            query=ANY_NOT_REJECTED,
         )
         measured = ThenStage(
             first=stage,

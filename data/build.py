@@ -7,8 +7,8 @@
 
 Stages: collect, construct, filter, augment, mix; `all` runs them in this order. Each
 keeps what is finished, so that a run that was interrupted goes on; `--rebuild` replaces
-finished sets whose settings or inputs have changed. The configuration is written beside
-the sets, as `build_config.json`.
+finished sets whose settings or inputs have changed. The configuration of a stage is
+written beside the sets when it has run, as `configs/<stage>.json`.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from data.build_config import BuildConfig, CollectConfig, SourceConfig
 from data.places import Places
 from data.stages import STAGES, run_stages
 from data.tiny import COUNTS, DEFAULT_OUT, build_tiny, summary
-from tbstar_jax.config import apply_overrides, to_json
+from tbstar_jax.config import apply_overrides
 from tbstar_jax.data_engine.engine.embedded import EmbeddedEngine
 from tbstar_jax.data_engine.engine.job import Engine
 from tbstar_jax.errors import UserError, run_command
@@ -108,14 +108,22 @@ def main(argv: Sequence[str]) -> None:
         return
     config = _config(options)
     places = Places(root=options.out or _OUT)
-    places.root.mkdir(parents=True, exist_ok=True)
-    (places.root / "build_config.json").write_text(to_json(config), encoding="utf-8")
+    _make_folder(places.root)
     names = STAGES if options.stage == "all" else (options.stage,)
     if options.stage == "all" and not config.collect.sources:
         names = names[1:]
     run_stages(
         names, config, places, _engine(options), is_rebuild_allowed=options.rebuild
     )
+
+
+def _make_folder(root: Path) -> None:
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"--out is {root}, where no folder can be made ({error.strerror})"
+        ) from error
 
 
 def _parsed(argv: Sequence[str]) -> argparse.Namespace:
@@ -182,5 +190,17 @@ def _build_tiny(options: argparse.Namespace) -> None:
     print(summary(built))
 
 
+def command() -> int:
+    """Runs the command line; returns its exit status, 130 after Ctrl-C."""
+    try:
+        return run_command(main)
+    except KeyboardInterrupt:
+        print(
+            "interrupted; what is finished is kept, and the same command goes on",
+            file=sys.stderr,
+        )
+        return 130
+
+
 if __name__ == "__main__":
-    sys.exit(run_command(main))
+    sys.exit(command())

@@ -8,6 +8,8 @@ filtered/<name>                     measured pairs, of every constructed set and
 augmented/<name>                    more of them
 heldout                             scenes that no mixture takes
 mixtures                            stage1.json, stage2.json
+reports                             the filter's pages
+configs/<stage>.json                the configuration of the stage's last run
 """
 
 import dataclasses
@@ -51,6 +53,11 @@ class Places:
         return self.root / "reports"
 
     @property
+    def configs(self) -> Path:
+        """The configuration of a stage's last run is `<stage>.json` in here."""
+        return self.root / "configs"
+
+    @property
     def held_out(self) -> Path:
         """The held-out set."""
         return self.root / "heldout"
@@ -65,16 +72,19 @@ class Places:
         found = sorted((self.root / kind).glob(f"*/{INDEX}"))
         return {path.parent.name: path.parent for path in found}
 
-    def unfiltered(self) -> dict[str, Path]:
+    def unfiltered(self, *, required: bool = True) -> dict[str, Path]:
         """Pairs for the filter: all constructed ones, and those that were collected.
 
+        Args:
+          required: whether there must be some.
+
         Raises:
-          UserError: there are none.
+          UserError: there are none, though required.
         """
         sets = self.finished("constructed")
         if (self.collected("pairs") / INDEX).is_file():
             sets["imported"] = self.collected("pairs")
-        if not sets:
+        if required and not sets:
             raise UserError(
                 f"there are no pairs below {self.root}; run --stage=collect on a set "
                 "of pairs, or --stage=construct"

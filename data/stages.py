@@ -3,11 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from data.build_config import BuildConfig
+from data.freshness import check_inputs
 from data.places import Places
+from tbstar_jax.config import to_json
 from tbstar_jax.data_engine.engine.job import Engine
 from tbstar_jax.data_engine.engine.run import StageReport
 from tbstar_jax.data_engine.store.mix import MixedPart
 from tbstar_jax.errors import UserError
+from tbstar_jax.input_pipeline.record_shards import write_durably
 
 STAGES = ("collect", "construct", "filter", "augment", "mix")
 """In the order in which `all` runs them."""
@@ -34,6 +37,7 @@ def run_stages(
       UserError: a stage lacks its input or the extra `data`; or see `run_stage`.
     """
     for name in names:
+        check_inputs(name, places)
         if name == "mix":
             reports, mixed = _mix(config, places, engine, is_rebuild_allowed)
             print(stage_lines(name, reports))
@@ -42,6 +46,9 @@ def run_stages(
             run = _stage(name)
             reports = run(config, places, engine, is_rebuild_allowed=is_rebuild_allowed)
             print(stage_lines(name, reports))
+        places.configs.mkdir(exist_ok=True)
+        text = to_json(config)
+        write_durably(places.configs / f"{name}.json", text.encode())
 
 
 def _stage(name: str) -> Callable[..., list[StageReport]]:

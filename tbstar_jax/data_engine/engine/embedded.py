@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import multiprocessing
 import multiprocessing.connection
+import multiprocessing.resource_tracker
 import os
 import signal
 import threading
@@ -86,7 +87,7 @@ def _workers(job: Job, count: int) -> Iterator[dict[Connection, SpawnProcess]]:
     context = multiprocessing.get_context("spawn")
     processes: dict[Connection, SpawnProcess] = {}
     try:
-        with _one_thread_per_library():
+        with _one_thread_per_library(), _interrupts_blocked():
             for _ in range(count):
                 ours, theirs = context.Pipe()
                 process = context.Process(
@@ -96,6 +97,11 @@ def _workers(job: Job, count: int) -> Iterator[dict[Connection, SpawnProcess]]:
                 theirs.close()
                 processes[ours] = process
         yield processes
+    except BaseException:
+        # All units in work are finished after a failure, but not after Ctrl-C.
+        for process in processes.values():
+            process.terminate()
+        raise
     finally:
         for connection, process in processes.items():
             connection.close()
@@ -104,6 +110,21 @@ def _workers(job: Job, count: int) -> Iterator[dict[Connection, SpawnProcess]]:
             if process.is_alive():
                 process.terminate()
                 process.join()
+
+
+@contextlib.contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Processes that are started meanwhile never see Ctrl-C; the parent ends them.
+
+    A terminal interrupts all processes of a command, those too that still import.
+    """
+    # It would lift the block when it starts for the first process.
+    multiprocessing.resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextlib.contextmanager
@@ -192,8 +213,6 @@ class _Dispatch:
 def _serve(connection: Connection, job: Job) -> None:
     """A worker process: makes units until its connection ends."""
     _end_with_parent()
-    # A terminal interrupts all processes; the parent ends the others.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     name = "the start of a worker"
     try:
         with working(job.lock), job.stage.open() as worker:

@@ -1,6 +1,7 @@
 """What an engine is given and what it says: the border between `run` and engines."""
 
 import dataclasses
+import errno
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -60,12 +61,16 @@ class Failure:
 
 def failure_of(unit: str, error: BaseException) -> Failure:
     """Describes an exception so that it can leave its process."""
-    if isinstance(error, UserError):
+    if isinstance(error, UserError) or _is_disk_full(error):
         return Failure(unit=unit, reason=str(error), trace="")
     notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
     reason = f"{type(error).__name__}: {error}{notes}"
     trace = "".join(traceback.format_exception(error))
     return Failure(unit=unit, reason=reason, trace=trace)
+
+
+def _is_disk_full(error: BaseException) -> bool:
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def raise_failure(stage: str, failure: Failure) -> NoReturn:

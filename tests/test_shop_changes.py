@@ -1,0 +1,146 @@
+"""`data.build`, when settings, photos or patience change between two runs."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from PIL import Image
+from skimage import data as photos
+
+from data import build
+from tbstar_jax.data_engine.store.index import read_index
+from tbstar_jax.errors import UserError, run_command
+
+SETTINGS = {
+    "construct.methods": "layout",
+    "construct.num_records": "4",
+    "construct.records_per_shard": "2",
+    "construct.size": "64",
+    "mix.test_share": "0",
+}
+STRICT = "filter.profile.limits.max_changed_share=0.0"
+
+
+def run(out, stage, *changes, flags=()):
+    settings = SETTINGS | dict(change.split("=") for change in changes)
+    build.main(
+        [
+            f"--stage={stage}",
+            f"--out={out}",
+            "--workers=1",
+            *flags,
+            *(f"--set={name}={value}" for name, value in settings.items()),
+        ]
+    )
+
+
+def statuses(directory):
+    return read_index(directory)["status"].to_pylist()
+
+
+def test_a_decision_of_before_does_not_outlive_its_limit(tmp_path):
+    """Shards that a rebuild takes over are decided by the limits of now."""
+    more = "construct.num_records=6"
+    run(tmp_path / "fresh", "construct", more)
+    run(tmp_path / "fresh", "filter", more)
+    run(tmp_path / "shop", "construct")
+    run(tmp_path / "shop", "filter", STRICT)
+    strict = statuses(tmp_path / "shop" / "filtered" / "layout")
+    run(tmp_path / "shop", "construct", more, flags=["--rebuild"])
+    run(tmp_path / "shop", "filter", more, flags=["--rebuild"])
+    wanted = statuses(tmp_path / "fresh" / "filtered" / "layout")
+    assert strict != wanted[:4]
+    assert statuses(tmp_path / "shop" / "filtered" / "layout") == wanted
+
+
+def test_a_single_stage_notices_what_its_input_was_made_from(tmp_path):
+    for stage in ("construct", "filter", "augment", "mix"):
+        run(tmp_path, stage)
+    run(tmp_path, "filter", STRICT)
+    with pytest.raises(UserError, match=r"augmented/layout was made from .*/fil"):
+        run(tmp_path, "mix")
+    run(tmp_path, "augment", STRICT, flags=["--rebuild"])
+    run(tmp_path, "mix")
+    run(tmp_path, "construct", flags=["--rebuild", "--seed=1"])
+    for stage in ("augment", "mix"):
+        with pytest.raises(UserError, match=r"filtered/layout was made .*--stage=filt"):
+            run(tmp_path, stage)
+    run(tmp_path, "filter", flags=["--rebuild", "--seed=1"])
+    run(tmp_path, "construct", "construct.methods=studio")
+    with pytest.raises(UserError, match="constructed/studio has not been through"):
+        run(tmp_path, "augment")
+    run(tmp_path, "all", flags=["--rebuild", "--seed=1"])
+    mixture = json.loads((tmp_path / "mixtures" / "stage1.json").read_text())
+    paths = {entry["path"] for entry in mixture["entries"]}
+    assert paths == {"../augmented/layout", "../augmented/studio"}
+
+
+def test_pairs_of_photos_that_have_changed_are_not_filtered_unseen(tmp_path):
+    folder, out = tmp_path / "photos", tmp_path / "shop"
+    folder.mkdir()
+    overlay = "construct.methods=overlay"
+    source = [f"--source={folder}", "--rebuild"]
+    Image.fromarray(photos.coffee()).resize((120, 80)).save(folder / "coffee.png")
+    Image.fromarray(photos.cat()).resize((500, 100)).save(folder / "banner.png")
+    run(out, "collect", flags=source)
+    (line,) = (out / "collected/read-photos/rejects.jsonl").read_text().splitlines()
+    assert json.loads(line)["row"].startswith("banner.png (")
+    run(out, "construct", overlay)
+    Image.fromarray(photos.astronaut()).resize((90, 90)).save(folder / "more.png")
+    run(out, "collect", flags=source)
+    with pytest.raises(UserError, match="constructed/overlay was made from another"):
+        run(out, "filter")
+    run(out, "construct", overlay, flags=["--rebuild"])
+    run(out, "filter", overlay)
+    assert len(statuses(out / "filtered" / "overlay")) == 4
+
+
+def test_the_configuration_of_every_stage_is_kept(tmp_path):
+    run(tmp_path, "construct")
+    run(tmp_path, "filter", "construct.num_records=7", STRICT)
+    with pytest.raises(UserError, match="--rebuild"):
+        run(tmp_path, "construct", "construct.num_records=9")
+    found = {
+        path.stem: json.loads(path.read_text())["construct"]["num_records"]
+        for path in (tmp_path / "configs").iterdir()
+    }
+    assert found == {"construct": 4, "filter": 7}
+
+
+def test_a_file_in_the_way_is_one_sentence(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    flags = ["--stage=construct", f"--out={tmp_path / 'file'}"]
+    assert run_command(build.main, flags) == 2
+    assert "where no folder can be made" in capsys.readouterr().err
+
+
+def test_ctrl_c_ends_all_processes_at_once_with_one_sentence(tmp_path):
+    units = tmp_path / "constructed" / "layout.units"
+    command = [
+        *(sys.executable, "-m", "data.build", "--stage=construct", "--workers=2"),
+        *(f"--out={tmp_path}", "--set=construct.methods=layout"),
+        *("--set=construct.num_records=4000", "--set=construct.records_per_shard=2000"),
+    ]
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        try:
+            deadline = time.monotonic() + 60
+            while not list(units.glob("*.shard.tmp")) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            start = time.monotonic()
+            os.killpg(process.pid, signal.SIGINT)
+            # The pipe ends when the last of the processes has.
+            error = process.communicate(timeout=60)[1]
+            assert time.monotonic() - start < 4
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == 130
+    assert error.splitlines()[-1].startswith("interrupted; what is finished is kept")
+    assert "Traceback" not in error
