@@ -9,6 +9,7 @@ from tbstar_jax.data_engine.collect.presets import preset_source
 from tbstar_jax.data_engine.collect.source import Format, SourceSpec, guess_format
 from tbstar_jax.data_engine.construct.http_expert import HttpExpert
 from tbstar_jax.data_engine.filter.rules import STAGE_1, Profile
+from tbstar_jax.data_engine.studio.blender.process import BlenderSettings
 from tbstar_jax.errors import UserError
 from tbstar_jax.vlm.client import VlmConfig
 
@@ -115,7 +116,9 @@ class ConstructConfig:
       records_per_shard: of the methods that start from nothing.
       is_strict: in the studio, leave every pixel outside the edited things alone; else
         light and shadow reach further.
-      backend: of the studio; `jax` agrees with `numpy` to one level of 255.
+      backend: of the studio; `jax` agrees with `numpy` to one level of 255; `blender`
+        looks most like a photo and takes longest.
+      blender: the interpreter that has it, and its settings.
       expert: who edits photos.
       drawing_model: a weights folder or checkpoint that draws for `in_context`.
     """
@@ -126,7 +129,8 @@ class ConstructConfig:
     size: int = 512
     records_per_shard: int = 250
     is_strict: bool = True
-    backend: Literal["numpy", "jax"] = "numpy"
+    backend: Literal["numpy", "jax", "blender"] = "numpy"
+    blender: BlenderSettings = dataclasses.field(default_factory=BlenderSettings)
     expert: ExpertConfig = ExpertConfig()
     drawing_model: Path | None = None
 

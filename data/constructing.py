@@ -132,6 +132,7 @@ def _from_nothing(config: BuildConfig, name: MethodName) -> Stage:
                 sizes=(size,),
                 is_strict=settings.is_strict,
                 backend=settings.backend,
+                blender=settings.blender,
             )
         case "layout":
             return LayoutStage(

@@ -9,6 +9,7 @@ Named `studio` to set it apart from the flat drawings of `render/`.
 - `packing`: parameters to the arrays the kernels read; `labels`: printed texts.
 - `renderer`: scenes to images, ids, masks and depth (NumPy float64, the reference).
 - `fast`: the same kernels compiled by JAX.
+- `blender`: the same scenes by path tracing, in another process.
 - `edits`, `pairs`: edits as changed parameters, with exact targets and masks.
 - `grammar`: instructions in English and Chinese.
 - `stage`: the step of the data engine; `sheet`: one picture of all tasks.

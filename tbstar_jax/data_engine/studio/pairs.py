@@ -68,17 +68,25 @@ def render_pairs(
             scenes[scene_json(scene)] = scene
     frames = dict(zip(scenes, render_all(list(scenes.values()), backend), strict=True))
     return [
-        _pair(
+        pair_of(
             edit,
             frames[scene_json(edit.before)],
             frames[scene_json(edit.after)],
-            is_strict,
+            is_strict=is_strict,
         )
         for edit in edits
     ]
 
 
-def _pair(edit: Edit, before: Frame, after: Frame, is_strict: bool) -> Pair:
+def pair_of(edit: Edit, before: Frame, after: Frame, *, is_strict: bool) -> Pair:
+    """Source, target and mask from the renders of both scenes.
+
+    Args:
+      edit: what is changed.
+      before: the source.
+      after: the scene after the edit.
+      is_strict: whether all outside the declared region is kept bit for bit.
+    """
     if is_strict:
         region = declared_region(edit, before, after)
     else:

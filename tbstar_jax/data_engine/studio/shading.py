@@ -209,7 +209,7 @@ def shade(
     main, accent = paint.slots[0], paint.slots[1]
     values = [xp.where(is_accent, accent[k], main[k]) for k in range(10)]
     _, roughness, metal, glass = values[3], values[4], values[5], values[6]
-    albedo = _texture(xp, at, values)
+    albedo = texture(xp, at, values)
     front = turn_back(body, nx, ny, nz)
     albedo, plate, ink = _print(xp, paint, at, front, is_accent, albedo)
     metal, glass = metal * (1.0 - plate), glass * (1.0 - plate)
@@ -238,20 +238,31 @@ def shade(
         mirrored = mirrored * (shine + (1.0 - shine) * metal) * brushed
         # Coloured glass takes more out of the light where the wall is seen edge on.
         through = glass * behind[k] * (0.12 + 0.88 * color) * (1.18 - 0.28 * thick)
-        return _shoulder(xp, diffuse + mirrored + xp.maximum(through, 0.0))
+        return shoulder(xp, diffuse + mirrored + xp.maximum(through, 0.0))
 
     return (*_each(channel), ink)
 
 
-def _shoulder(xp: ModuleType, value: Values) -> Values:
-    """Brightness up to `_SHOULDER` as it is, above it ever slower towards 1."""
+def shoulder(xp: ModuleType, value: Values) -> Values:
+    """Brightness up to `_SHOULDER` as it is, above it ever slower towards 1.
+
+    Args:
+      xp: NumPy or `jax.numpy`.
+      value: linear brightness, at least 0.
+    """
     rest = 1.0 - _SHOULDER
     over = xp.maximum(value - _SHOULDER, 0.0) / rest
     return xp.minimum(value, _SHOULDER) + rest * (1.0 - xp.exp(-over))
 
 
-def _texture(xp: ModuleType, at: RGBValues, values: list[Values]) -> RGBValues:
-    """The colour of a surface point with its wood grain or weave."""
+def texture(xp: ModuleType, at: RGBValues, values: list[Values]) -> RGBValues:
+    """The colour of a surface point with its wood grain or weave.
+
+    Args:
+      xp: NumPy or `jax.numpy`.
+      at: points in the thing's own coordinates.
+      values: a row of `Paint.slots`, per point or for all.
+    """
     wood, weave, grain = values[7], values[8], values[9]
     x, y, z = at
     warp = 0.5 * xp.sin(y * 3.1 + grain * 9.0) + 0.3 * xp.sin(z * 4.7 + x * 3.9 + grain)

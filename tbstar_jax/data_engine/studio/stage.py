@@ -6,13 +6,15 @@ the settings, the seed and `index` alone, whichever unit or process makes it.
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+from tbstar_jax.data_engine.annotate import annotated
 from tbstar_jax.data_engine.facts import with_facts
 from tbstar_jax.data_engine.render.scene import Size
 from tbstar_jax.data_engine.stage import (
@@ -22,7 +24,12 @@ from tbstar_jax.data_engine.stage import (
     fingerprint_of,
     record_generator,
 )
-from tbstar_jax.data_engine.studio.backends import Backend, NumpyBackend
+from tbstar_jax.data_engine.studio.backends import NumpyBackend
+from tbstar_jax.data_engine.studio.blender import frames
+from tbstar_jax.data_engine.studio.blender.process import (
+    BlenderProcess,
+    BlenderSettings,
+)
 from tbstar_jax.data_engine.studio.edits import EDIT_TASKS, Edit, sample_edit
 from tbstar_jax.data_engine.studio.families import family_of
 from tbstar_jax.data_engine.studio.grammar import instructions
@@ -40,6 +47,9 @@ _MAX_ATTEMPTS = 12
 _LEAST_DIFFERENCE = 12
 _LEAST_CHANGED = 12
 
+Draw: TypeAlias = Callable[[Sequence[Edit]], list[Pair]]
+"""Renders edits as pairs."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class StudioStage:
@@ -53,9 +63,11 @@ class StudioStage:
       sizes: rows and columns, in pixels; one is drawn per record.
       tasks: ids of `edits.EDIT_TASKS`, taken in turn.
       is_strict: see `pairs`.
-      backend: `numpy`, the reference, or `jax`, which agrees to one level.
-      supersampling: rays per pixel and direction.
+      backend: `numpy`, the reference; `jax`, which agrees to one level; or `blender`,
+        which traces the paths of light through the same shapes.
+      supersampling: rays per pixel and direction; not used by `blender`.
       pairs_per_batch: pairs whose kernels run together on `jax`.
+      blender: its interpreter and settings.
     """
 
     name: str = "studio"
@@ -65,9 +77,10 @@ class StudioStage:
     sizes: tuple[Size, ...] = ((256, 256),)
     tasks: tuple[str, ...] = EDIT_TASKS
     is_strict: bool = True
-    backend: Literal["numpy", "jax"] = "numpy"
+    backend: Literal["numpy", "jax", "blender"] = "numpy"
     supersampling: int = 2
     pairs_per_batch: int = 8
+    blender: BlenderSettings = dataclasses.field(default_factory=BlenderSettings)
 
     def __post_init__(self) -> None:
         """Checks the settings.
@@ -96,8 +109,10 @@ class StudioStage:
     def fingerprint(self) -> str:
         """SHA-256 of all that decides a record beside its index."""
         settings = dataclasses.asdict(self)
-        for name in ("num_records", "records_per_unit", "pairs_per_batch"):
+        for name in ("num_records", "records_per_unit", "pairs_per_batch", "blender"):
             del settings[name]
+        if self.backend == "blender":
+            settings["samples"] = self.blender.samples
         return fingerprint_of(self.name, STUDIO_VERSION, settings)
 
     def units(self) -> Sequence[Unit]:
@@ -117,29 +132,48 @@ class StudioStage:
 
     @contextlib.contextmanager
     def open(self) -> Iterator[Worker]:
-        """The worker; with `jax`, this is where it is imported."""
-        backend: Backend = NumpyBackend()
-        batch = 1
-        if self.backend == "jax":
-            from tbstar_jax.data_engine.studio.fast import JaxBackend
+        """The worker; with `jax`, this is where it is imported.
 
-            backend, batch = JaxBackend(), self.pairs_per_batch
+        Raises:
+          UserError: Blender is asked for and does not start.
+        """
+        with contextlib.ExitStack() as stack:
+            batch, notes = 1, {}
+            if self.backend == "blender":
+                process = stack.enter_context(BlenderProcess(self.blender))
+                notes = {"renderer": process.renderer}
+                draw: Draw = functools.partial(
+                    frames.render_pairs, is_strict=self.is_strict, process=process
+                )
+            elif self.backend == "jax":
+                from tbstar_jax.data_engine.studio.fast import JaxBackend
 
-        def work(unit: Unit) -> Iterable[Made]:
-            first, stop = unit.payload
-            for start in range(first, stop, batch):
-                yield from self.records(range(start, min(start + batch, stop)), backend)
+                batch = self.pairs_per_batch
+                draw = functools.partial(
+                    render_pairs, is_strict=self.is_strict, backend=JaxBackend()
+                )
+            else:
+                draw = functools.partial(
+                    render_pairs, is_strict=self.is_strict, backend=NumpyBackend()
+                )
 
-        yield work
+            def work(unit: Unit) -> Iterable[Made]:
+                first, stop = unit.payload
+                for start in range(first, stop, batch):
+                    indices = range(start, min(start + batch, stop))
+                    for record in self.records(indices, draw):
+                        yield annotated(record, **notes)
 
-    def records(self, indices: Sequence[int], backend: Backend) -> list[EditRecord]:
+            yield work
+
+    def records(self, indices: Sequence[int], draw: Draw) -> list[EditRecord]:
         """Makes records, their renders together.
 
         An edit that nobody would see is drawn again, from the same generator.
 
         Args:
           indices: of the records.
-          backend: what draws.
+          draw: what renders.
         """
         generators = [
             record_generator(self.seed, self.name, str(index)) for index in indices
@@ -150,7 +184,7 @@ class StudioStage:
             if not todo:
                 break
             edits = [self._sample(generators[k], indices[k]) for k in todo]
-            pairs = render_pairs(edits, is_strict=self.is_strict, backend=backend)
+            pairs = draw(edits)
             for k, edit, pair in zip(todo, edits, pairs, strict=True):
                 if edit.task == "identity" or is_visible(pair):
                     done[k] = edit, pair
