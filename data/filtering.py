@@ -104,6 +104,7 @@ def decide_set(config: BuildConfig, places: Places, directory: Path) -> dict[str
         tasks,
         profile,
         config.filter.num_examples,
+        statuses,
     )
     return read_status_counts(directory)
 

@@ -33,6 +33,7 @@ MAX_PICTURE_BYTES = 20_000_000
 
 _MAX_TEXT = 160
 _AMPLIFIED = 4
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 _STYLE = """
 body{font:15px/1.45 system-ui,sans-serif;margin:0 auto;padding:16px;max-width:1200px;
 color:#1d1d1f;background:#fff}
@@ -45,6 +46,8 @@ td.n{text-align:right;font-variant-numeric:tabular-nums}
 figure{margin:0;padding:8px;border:1px solid #ddd;border-radius:8px}
 figure div{display:flex;gap:4px}figcaption{max-width:490px;font-size:13px;
 overflow-wrap:anywhere}svg{background:#fafafa;border-radius:6px}
+@media(max-width:560px){figure{width:100%;box-sizing:border-box}
+figure img{width:32%;height:auto}svg{width:100%}}
 """
 
 
@@ -56,6 +59,7 @@ def write_report(
     tasks: Shaped[np.ndarray, " n"],
     profile: Profile,
     num_examples: int = 4,
+    statuses: Shaped[np.ndarray, " n"] | None = None,
 ) -> None:
     """Writes the page.
 
@@ -67,9 +71,19 @@ def write_report(
       tasks: likewise.
       profile: what is shown is what it decides.
       num_examples: caught and just kept ones of every rule.
+      statuses: of the pairs, where methods have said more than the rules do.
     """
     path = Path(path)
-    page = report_html(record_at, keys, scores, tasks, profile, num_examples)
+    page = report_html(
+        record_at,
+        keys,
+        scores,
+        tasks,
+        profile,
+        num_examples,
+        statuses,
+        title=f"Pair filter: {path.stem}",
+    )
     partial = path.with_name(path.name + ".partial")
     partial.write_text(page, encoding="utf-8")
     os.replace(partial, path)
@@ -82,12 +96,16 @@ def report_html(
     tasks: Shaped[np.ndarray, " n"],
     profile: Profile,
     num_examples: int = 4,
+    statuses: Shaped[np.ndarray, " n"] | None = None,
+    *,
+    title: str = "Pair filter",
 ) -> str:
-    """Returns the page; arguments as those of `write_report`."""
-    statuses = decide(scores, tasks, profile)
+    """Returns the page; arguments as those of `write_report`, and its title."""
+    by_rules = decide(scores, tasks, profile)
+    statuses = by_rules if statuses is None else statuses
     broken = broken_rules(scores, tasks, profile)
     album = _Album(record_at, keys)
-    parts = [_counts(statuses, broken)]
+    parts = [_counts(statuses, by_rules, broken)]
     for name in RULE_NAMES:
         if not broken[name].any():
             continue
@@ -105,7 +123,7 @@ def report_html(
             f"{len(keys):,} pairs, names the status of {caught.sum():,}. The line is "
             f'the limit where no task has its own.</p><div class="row">{plots}</div>'
         )
-        for title, rows in (
+        for heading, rows in (
             ("Caught", _picked(np.flatnonzero(caught), num_examples)),
             (
                 "Just kept",
@@ -116,17 +134,21 @@ def report_html(
                 album.figure(int(row), scores, conditions) for row in rows
             )
             if figures:
-                parts.append(f'<h3>{title}</h3><div class="row">{figures}</div>')
+                parts.append(f'<h3>{heading}</h3><div class="row">{figures}</div>')
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>Pair filter</title><style>{_STYLE}</style></head><body>"
-        f"<h1>Pair filter: {len(keys):,} pairs</h1>{''.join(parts)}</body></html>\n"
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+        f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>"
+        f"<h1>{escape(title)}, {len(keys):,} pairs</h1>{''.join(parts)}"
+        "</body></html>\n"
     )
 
 
 def _counts(
-    statuses: Shaped[np.ndarray, " n"], broken: Mapping[str, Bool[np.ndarray, " n"]]
+    statuses: Shaped[np.ndarray, " n"],
+    by_rules: Shaped[np.ndarray, " n"],
+    broken: Mapping[str, Bool[np.ndarray, " n"]],
 ) -> str:
     rows = "".join(
         f'<tr><td>{escape(status)}</td><td class="n">{count:,}</td>'
@@ -134,10 +156,13 @@ def _counts(
         for status, count in collections.Counter(statuses).most_common()
     )
     any_rule = int(np.any(list(broken.values()), axis=0).sum())
+    num_own = int((statuses != by_rules).sum())
+    own = f" {num_own:,} have a status that their method gave." if num_own else ""
     return (
         f"<table><tr><th>status</th><th>pairs</th><th>share</th></tr>{rows}</table>"
         f"<p>{any_rule:,} pairs break at least one rule; the first that rejects names "
-        "the status, else the first that flags.</p>"
+        f"the status, else the first that flags.{own}</p><p>Every example is source, "
+        f"target and their difference times {_AMPLIFIED}.</p>"
     )
 
 

@@ -51,7 +51,20 @@ def test_the_page_needs_no_network_and_runs_no_script():
     assert "<script" not in text
     assert "&lt;script&gt;" in text
     assert set(re.findall(r'src="([^",]*)', text)) == {"data:image/jpeg;base64"}
-    assert "http" not in text
+    assert "http:" not in text
+    assert "https:" not in text
+    policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    assert f'Content-Security-Policy" content="{policy}"' in text
+
+
+def test_what_a_method_said_counts_and_is_told_from_the_rules():
+    statuses = np.array(["kept"] * 4 + ["rejected:unchanged"], object)
+    statuses[2] = "rejected:no_change"
+    text = page(statuses=statuses, title="<b>set</b>")
+    assert re.search(r"kept</td><td[^>]*>3</td>", text)
+    assert re.search(r"rejected:unchanged</td><td[^>]*>1</td>", text)
+    assert "1 have a status that their method gave" in text
+    assert "&lt;b&gt;set&lt;/b&gt;, 5 pairs" in text
 
 
 def test_pictures_are_capped(monkeypatch):
