@@ -90,14 +90,14 @@ def serving(answer):
                 headers={k.lower(): v for k, v in self.headers.items()},
                 body=self.rfile.read(length),
             )
-            try:
-                with contextlib.suppress(OSError):  # the client hung up, as it should
-                    self._send(loopback.handle(request))
-            finally:
-                loopback.done()
+            answer = loopback.handle(request)
+            loopback.wait(answer.wait_s)
+            # Before the reply is sent: its reader may ask again at once.
+            loopback.done()
+            with contextlib.suppress(OSError):  # the client hung up, as it should
+                self._send(answer)
 
         def _send(self, answer):
-            loopback.wait(answer.wait_s)
             self.send_response(answer.status)
             for name, value in answer.headers.items():
                 self.send_header(name, value)

@@ -40,7 +40,8 @@ def test_a_killed_run_continues_and_every_record_is_there_once(tmp_path, engine)
     assert drive(tmp_path / "set", log, engine).returncode == -signal.SIGKILL
     assert not (tmp_path / "set").exists()
     before = started(stage)
-    assert before[:2] == ["unit 00", "unit 01"]
+    # Two workers start in either order.
+    assert sorted(before[:2]) == ["unit 00", "unit 01"]
     assert "unit 05" not in before
     # In this process, at once: workers of the killed run may still be there.
     report = run(stage, tmp_path / "set", HERE)
@@ -61,9 +62,12 @@ def test_a_failure_stops_the_run_after_the_others_finished(tmp_path):
     ) as error:
         run(stage, tmp_path / "set", TWO)
     assert "in _misbehave" in str(error.value)
-    assert sorted(started(stage)) == ["unit 00", "unit 01"]
+    begun = set(started(stage))
+    # On a busy machine one worker may go on while the other is still starting.
+    assert begun >= {"unit 00", "unit 01"}
     run(dataclasses.replace(stage, fails_at=""), tmp_path / "set", HERE)
-    assert sorted(started(stage)) == ["unit 01", "unit 02", "unit 03"]
+    rest = {f"unit {number:02d}" for number in range(4)} - begun
+    assert set(started(stage)) == {"unit 01", *rest}
 
 
 def test_a_worker_that_dies_is_reported_with_its_unit(tmp_path):
