@@ -14,9 +14,11 @@ from tbstar_jax.data_engine.construct.rules import TASKS as RULE_TASKS
 from tbstar_jax.data_engine.engine.job import Engine
 from tbstar_jax.data_engine.engine.method_stage import MethodStage
 from tbstar_jax.data_engine.engine.run import StageReport, run_stage
+from tbstar_jax.data_engine.engine.then import ThenStage
 from tbstar_jax.data_engine.layout.overlay_method import OverlayMethod
 from tbstar_jax.data_engine.layout.stage import LayoutStage
 from tbstar_jax.data_engine.stage import Method, Stage
+from tbstar_jax.data_engine.store.compact import AsJpeg
 from tbstar_jax.data_engine.store.index import INDEX
 from tbstar_jax.data_engine.store.query import Query
 from tbstar_jax.data_engine.studio.stage import StudioStage
@@ -52,9 +54,11 @@ def construct(
         )
     reports = []
     for name in config.construct.methods:
-        stage = _from_photos(config, name, places)
+        stage: Stage | None = _from_photos(config, name, places)
         if stage is None:
             stage = _from_nothing(config, name)
+        if config.construct.codec == "jpeg":
+            stage = ThenStage(first=stage, method=AsJpeg(), seed=config.seed)
         reports.append(
             run_stage(
                 stage,
