@@ -1,16 +1,21 @@
 """`--stage=collect`: sources become photos and pairs, measured, duplicates told."""
 
-import itertools
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
+from tqdm import tqdm
 
 from data.build_config import BuildConfig
 from data.places import TRAIN, Places
 from tbstar_jax.array_types import Bool
 from tbstar_jax.data_engine.annotate import KEPT
 from tbstar_jax.data_engine.collect.collect_stage import CollectStage
-from tbstar_jax.data_engine.collect.dedup import dedup_of
+from tbstar_jax.data_engine.collect.dedup import dedup_by
+from tbstar_jax.data_engine.collect.hash_index import hash_records
 from tbstar_jax.data_engine.collect.quality import Quality
 from tbstar_jax.data_engine.engine.job import Engine
 from tbstar_jax.data_engine.engine.method_stage import MethodStage
@@ -24,7 +29,7 @@ from tbstar_jax.data_engine.store.index import (
     write_statuses,
 )
 from tbstar_jax.errors import UserError
-from tbstar_jax.input_pipeline.records import RecordSource
+from tbstar_jax.input_pipeline.records import EditRecord, RecordSource
 
 _KINDS = ("photos", "pairs")
 
@@ -87,11 +92,8 @@ def _deduplicate(
     """Photos and pairs are hashed together: what shows the same is one scene."""
     read = [kind for kind in _KINDS if (_read(places, kind) / INDEX).is_file()]
     sources = {kind: RecordSource(_read(places, kind), TRAIN, kind) for kind in read}
-    records = itertools.chain.from_iterable(
-        (source[row] for row in range(len(source))) for source in sources.values()
-    )
-    index = places.collected("hashes.npz")
-    method = dedup_of(records, index, max_distance=config.collect.max_distance)
+    hashes = _hashes(places, tuple(sources.values()))
+    method = dedup_by(hashes, max_distance=config.collect.max_distance)
     reports = []
     for kind in read:
         stage = MethodStage(
@@ -113,6 +115,32 @@ def _deduplicate(
             _reject_poor(config, place)
         reports.append(report)
     return reports
+
+
+def _hashes(places: Places, sources: Sequence[RecordSource]) -> Path:
+    """The index of the hashes of all records, kept as long as they do not change.
+
+    Taking it reads every file once more.
+    """
+    names = json.dumps([source.fingerprint for source in sources])
+    digest = hashlib.sha256(names.encode()).hexdigest()[:16]
+    path = places.collected(f"hashes-{digest}.npz")
+    if not path.is_file():
+        for old in path.parent.glob("hashes-*.npz"):
+            old.unlink()
+        total = sum(map(len, sources))
+        with tqdm(desc="hashes", unit="record", total=total, disable=None) as progress:
+            hash_records(_counted(sources, progress)).save(path)
+    return path
+
+
+def _counted(
+    sources: Sequence[RecordSource], progress: "tqdm[NoReturn]"
+) -> Iterator[EditRecord]:
+    for source in sources:
+        for row in range(len(source)):
+            yield source[row]
+            progress.update()
 
 
 def _read(places: Places, kind: str) -> Path:

@@ -1,6 +1,7 @@
 """Where the stages of `data.build` put their sets, below one directory.
 
 collected/read-photos, read-pairs   as read, with scores and hashes
+collected/hashes-<digest>.npz       of what was read
 collected/photos, pairs             with scenes, duplicates rejected
 constructed/<method>                pairs
 filtered/<name>                     measured pairs, of every constructed set and of

@@ -90,9 +90,14 @@ def test_pairs_of_photos_that_have_changed_are_not_filtered_unseen(tmp_path):
     run(out, "collect", flags=source)
     (line,) = (out / "collected/read-photos/rejects.jsonl").read_text().splitlines()
     assert json.loads(line)["row"].startswith("banner.png (")
+    (hashes,) = (out / "collected").glob("hashes-*.npz")
+    before = hashes.stat().st_mtime_ns
+    run(out, "collect", flags=source)
+    assert hashes.stat().st_mtime_ns == before
     run(out, "construct", overlay)
     Image.fromarray(photos.astronaut()).resize((90, 90)).save(folder / "more.png")
     run(out, "collect", flags=source)
+    assert [*(out / "collected").glob("hashes-*.npz")] != [hashes]
     with pytest.raises(UserError, match="constructed/overlay was made from another"):
         run(out, "filter")
     run(out, "construct", overlay, flags=["--rebuild"])

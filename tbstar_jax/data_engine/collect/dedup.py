@@ -17,7 +17,11 @@ import numpy as np
 
 from tbstar_jax.array_types import Int, Shaped
 from tbstar_jax.data_engine.annotate import annotated
-from tbstar_jax.data_engine.collect.hash_index import HashIndex, hash_records
+from tbstar_jax.data_engine.collect.hash_index import (
+    HashIndex,
+    hash_records,
+    index_digest,
+)
 from tbstar_jax.data_engine.collect.near_hashes import near_pairs
 from tbstar_jax.data_engine.stage import Made, Reject, Transform, fingerprint_of
 from tbstar_jax.input_pipeline.records import EditRecord
@@ -222,9 +226,23 @@ def dedup_of(
     Raises:
       UserError: an image cannot be decoded.
     """
+    hash_records(records).save(index)
+    return dedup_by(index, max_distance, max_chroma)
+
+
+def dedup_by(
+    index: str | os.PathLike[str], max_distance: int = 6, max_chroma: int = 10
+) -> Dedup:
+    """The method that deduplicates a set whose hashes are there; see `dedup_of`.
+
+    Args:
+      index: the `.npz` of its hashes.
+      max_distance: see `decide`.
+      max_chroma: see `decide`.
+    """
     return Dedup(
         index=os.fspath(index),
-        digest=hash_records(records).save(index),
+        digest=index_digest(index),
         max_distance=max_distance,
         max_chroma=max_chroma,
     )

@@ -23,6 +23,7 @@ from tbstar_jax.data_engine.collect.phash import (
 )
 from tbstar_jax.errors import UserError
 from tbstar_jax.input_pipeline.images import decode_image, image_size
+from tbstar_jax.input_pipeline.record_shards import replace_durably
 from tbstar_jax.input_pipeline.records import EditRecord
 
 _NOTE = "hashes"
@@ -61,9 +62,8 @@ class HashIndex:
         partial = path.with_name(path.name + ".tmp")
         with partial.open("wb") as file:
             np.savez(file, **{name: getattr(self, name) for name in _names()})
-        os.replace(partial, path)
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        replace_durably(partial, path)
+        return index_digest(path)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "HashIndex":
@@ -77,6 +77,12 @@ class HashIndex:
                 return cls(**{name: arrays[name] for name in _names()})
         except (OSError, ValueError, KeyError) as error:
             raise UserError(f"{path} is no index of hashes ({error})") from error
+
+
+def index_digest(path: str | os.PathLike[str]) -> str:
+    """SHA-256 of the file of an index."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _names() -> tuple[str, ...]:
