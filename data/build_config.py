@@ -197,8 +197,10 @@ class MixConfig:
     Attributes:
       test_share: scenes that become the held-out set, in [0, 1).
       held_out: further sets (split `test`) whose scenes are never trained on.
+      is_commercial_only: leave out what is not known to allow commercial use.
     """
 
+    is_commercial_only: bool = False
     test_share: float = 0.02
     held_out: tuple[Path, ...] = ()
 

@@ -21,7 +21,7 @@ from tbstar_jax.data_engine.store.mix import (
     held_out_scenes,
     write_mixture,
 )
-from tbstar_jax.data_engine.store.mixtures import STAGE1, STAGE2
+from tbstar_jax.data_engine.store.mixtures import STAGE1, STAGE2, Mixture
 from tbstar_jax.data_engine.store.query import Query, select_rows
 from tbstar_jax.errors import UserError
 from tbstar_jax.input_pipeline.records import RecordSource
@@ -41,8 +41,8 @@ def mix(
       is_rebuild_allowed: whether a finished held-out set of other content is replaced.
 
     Returns:
-      What was done for the held-out set, and the parts of every mixture by name; a
-      mixture that finds no pair is absent.
+      What was done for the held-out set, and the parts of every mixture by name; none
+      where no pair meets the mixture's queries.
 
     Raises:
       UserError: nothing was filtered yet, or no mixture finds a pair.
@@ -67,18 +67,34 @@ def mix(
             )
         )
     scenes = held_out_scenes(held_out) | _test_scenes(sets, config.mix.test_share)
-    mixed = {}
+    mixed: dict[str, tuple[MixedPart, ...]] = {}
     failures = []
     for mixture in (STAGE1, STAGE2):
+        if config.mix.is_commercial_only:
+            mixture = _commercial(mixture)
         try:
             mixed[mixture.name] = write_mixture(
                 mixture, list(sets.values()), TRAIN, places.mixtures, scenes
             )
         except UserError as error:
             failures.append(error)
-    if not mixed:
+            mixed[mixture.name] = ()
+            # One of an earlier run would go on offering pairs that are out now.
+            (places.mixtures / f"{mixture.name}.json").unlink(missing_ok=True)
+    if len(failures) == len(mixed):
         raise failures[0]
     return reports, mixed
+
+
+def _commercial(mixture: Mixture) -> Mixture:
+    """The mixture without pairs whose licence is not known to allow commercial use."""
+    parts = tuple(
+        dataclasses.replace(
+            part, query=dataclasses.replace(part.query, is_commercial_only=True)
+        )
+        for part in mixture.parts
+    )
+    return dataclasses.replace(mixture, parts=parts)
 
 
 def _test_scenes(sets: Mapping[str, Path], share: float) -> frozenset[str]:

@@ -103,6 +103,9 @@ def mixture_lines(places: Places, mixed: Mapping[str, Sequence[MixedPart]]) -> s
     """A table per mixture: part, set, weight, records and their languages."""
     lines = []
     for name, parts in mixed.items():
+        if not parts:
+            lines.append(f"{name}: no pair meets its queries, so there is no mixture")
+            continue
         rows = [("part", "set", "weight", "records", "en", "zh")]
         for one in parts:
             counts = (str(one.num_records), str(one.num_en), str(one.num_zh))

@@ -12,7 +12,7 @@ from skimage import data as photos
 from data import build, export, trial
 from tbstar_jax.data_engine.store.index import read_index
 from tbstar_jax.data_engine.store.mix import mixture_entries
-from tbstar_jax.errors import run_command
+from tbstar_jax.errors import UserError, run_command
 from tbstar_jax.inference.text_to_image import DrawnImage, TextToImage
 from tbstar_jax.input_pipeline.images import decode_image, decode_mask
 from tbstar_jax.input_pipeline.mixtures import open_mixture
@@ -130,6 +130,25 @@ def test_no_scene_is_trained_on_and_held_out(shop):
         for source in open_mixture(entries, "train"):
             scenes = {source[row].scene for row in range(len(source))}
             assert not scenes & held_out
+
+
+def test_licences_decide_what_is_mixed(shop, folder, tmp_path, capsys):
+    """Photos under a licence that forbids commercial use leave; drawn pairs stay."""
+    out = tmp_path / "shop"
+    settings = (*SETTINGS[:-1], "construct.methods=overlay", "mix.test_share=0")
+    source = f"--source={folder}"
+    for stage, flags in (
+        ("collect", [source, "--licence=CC-BY-NC-4.0"]),
+        ("construct", []),
+        ("filter", []),
+        ("mix", []),
+    ):
+        command(out, stage, *flags, settings=settings)
+    assert (out / "mixtures/stage2.json").is_file()
+    free = (*settings, "mix.is_commercial_only=true")
+    with pytest.raises(UserError, match="no record of 1 sets is in the mixture"):
+        command(out, "mix", settings=free)
+    assert not (out / "mixtures/stage2.json").exists()
 
 
 def test_training_reads_a_mixture(shop):
