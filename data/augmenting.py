@@ -5,6 +5,7 @@ same pass.
 """
 
 import dataclasses
+from pathlib import Path
 
 from data.build_config import BuildConfig
 from data.filtering import decide_set, measuring
@@ -22,6 +23,7 @@ from tbstar_jax.data_engine.engine.job import Engine
 from tbstar_jax.data_engine.engine.run import StageReport, run_stage
 from tbstar_jax.data_engine.engine.then import OnlyNew, ThenStage
 from tbstar_jax.data_engine.filter.rules import PREFIX
+from tbstar_jax.data_engine.store.index import INDEX
 from tbstar_jax.data_engine.vlm_roles.rewriter import VlmRewriter
 from tbstar_jax.errors import UserError
 
@@ -65,6 +67,10 @@ def augment(
             method=OnlyNew(method=measuring(config), note=PREFIX),
             seed=config.seed,
         )
+        if not stage.units():
+            _check_absent(places.augmented(name), directory)
+            print(f"no pair of {directory} is kept; nothing to augment there")
+            continue
         report = run_stage(
             measured,
             places.augmented(name),
@@ -75,7 +81,20 @@ def augment(
         )
         statuses = decide_set(config, places, report.directory)
         reports.append(dataclasses.replace(report, statuses=statuses))
+    if not reports:
+        raise UserError(
+            f"no pair below {places.root / 'filtered'} is kept; look at the pages in "
+            f"{places.reports} and at the limits, --set filter.profile.limits..."
+        )
     return reports
+
+
+def _check_absent(augmented: Path, filtered: Path) -> None:
+    if (augmented / INDEX).is_file():
+        raise UserError(
+            f"no pair of {filtered} is kept any more, but {augmented} was made of such "
+            "pairs; remove it"
+        )
 
 
 def _of_each(config: BuildConfig) -> Augment:

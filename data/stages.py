@@ -1,12 +1,14 @@
 """Runs stages of `data.build` and says what came of them."""
 
+import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
 
 from data.build_config import BuildConfig
 from data.freshness import check_inputs
 from data.places import Places
 from tbstar_jax.config import to_json
-from tbstar_jax.data_engine.engine.job import Engine
+from tbstar_jax.data_engine.engine.job import Engine, NothingMadeError
 from tbstar_jax.data_engine.engine.run import StageReport
 from tbstar_jax.data_engine.store.mix import MixedPart
 from tbstar_jax.errors import UserError
@@ -62,7 +64,7 @@ def _stage(name: str) -> Callable[..., list[StageReport]]:
             case "construct":
                 from data.constructing import construct
 
-                return construct
+                return functools.partial(_each_method, construct)
             case "filter":
                 from data.filtering import filter_pairs
 
@@ -77,6 +79,32 @@ def _stage(name: str) -> Callable[..., list[StageReport]]:
         raise UserError(
             f"--stage={name} measures and edits with OpenCV: pip install -e '.[data]'"
         ) from error
+
+
+def _each_method(
+    construct: Callable[..., list[StageReport]],
+    config: BuildConfig,
+    places: Places,
+    engine: Engine,
+    *,
+    is_rebuild_allowed: bool,
+) -> list[StageReport]:
+    """A method that can make no pair of these photos does not end the others."""
+    reports = []
+    failures = []
+    for name in config.construct.methods:
+        alone = dataclasses.replace(config.construct, methods=(name,))
+        one = dataclasses.replace(config, construct=alone)
+        try:
+            reports += construct(
+                one, places, engine, is_rebuild_allowed=is_rebuild_allowed
+            )
+        except NothingMadeError as error:
+            failures.append(error)
+            print(f"no pairs by {name}: {error}")
+    if not reports:
+        raise failures[0]
+    return reports
 
 
 def _mix(

@@ -8,12 +8,13 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 from PIL import Image
 from skimage import data as photos
 
 from data import build
-from tbstar_jax.data_engine.store.index import read_index
+from tbstar_jax.data_engine.store.index import read_index, write_statuses
 from tbstar_jax.errors import UserError, run_command
 
 SETTINGS = {
@@ -103,6 +104,30 @@ def test_pairs_of_photos_that_have_changed_are_not_filtered_unseen(tmp_path):
     run(out, "construct", overlay, flags=["--rebuild"])
     run(out, "filter", overlay)
     assert len(statuses(out / "filtered" / "overlay")) == 4
+
+
+def test_what_makes_or_keeps_nothing_does_not_end_the_others(tmp_path, capsys):
+    """A photo that the expert declines, and a set of which no pair is kept."""
+    (tmp_path / "photos").mkdir()
+    flat = Image.new("RGB", (96, 96), "white")
+    flat.save(tmp_path / "photos" / "flat.png")
+    out, both = tmp_path / "shop", "construct.methods=expert,layout"
+    run(out, "collect", flags=[f"--source={tmp_path / 'photos'}"])
+    with pytest.raises(UserError, match="stage expert made no record of 1 units"):
+        run(out, "construct", "construct.methods=expert")
+    run(out, "construct", both)
+    assert "no pairs by expert: stage expert made no record" in capsys.readouterr().out
+    run(out, "construct", "construct.methods=studio")
+    run(out, "filter")
+    index = read_index(out / "filtered" / "studio")
+    write_statuses(
+        out / "filtered" / "studio", index, np.full(4, "rejected:planted", object)
+    )
+    run(out, "augment")
+    assert "studio is kept; nothing to augment" in capsys.readouterr().out
+    run(out, "mix")
+    mixture = json.loads((out / "mixtures" / "stage1.json").read_text())
+    assert [one["path"] for one in mixture["entries"]] == ["../augmented/layout"]
 
 
 def test_the_configuration_of_every_stage_is_kept(tmp_path):

@@ -26,6 +26,10 @@ class Job:
     lock: Path
 
 
+class NothingMadeError(UserError):
+    """A stage has no units, or made no record of them: there is no set."""
+
+
 Report: TypeAlias = Callable[[int, int], None]
 """Told how many more records and units are made."""
 

@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tbstar_jax.data_engine.engine.job import NothingMadeError
 from tbstar_jax.data_engine.engine.ledger import (
     Entry,
     entry_from,
@@ -101,13 +102,13 @@ def publish(
       The manifest.
 
     Raises:
-      UserError: no unit made a record, two made the same key, or photos and pairs came
-        out of one stage.
+      NothingMadeError: no unit made a record.
+      UserError: two made the same key, or photos and pairs came out of one stage.
     """
     entries = [_finished(place.units, unit, fingerprint) for unit in units]
     filled = [entry for entry in entries if entry.num_records]
     if not filled:
-        raise UserError(
+        raise NothingMadeError(
             f"stage {stage} made no record of {len(units)} units; the reasons are in "
             f"{_write_rejects(place.units, entries, place.units)}"
         )

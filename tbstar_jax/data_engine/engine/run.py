@@ -16,7 +16,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from tbstar_jax.data_engine.engine.job import Engine, Job
+from tbstar_jax.data_engine.engine.job import Engine, Job, NothingMadeError
 from tbstar_jax.data_engine.engine.ledger import finished_entry
 from tbstar_jax.data_engine.engine.locks import only_run, workers_lock
 from tbstar_jax.data_engine.engine.publish import (
@@ -87,8 +87,9 @@ def run_stage(
       What came of it.
 
     Raises:
-      UserError: the stage has no units, a finished set of other content is in the way,
-        another run is writing it, or a unit cannot be made.
+      NothingMadeError: the stage has no units, or made no record of them.
+      UserError: a finished set of other content is in the way, another run is writing
+        it, or a unit cannot be made.
       RuntimeError: a unit failed for another reason; the message names it.
     """
     start = time.monotonic()
@@ -121,7 +122,7 @@ def run_stage(
 def _checked_units(stage: Stage) -> Sequence[Unit]:
     units = stage.units()
     if not units:
-        raise UserError(
+        raise NothingMadeError(
             f"stage {stage.name} has nothing to do: its input holds no units; check "
             "the path and the selection of its input"
         )
