@@ -87,6 +87,8 @@ class BlenderProcess:
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
                 cwd=self._folder.name,
+                # The denoiser would take every core beside the renderer's.
+                env={**os.environ, "OIDN_NUM_THREADS": str(settings.num_threads)},
             )
         except OSError as error:
             self._clear()

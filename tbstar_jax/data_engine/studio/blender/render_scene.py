@@ -58,12 +58,9 @@ class Studio:
         self.add_camera()
         self.add_sun()
         self.add_world()
-        self.floor, self.wall = self.add_sheet()
-        self.items = [self.add_item(k) for k in range(len(request["items"]))]
-
-    def objects(self) -> list[Any]:
-        """All that rays can meet."""
-        return [*self.items, self.floor, self.wall]
+        self.add_sheet()
+        for k in range(len(request["items"])):
+            self.add_item(k)
 
     def load(self, name: str) -> np.ndarray:
         """An array of the request."""
@@ -77,14 +74,19 @@ class Studio:
         _set(scene.render, engine="CYCLES", resolution_x=columns, resolution_y=rows,
              threads_mode="FIXED", threads=request["num_threads"],
              use_persistent_data=True)  # fmt: skip
-        _set(scene.render.image_settings, file_format="OPEN_EXR", color_depth="32",
-             exr_codec="NONE", color_mode="RGB")  # fmt: skip
+        _set(scene.render.image_settings, file_format="OPEN_EXR_MULTILAYER",
+             color_depth="32", exr_codec="NONE")  # fmt: skip
         _set(scene.cycles, device="CPU", seed=request["seed"],
+             samples=request["samples"], use_denoising=True,
              use_adaptive_sampling=False, pixel_filter_type="BOX",
              denoiser="OPENIMAGEDENOISE", max_bounces=12, diffuse_bounces=3,
              glossy_bounces=4, transmission_bounces=10, transparent_max_bounces=10,
              caustics_reflective=False, caustics_refractive=False,
              sample_clamp_indirect=4.0)  # fmt: skip
+
+        self.num_layers = math.ceil((1 + 2 * len(request["items"])) / 3)
+        for k in range(self.num_layers):
+            _set(scene.view_layers[0].aovs.add(), name=f"known{k}", type="COLOR")
 
     def add(self, name: str, data: Any) -> Any:
         """An object in the scene."""
@@ -147,7 +149,7 @@ class Studio:
         made.pixels.foreach_set(np.concatenate([values, alpha], axis=2).ravel())
         return made
 
-    def add_sheet(self) -> tuple[Any, Any]:
+    def add_sheet(self) -> None:
         """The floor, and the wall behind it, which only cameras and glass see."""
         about = self.request["floor"]
         half, edge = about["half"], about["y"][1]
@@ -162,13 +164,18 @@ class Studio:
         shine = self.request["shine"]
         tree.end("ShaderNodeOutputMaterial",
                  tree.mix(shine, paper.outputs[0], glow.outputs[0]))  # fmt: skip
+        self.tell(tree)
         wide, high = (-half, half), (0.0, 2 * half)
         wall = self.add_plane("wall", wide, high, {"x": wide, "y": high})
         wall.location, wall.rotation_euler = (0.0, edge, 0.0), (math.pi / 2, 0.0, 0.0)
         tree = Nodes.of(self.bpy, wall, "wall")
-        tree.glow(self.texture(tree, "wall", "EXTEND").outputs["Color"])
+        glow = tree.new(
+            "ShaderNodeEmission",
+            Color=self.texture(tree, "wall", "EXTEND").outputs["Color"],
+        )
+        tree.end("ShaderNodeOutputMaterial", glow.outputs[0])
+        self.tell(tree)
         wall.visible_diffuse = wall.visible_glossy = wall.visible_shadow = False
-        return floor, wall
 
     def texture(self, tree: "Nodes", name: str, outside: str) -> Any:
         """A node that reads an image where the mesh says."""
@@ -220,11 +227,12 @@ class Studio:
         metal, glass = values["metal"], values["glass"]
         roughness: Any = values["roughness"]
         bare: Any = 1.0
+        printed: Any = 0.0
         if is_printed:
             print_ = self.texture(tree, f"item{k}_print", "CLIP")
             plate, ink = ((*about[name], 1.0) for name in ("plate", "ink"))
-            label = tree.mix(print_.outputs["Color"], plate, ink, "RGB")
-            plated = print_.outputs["Alpha"]
+            printed, plated = print_.outputs["Color"], print_.outputs["Alpha"]
+            label = tree.mix(printed, plate, ink, "RGB")
             color = tree.mix(plated, color, label, "RGB")
             bare = tree.math("SUBTRACT", 1.0, plated)
             metal, glass = (tree.math("MULTIPLY", bare, one) for one in (metal, glass))
@@ -244,6 +252,21 @@ class Studio:
             surface = tree.mix(tree.math("MULTIPLY", passed, bare), surface,
                                filter_.outputs[0])  # fmt: skip
         tree.end("ShaderNodeOutputMaterial", surface)
+        self.tell(tree, k, printed)
+
+    def tell(self, tree: "Nodes", k: int | None = None, ink: Any = 0.0) -> None:
+        """Makes a material tell what a camera's ray meets: how far, which, and ink."""
+        count = len(self.request["items"])
+        facts: list[Any] = [0.0] * (3 * self.num_layers)
+        facts[0] = tree.new("ShaderNodeCameraData").outputs["View Distance"]
+        if k is not None:
+            facts[1 + k], facts[1 + count + k] = 1.0, ink
+        for layer in range(self.num_layers):
+            three = tree.new("ShaderNodeCombineXYZ")
+            for value, socket in zip(facts[3 * layer :], three.inputs, strict=False):
+                tree.link(value, socket)
+            tree.new("ShaderNodeOutputAOV", aov_name=f"known{layer}",
+                     Color=three.outputs[0])  # fmt: skip
 
     def draw(self) -> np.ndarray:
         """The picture and what is true of its pixels.
@@ -252,56 +275,13 @@ class Studio:
           float32 `[rows, columns, 4 + 2 items]`: linear colour, distance from the
           camera, and per item its share of the pixel and the share of its ink.
         """
-        samples = self.request["samples"]
-        picture, maps = self.render(samples, is_denoised=True), []
-        self.scene.world.use_nodes = False
-        self.scene.world.color = (0.0, 0.0, 0.0)
-        self.scene.cycles.max_bounces = 0
-        for is_ink in (False, True):
-            for first in range(0, len(self.items), 3):
-                some = self.request["items"][first : first + 3]
-                shares = np.zeros_like(picture)
-                if not is_ink or any(one["is_printed"] for one in some):
-                    self.shine_alone(first, is_ink)
-                    shares = self.render(samples, is_denoised=False)
-                maps.append(shares[..., : len(some)])
-        self.shine_by_distance()
-        distance = self.render(1, is_denoised=False)[..., :1]
-        return np.concatenate([picture, distance, *maps], axis=2)
-
-    def shine_alone(self, first: int, is_ink: bool) -> None:
-        """Makes three items shine red, green and blue, and all else black."""
-        for k, item in enumerate(self.objects()):
-            color, black = [0.0, 0.0, 0.0, 1.0], (0.0, 0.0, 0.0, 1.0)
-            is_shown = first <= k < min(first + 3, len(self.items))
-            if is_shown:
-                color[k - first] = 1.0
-            tree = Nodes.of(self.bpy, item, "shares", is_only=True)
-            value: Any = black if is_ink else color
-            if is_ink and is_shown and self.request["items"][k]["is_printed"]:
-                ink = self.texture(tree, f"item{k}_print", "CLIP").outputs["Color"]
-                value = tree.mix(ink, black, color, "RGB")
-            tree.glow(value)
-
-    def shine_by_distance(self) -> None:
-        """Makes everything shine as much as it is far."""
-        for item in self.objects():
-            tree = Nodes.of(self.bpy, item, "distance", is_only=True)
-            tree.glow(tree.new("ShaderNodeCameraData").outputs["View Distance"])
-
-    def render(self, samples: int, *, is_denoised: bool) -> np.ndarray:
-        """Traces paths and reads the picture back, rows from the top."""
-        self.scene.cycles.samples = samples
-        self.scene.cycles.use_denoising = is_denoised
         path = self.folder / "render.exr"
         self.scene.render.filepath = str(path)
         self.bpy.ops.render.render(write_still=True)
-        image = self.bpy.data.images.load(str(path), check_existing=False)
-        rows, columns = self.request["size"]
-        values = np.empty(rows * columns * image.channels, np.float32)
-        image.pixels.foreach_get(values)
-        self.bpy.data.images.remove(image)
-        return np.ascontiguousarray(values.reshape(rows, columns, -1)[::-1, :, :3])
+        layers = _read_layers(path, *self.request["size"])
+        names = ["Combined", *(f"known{k}" for k in range(self.num_layers))]
+        found = [layers[f"ViewLayer.{name}.{c}"] for name in names for c in "RGB"]
+        return np.stack(found[: 4 + 2 * len(self.request["items"])], axis=2)
 
 
 class Nodes:
@@ -313,15 +293,11 @@ class Nodes:
         tree.nodes.clear()
 
     @classmethod
-    def of(cls, bpy: Any, item: Any, name: str, *, is_only: bool = False) -> "Nodes":
-        """A new material of an object, beside or instead of those it has."""
+    def of(cls, bpy: Any, item: Any, name: str) -> "Nodes":
+        """One more material of an object."""
         material = bpy.data.materials.new(name)
         material.use_nodes = True
-        if is_only:
-            for k in range(len(item.data.materials)):
-                item.data.materials[k] = material
-        else:
-            item.data.materials.append(material)
+        item.data.materials.append(material)
         return cls(material.node_tree)
 
     def link(self, value: Any, socket: Any) -> None:
@@ -355,14 +331,31 @@ class Nodes:
             self.link(value, socket)
         return node.outputs[0]
 
-    def glow(self, color: Any) -> None:
-        """Ends a material that shines by itself."""
-        light = self.new("ShaderNodeEmission", Color=color)
-        self.end("ShaderNodeOutputMaterial", light.outputs[0])
-
     def end(self, kind: str, surface: Any) -> None:
         """What the tree is for."""
         self.link(surface, self.new(kind).inputs["Surface"])
+
+
+def _read_layers(path: Path, rows: int, columns: int) -> dict[str, np.ndarray]:
+    """Reads an OpenEXR file of float32 lines that are not compressed.
+
+    Blender writes all layers of a render there, and lets scripts read the first.
+    """
+    data = path.read_bytes()
+    start = data.index(b"channels\0chlist\0") + 20
+    (length,) = struct.unpack("<I", data[start - 4 : start])
+    # A name, a zero byte, and 16 bytes of type and sampling per channel.
+    names, rest = [], data[start : start + length - 1]
+    while rest:
+        name, _, rest = rest.partition(b"\0")
+        names.append(name.decode())
+        rest = rest[16:]
+    count = rows * (2 + len(names) * columns)
+    lines = np.frombuffer(data[-4 * count :], "<f4").reshape(rows, -1)
+    if lines[:, 0].view("<i4").tolist() != list(range(rows)):
+        raise ValueError("a picture in another form than this program reads")
+    channels = lines[:, 2:].reshape(rows, len(names), columns)
+    return {name: channels[:, k] for k, name in enumerate(names)}
 
 
 def _set(owner: Any, **values: Any) -> None:
