@@ -78,7 +78,14 @@ def render_pairs(
     ]
 
 
-def pair_of(edit: Edit, before: Frame, after: Frame, *, is_strict: bool) -> Pair:
+def pair_of(
+    edit: Edit,
+    before: Frame,
+    after: Frame,
+    *,
+    is_strict: bool,
+    within: Bool[np.ndarray, "h w"] | None = None,
+) -> Pair:
     """Source, target and mask from the renders of both scenes.
 
     Args:
@@ -86,9 +93,12 @@ def pair_of(edit: Edit, before: Frame, after: Frame, *, is_strict: bool) -> Pair
       before: the source.
       after: the scene after the edit.
       is_strict: whether all outside the declared region is kept bit for bit.
+      within: narrows the declared region, where it says more than is to be seen.
     """
     if is_strict:
         region = declared_region(edit, before, after)
+        if within is not None:
+            region &= within
     else:
         region = np.ones(edit.before.size, bool)
     target = np.where(region[:, :, None], after.image, before.image)

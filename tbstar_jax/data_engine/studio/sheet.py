@@ -1,9 +1,11 @@
 """One picture of what the studio renders: an edit of every task.
 
-`python -m tbstar_jax.data_engine.studio.sheet docs/images/templates_3d.png`
+`python -m tbstar_jax.data_engine.studio.sheet docs/images/templates_3d.png`, and with
+`--blender=python` the same edits drawn by Blender.
 """
 
 import argparse
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +15,15 @@ from PIL import Image, ImageDraw
 from tbstar_jax.data_engine.fonts.loader import font
 from tbstar_jax.data_engine.render.sampling import generator
 from tbstar_jax.data_engine.studio.backends import NumpyBackend
+from tbstar_jax.data_engine.studio.blender import frames
+from tbstar_jax.data_engine.studio.blender.process import (
+    BlenderProcess,
+    BlenderSettings,
+)
 from tbstar_jax.data_engine.studio.edits import EDIT_TASKS, Edit, sample_edit
 from tbstar_jax.data_engine.studio.grammar import instructions
 from tbstar_jax.data_engine.studio.pairs import Pair, render_pairs
+from tbstar_jax.data_engine.studio.stage import Draw
 
 _CAPTION = 18
 _COLUMNS = 3
@@ -23,7 +31,7 @@ _GAP = 6
 
 
 def contact_sheet(
-    seed: int, pixels: int, supersampling: int
+    seed: int, pixels: int, supersampling: int, draw: Draw
 ) -> UInt8[np.ndarray, "h w 3"]:
     """Renders an edit of every task: source, target and mask under its instruction.
 
@@ -31,6 +39,7 @@ def contact_sheet(
       seed: of the scenes.
       pixels: side of each picture.
       supersampling: rays per pixel and direction.
+      draw: what renders.
     """
     edits = [
         sample_edit(
@@ -41,8 +50,7 @@ def contact_sheet(
         )
         for number, task in enumerate(EDIT_TASKS)
     ]
-    pairs = render_pairs(edits, is_strict=True, backend=NumpyBackend())
-    tiles = [_tile(edit, pair) for edit, pair in zip(edits, pairs, strict=True)]
+    tiles = [_tile(edit, pair) for edit, pair in zip(edits, draw(edits), strict=True)]
     blank = np.full_like(tiles[0], 255)
     tiles += [blank] * (-len(tiles) % _COLUMNS)
     rows = [
@@ -70,8 +78,20 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--pixels", type=int, default=192)
     parser.add_argument("--supersampling", type=int, default=3)
+    parser.add_argument("--blender", type=Path, help="an interpreter that has bpy")
     options = parser.parse_args()
-    sheet = contact_sheet(options.seed, options.pixels, options.supersampling)
+    numbers = options.seed, options.pixels, options.supersampling
+    if options.blender:
+        settings = BlenderSettings(python=options.blender, num_threads=2)
+        with BlenderProcess(settings) as process:
+            traced = functools.partial(
+                frames.render_pairs, is_strict=True, process=process
+            )
+            sheet = contact_sheet(*numbers, traced)
+    else:
+        backend = NumpyBackend()
+        drawn = functools.partial(render_pairs, is_strict=True, backend=backend)
+        sheet = contact_sheet(*numbers, drawn)
     Image.fromarray(sheet).save(options.out, optimize=True)
 
 

@@ -24,6 +24,7 @@ from tbstar_jax.data_engine.studio.edits import sample_edit
 from tbstar_jax.data_engine.studio.families import FAMILIES
 from tbstar_jax.data_engine.studio.fields import Body, distance
 from tbstar_jax.data_engine.studio.packing import pack, shape_of
+from tbstar_jax.data_engine.studio.pairs import pair_of
 from tbstar_jax.data_engine.studio.renderer import render
 from tbstar_jax.data_engine.studio.stage import StudioStage
 from tbstar_jax.errors import UserError
@@ -145,11 +146,8 @@ def test_a_request_says_where_things_are_and_what_is_printed():
     request, arrays = request_of(scene)
     assert request["size"] == [32, 40]
     assert len(request["items"]) == len(scene.items)
-    item = scene.items[0]
     points = arrays["item0_points"]
     assert points[:, 2].min() == pytest.approx(0.0, abs=0.02)
-    middle = (points.min(axis=0) + points.max(axis=0)) / 2
-    assert middle[1] == pytest.approx(-item.z, abs=0.25)
     at = arrays["item0_print_at"]
     is_printed = np.all((at > 0) & (at < 1), axis=1)
     assert 0 < is_printed.mean() < 0.3
@@ -258,8 +256,9 @@ def test_a_process_that_does_not_greet_is_refused(started):
         )
     with pytest.raises(UserError, match=r"ended .exit code 1.*SyntaxError"):
         started("(", greets=False)
+    newer = CHANNEL.replace('"protocol": 1', '"protocol": 2')
     with pytest.raises(UserError, match="protocol 1 is spoken"):
-        started(CHANNEL.replace('"protocol": 1', '"protocol": 2'), greets=False)
+        started(newer, greets=False)
     with pytest.raises(UserError, match="no_python cannot be started"):
         started("", python=Path("/no_python"))
 
@@ -294,6 +293,9 @@ def test_strict_pairs_keep_all_outside_what_is_declared(started):
     # The light that the stand-in lets fall below the block.
     assert physical.change_mask[24:30].all()
     assert not strict.change_mask[24:30].any()
+    nowhere = np.zeros((32, 40), bool)
+    pair = pair_of(edit, strict.before, strict.after, is_strict=True, within=nowhere)
+    assert np.array_equal(pair.target, pair.source)
 
 
 def test_a_strict_removal_takes_the_shadow_along(started):
@@ -304,7 +306,6 @@ def test_a_strict_removal_takes_the_shadow_along(started):
     assert pair.before.influence[k].any()
     assert not np.any(pair.before.influence[k] & (pair.before.coverage[k] > 0))
     assert pair.change_mask[24:30].all()
-    assert not pair.change_mask[:7].any()
 
 
 def test_what_cannot_be_seen_is_not_reached():
@@ -313,9 +314,8 @@ def test_what_cannot_be_seen_is_not_reached():
     after[4, 4] = 108
     assert not frames.reached(before, after).any()
     after[8:12, 8:12] += 4
-    reached = frames.reached(before, after)
-    assert reached[8:12, 8:12].all()
-    assert not reached[:6].any()
+    assert frames.reached(before, after)[8:12, 8:12].all()
+    assert not frames.reached(before, after)[:6].any()
 
 
 def test_records_say_what_drew_them(started):
@@ -329,11 +329,9 @@ def test_records_say_what_drew_them(started):
         frames.render_pairs, is_strict=True, process=started(BLOCKS)
     )
     made = stage.records(range(2), draw)
-    assert [record.provenance["backend"] for record in made] == ["blender"] * 2
+    assert made[0].provenance["backend"] == "blender"
     assert made == stage.records(range(2), draw)
-    source, target = (
-        decode_image(data) for data in (made[0].source_images[0], made[0].target_image)
-    )
+    source, target = map(decode_image, (*made[0].source_images, made[0].target_image))
     mask = decode_mask(made[0].change_mask) == 255
     assert np.array_equal(mask, np.any(source != target, axis=2))
     assert mask.any()
@@ -344,11 +342,8 @@ def test_where_blender_lies_does_not_name_another_stage():
     stage = StudioStage(num_records=1, backend="blender")
     moved = BlenderSettings(python=Path("/elsewhere"), num_threads=4)
     finer = BlenderSettings(samples=64)
-    of = [
-        dataclasses.replace(stage, blender=settings).fingerprint
-        for settings in (stage.blender, moved, finer)
-    ]
-    assert of[0] == of[1] != of[2]
+    there, better = (dataclasses.replace(stage, blender=s) for s in (moved, finer))
+    assert stage.fingerprint == there.fingerprint != better.fingerprint
     numpy_ = dataclasses.replace(stage, backend="numpy")
     assert numpy_.fingerprint == dataclasses.replace(numpy_, blender=finer).fingerprint
 
@@ -398,5 +393,6 @@ def test_blender_shows_what_the_reference_shows(blender, task):
     assert np.array_equal(pair.change_mask == 255, differs)
     assert differs.any()
     assert not differs[~pair.region].any()
+    assert not differs[~frames.reached(pair.source, pair.after.image)].any()
     again = frames.render(edit.before, blender)
     assert np.array_equal(again.image, pair.source)

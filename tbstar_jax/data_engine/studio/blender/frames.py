@@ -71,9 +71,9 @@ def render_pairs(
 ) -> list[Pair]:
     """Draws edits, as `pairs.render_pairs` does.
 
-    Where shape or place change, the declared region is what the touched items cover and
-    where their shadow or reflection can be seen: light that bounces reaches everything,
-    but a difference of a level or two is not kept in the strict variant.
+    Light that bounces, and the denoiser, reach everything by a level or two. Of them a
+    local edit keeps, in the strict variant, what can be seen: on the touched items and,
+    where shape or place change, wherever their shadow or reflection falls.
 
     Args:
       edits: scenes before and after.
@@ -97,6 +97,7 @@ def render_pairs(
                 _with_influence(before, edit.touched_before, reach),
                 _with_influence(after, edit.touched_after, reach),
                 is_strict=is_strict,
+                within=reach if edit.extent in ("surface", "items") else None,
             )
         )
     return made
