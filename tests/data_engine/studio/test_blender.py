@@ -245,7 +245,9 @@ def test_a_silent_process_is_not_waited_for_forever(started):
 
 
 def test_a_process_that_does_not_greet_is_refused(started):
-    with pytest.raises(UserError, match=r"cannot import bpy .*extra `blender`"):
+    with pytest.raises(
+        UserError, match=r"cannot import bpy .no bpy.; install .*blender.python"
+    ):
         started(
             """
             import json, struct, sys

@@ -39,7 +39,8 @@ class BlenderSettings:
     """How Blender draws.
 
     Attributes:
-      python: an interpreter that has the package `bpy`; None for this one.
+      python: an interpreter that has the package `bpy`; None for this one. As bpy 4.5
+        and 5.0 ask for NumPy 1, it is usually that of another environment.
       samples: light paths per pixel, before denoising.
       num_threads: of each process.
       timeout_seconds: longest wait for a picture, or for the process to start.
@@ -86,7 +87,6 @@ class BlenderProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
-                cwd=self._folder.name,
                 # The denoiser would take every core beside the renderer's.
                 env={**os.environ, "OIDN_NUM_THREADS": str(settings.num_threads)},
             )
@@ -174,7 +174,8 @@ class BlenderProcess:
         if "missing" in hello:
             raise UserError(
                 f"{self._python} cannot import bpy ({str(hello.get('reason'))[:200]}); "
-                "install the extra `blender`, or name an interpreter that has it"
+                "install bpy==4.5.* in an environment of its own (it needs NumPy 1) "
+                "and name that interpreter as blender.python"
             )
         if hello.get("protocol") != PROTOCOL:
             raise self._failed(
