@@ -19,11 +19,13 @@ from tbstar_jax.data_engine.store.index import read_index
 from tbstar_jax.data_engine.store.mix import (
     MixedPart,
     held_out_scenes,
+    mixture_entries,
     write_mixture,
 )
 from tbstar_jax.data_engine.store.mixtures import STAGE1, STAGE2, Mixture
 from tbstar_jax.data_engine.store.query import Query, select_rows
 from tbstar_jax.errors import UserError
+from tbstar_jax.input_pipeline.record_shards import write_durably
 from tbstar_jax.input_pipeline.records import RecordSource
 
 TEST = "test"
@@ -76,14 +78,25 @@ def mix(
             mixed[mixture.name] = write_mixture(
                 mixture, list(sets.values()), TRAIN, places.mixtures, scenes
             )
+            _write_setting(places, mixture.name)
         except UserError as error:
             failures.append(error)
             mixed[mixture.name] = ()
             # One of an earlier run would go on offering pairs that are out now.
             (places.mixtures / f"{mixture.name}.json").unlink(missing_ok=True)
+            places.setting(mixture.name).unlink(missing_ok=True)
     if len(failures) == len(mixed):
         raise failures[0]
     return reports, mixed
+
+
+def _write_setting(places: Places, name: str) -> None:
+    """The mixture once more, as `--set data.mixture=...` of training takes it."""
+    entries = [
+        {"path": one.path, "weight": one.weight, "selection": one.selection}
+        for one in mixture_entries(places.mixtures / f"{name}.json")
+    ]
+    write_durably(places.setting(name), json.dumps(entries).encode())
 
 
 def _commercial(mixture: Mixture) -> Mixture:

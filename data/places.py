@@ -68,6 +68,10 @@ class Places:
         """Mixtures and selections."""
         return self.root / "mixtures"
 
+    def setting(self, mixture: str) -> Path:
+        """A mixture as a value of training's `data.mixture`."""
+        return self.mixtures / f"{mixture}.setting.json"
+
     def finished(self, kind: str) -> dict[str, Path]:
         """The finished sets of a kind, e.g. `constructed`, by name."""
         found = sorted((self.root / kind).glob(f"*/{INDEX}"))

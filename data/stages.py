@@ -139,6 +139,7 @@ def mixture_lines(places: Places, mixed: Mapping[str, Sequence[MixedPart]]) -> s
             counts = (str(one.num_records), str(one.num_en), str(one.num_zh))
             rows.append((one.part, one.directory.name, f"{one.weight:.3f}", *counts))
         lines.append(f"{places.mixtures / name}.json\n{_table(rows)}")
+        lines.append(f'--set "data.mixture=$(cat {places.setting(name)})"')
     return "\n".join(lines)
 
 

@@ -10,12 +10,13 @@ from PIL import Image
 from skimage import data as photos
 
 from data import build, export, trial
+from tbstar_jax.config import apply_overrides
 from tbstar_jax.data_engine.store.index import read_index
 from tbstar_jax.data_engine.store.mix import mixture_entries
 from tbstar_jax.errors import UserError, run_command
 from tbstar_jax.inference.text_to_image import DrawnImage, TextToImage
 from tbstar_jax.input_pipeline.images import decode_image, decode_mask
-from tbstar_jax.input_pipeline.mixtures import open_mixture
+from tbstar_jax.input_pipeline.mixtures import MixtureEntry, open_mixture
 from tbstar_jax.input_pipeline.pipeline import PipelineConfig, build_pipeline
 from tbstar_jax.input_pipeline.records import RecordSource
 from tbstar_jax.input_pipeline.transforms import TransformConfig
@@ -149,6 +150,22 @@ def test_licences_decide_what_is_mixed(shop, folder, tmp_path, capsys):
     with pytest.raises(UserError, match="no record of 1 sets is in the mixture"):
         command(out, "mix", settings=free)
     assert not (out / "mixtures/stage2.json").exists()
+
+
+def test_a_mixture_is_a_setting_of_training(shop):
+    mixtures = shop / "mixtures"
+    config = PipelineConfig(
+        mixture=(MixtureEntry(path="x"),),
+        transform=TransformConfig(
+            max_tokens=96, pixel_budget=128 * 128, is_mask_required=True
+        ),
+        seed=0,
+        global_batch=2,
+    )
+    for name in ("stage1", "stage2"):
+        text = (mixtures / f"{name}.setting.json").read_text()
+        changed = apply_overrides(config, [f"mixture={text}"])
+        assert changed.mixture == mixture_entries(mixtures / f"{name}.json")
 
 
 def test_training_reads_a_mixture(shop):
