@@ -149,10 +149,19 @@ def test_a_file_in_the_way_is_one_sentence(tmp_path, capsys):
     assert "where no folder can be made" in capsys.readouterr().err
 
 
+_HEEDING_SIGINT = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+
+
 def test_ctrl_c_ends_all_processes_at_once_with_one_sentence(tmp_path):
     units = tmp_path / "constructed" / "layout.units"
     command = [
-        *(sys.executable, "-m", "data.build", "--stage=construct", "--workers=2"),
+        # Whoever started the tests may ignore this signal, which is inherited.
+        *(sys.executable, "-c", _HEEDING_SIGINT),
+        *("-m", "data.build", "--stage=construct", "--workers=2"),
         *(f"--out={tmp_path}", "--set=construct.methods=layout"),
         *("--set=construct.num_records=4000", "--set=construct.records_per_shard=2000"),
     ]
