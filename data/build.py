@@ -17,9 +17,10 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from data.build_config import BuildConfig, CollectConfig, SourceConfig
+from data.parser import Parser
 from data.places import Places
 from data.stages import STAGES, run_stages
 from data.tiny import COUNTS, DEFAULT_OUT, build_tiny, summary
@@ -31,15 +32,8 @@ from tbstar_jax.errors import UserError, run_command
 _OUT = Path("data/built/shop")
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one sentence instead of printing its usage."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}; see `python -m data.build --help`")
-
-
-def _parser() -> _Parser:
-    parser = _Parser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="python -m data.build",
         description="Builds data sets.",
         allow_abbrev=False,

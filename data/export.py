@@ -4,13 +4,13 @@ python -m data.export --records=SET --layout=diffsynth --out=DIR
 python -m data.export --mixture=MIXTURE.json --layout=musubi --out=DIR
 """
 
-import argparse
 import itertools
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NoReturn, get_args
+from typing import get_args
 
+from data.parser import Parser
 from data.places import TRAIN
 from tbstar_jax.data_engine.annotate import status_of
 from tbstar_jax.data_engine.export import Layout, export_records
@@ -23,15 +23,8 @@ from tbstar_jax.input_pipeline.records import EditRecord, RecordSource
 from tbstar_jax.input_pipeline.sources import Source
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one sentence instead of printing its usage."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}; see `python -m data.export --help`")
-
-
-def _parser() -> _Parser:
-    parser = _Parser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="python -m data.export",
         description="Writes pairs in the layout of another trainer.",
         allow_abbrev=False,

@@ -9,30 +9,22 @@ and, once the held-out set is encoded too (`--set evaluation.latents=...`), load
 conditioner at all.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
+from data.parser import Parser
 from data.tiny import split_of
 from tbstar_jax.convert.public import load_base
-from tbstar_jax.errors import UserError, run_command
+from tbstar_jax.errors import run_command
 from tbstar_jax.inference.pipeline import SHIPPED_WEIGHTS
 from tbstar_jax.input_pipeline.mixtures import open_source
 from tbstar_jax.model.presets import preset
 from tbstar_jax.training.precompute import Precomputed, precompute
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one sentence instead of printing its usage."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}; see `data.build --stage=precompute --help`")
-
-
-def _parser() -> _Parser:
-    parser = _Parser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="python -m data.build --stage=precompute",
         description="Encodes the images and instructions of a set once.",
         allow_abbrev=False,

@@ -9,14 +9,13 @@ zoom, cast, blur and more. Prints a Markdown table. Without `--photos` the photo
 are nine that scikit-image and scikit-learn bring along (`pip install -e '.[test]'`).
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 
+from data.parser import Parser
 from tbstar_jax.array_types import UInt8
 from tbstar_jax.data_engine.filter.rules import STAGE_1, STAGE_2
 from tbstar_jax.data_engine.filter.trial import false_alarm_rate, run_trial, table
@@ -36,16 +35,9 @@ _OF_SKIMAGE = (
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one sentence instead of printing its usage."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}; see `python -m data.trial --help`")
-
-
 def main(argv: Sequence[str]) -> None:
     """Runs the trial and prints its table."""
-    parser = _Parser(prog="python -m data.trial", allow_abbrev=False)
+    parser = Parser(prog="python -m data.trial", allow_abbrev=False)
     add = parser.add_argument
     add("--photos", type=Path, help="folder of photographs (default: bundled ones)")
     add("--pairs", type=int, default=54, help="per defect and kind (%(default)s)")

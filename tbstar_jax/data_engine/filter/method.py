@@ -19,6 +19,7 @@ from tbstar_jax.data_engine.filter.region import TOLERANCE, difference, outside_
 from tbstar_jax.data_engine.filter.rules import PREFIX
 from tbstar_jax.data_engine.filter.text import Reader, noted_texts, text_kept
 from tbstar_jax.data_engine.stage import Made, Reject, Transform, fingerprint_of
+from tbstar_jax.data_engine.store.codecs import is_lossless_file
 from tbstar_jax.errors import UserError
 from tbstar_jax.input_pipeline.images import decode_image, decode_mask, encode_png
 from tbstar_jax.input_pipeline.records import EditRecord
@@ -142,7 +143,10 @@ class MeasurePairs:
         source, target, mask = decoded_pair(record)
         scores = _size_scores(source, target) | {
             "lossless": float(
-                all(map(is_lossless, (record.source_images[0], record.target_image)))
+                all(
+                    is_lossless_file(data)
+                    for data in (record.source_images[0], record.target_image)
+                )
             ),
             "region_declared": float(mask is not None),
         }
@@ -211,22 +215,6 @@ def decoded_pair(
             f"but its source is {source.shape[:2]}"
         )
     return source, target, mask
-
-
-def is_lossless(data: bytes) -> bool:
-    """Whether an image file's format keeps every pixel: PNG, or lossless WebP."""
-    if data[:8] == b"\x89PNG\r\n\x1a\n":
-        return True
-    if data[:4] != b"RIFF" or data[8:12] != b"WEBP":
-        return False
-    position = 12
-    while position + 8 <= len(data):
-        kind = data[position : position + 4]
-        if kind in (b"VP8L", b"VP8 "):
-            return kind == b"VP8L"
-        size = int.from_bytes(data[position + 4 : position + 8], "little")
-        position += 8 + size + size % 2
-    return False
 
 
 def _size_scores(

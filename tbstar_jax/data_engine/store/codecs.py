@@ -70,11 +70,15 @@ def _is_webp_lossless(data: bytes) -> bool:
     return b"VP8L" in kinds and b"VP8 " not in kinds
 
 
+def is_lossless_file(data: bytes) -> bool:
+    """Whether an image file's format keeps every pixel: PNG, or lossless WebP."""
+    return codec_of(data) in ("png", "webp_lossless")
+
+
 def is_lossless(record: EditRecord) -> bool:
     """Whether every image of a record holds its pixels exactly: PNG, lossless WebP."""
     images = (record.target_image,) if record.target_image else ()
-    codecs = {codec_of(data) for data in (*images, *record.source_images)}
-    return codecs <= {"png", "webp_lossless"}
+    return all(map(is_lossless_file, (*images, *record.source_images)))
 
 
 def apply_codec_policy(record: EditRecord) -> EditRecord:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from tbstar_jax.data_engine.store.index import read_index
 
-__all__ = ["SetSummary", "format_summaries", "read_status_counts", "summarise"]
+__all__ = ["SetSummary", "read_status_counts", "summarise"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -59,23 +59,3 @@ def _counts(table: pa.Table, column: str) -> dict[str, int]:
     found = table[column].value_counts().to_pylist()
     pairs = [(entry["values"], entry["counts"]) for entry in found]
     return dict(sorted(pairs, key=lambda pair: (-pair[1], pair[0])))
-
-
-def format_summaries(summaries: Sequence[SetSummary]) -> str:
-    """A table with one column per set: records, scenes, and counts by name."""
-    rows = [["", *(one.name for one in summaries)]]
-    rows.append(["records", *(str(one.num_records) for one in summaries)])
-    rows.append(["scenes", *(str(one.num_scenes) for one in summaries)])
-    for field in ("statuses", "tasks", "methods", "licences"):
-        counts = [getattr(one, field) for one in summaries]
-        for name in sorted(set().union(*counts)):
-            label = f"{field}: {name or '(none)'}"
-            rows.append([label, *(str(one.get(name, 0)) for one in counts)])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if place == 0 else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    )

@@ -14,9 +14,10 @@ from PIL import Image
 
 from tbstar_jax.data_engine.annotate import scores_of
 from tbstar_jax.data_engine.filter.edits import shifted
-from tbstar_jax.data_engine.filter.method import MeasurePairs, is_lossless
+from tbstar_jax.data_engine.filter.method import MeasurePairs
 from tbstar_jax.data_engine.filter.text import Text
 from tbstar_jax.data_engine.stage import Reject
+from tbstar_jax.data_engine.store.codecs import is_lossless_file
 from tbstar_jax.input_pipeline.images import decode_image, encode_png
 from tbstar_jax.input_pipeline.records import EditRecord
 from tests.data_engine.filter.measured_pairs import SIDE, measured, record
@@ -135,12 +136,14 @@ def test_lossless_files_are_told_by_their_bytes():
         image.save(buffer, format, **options)
         return buffer.getvalue()
 
-    assert is_lossless(saved("PNG"))
-    assert is_lossless(saved("WEBP", lossless=True))
-    assert is_lossless(saved("WEBP", lossless=True, exif=b"Exif\0\0MM\0*\0\0\0\10\0\0"))
-    assert not is_lossless(saved("WEBP", quality=90))
-    assert not is_lossless(saved("JPEG"))
-    assert not is_lossless(b"RIFF\0\0\0\0WEBPVP8X\xff\xff\xff\xff")
+    assert is_lossless_file(saved("PNG"))
+    assert is_lossless_file(saved("WEBP", lossless=True))
+    assert is_lossless_file(
+        saved("WEBP", lossless=True, exif=b"Exif\0\0MM\0*\0\0\0\10\0\0")
+    )
+    assert not is_lossless_file(saved("WEBP", quality=90))
+    assert not is_lossless_file(saved("JPEG"))
+    assert not is_lossless_file(b"RIFF\0\0\0\0WEBPVP8X\xff\xff\xff\xff")
 
 
 @dataclasses.dataclass(frozen=True)
