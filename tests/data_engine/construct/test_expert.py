@@ -26,6 +26,7 @@ from tests.data_engine.construct.photos import (
     photo,
 )
 from tests.support.loopback import Answer, completion, serving
+from tests.support.written import DRAFT, FINE
 
 CUP = {"label": "mug", "top": 10, "left": 20, "bottom": 50, "right": 70}
 CANDLE = {"label": "candle", "top": 0, "left": 80, "bottom": 20, "right": 96}
@@ -228,32 +229,6 @@ def test_the_classical_expert_edits_a_real_photo_by_rule(task):
         assert mask[10:50, 20:70].any()
         assert not mask[:, :15].any()
         assert not mask[:, 75:].any()
-
-
-DRAFT = {
-    "is_possible": True,
-    "instruction_en": "make the white mug navy blue",
-    "instruction_zh": "把白色马克杯改成藏青色",
-    "region": {"top": 150, "left": 200, "bottom": 800, "right": 750},
-    "object_en": "mug",
-    "object_zh": "马克杯",
-    "color_en": "white",
-    "color_zh": "白色",
-    "new_color_en": "navy blue",
-    "new_color_zh": "藏青色",
-}
-FINE = {
-    "en": [
-        "change the white ceramic mug on the saucer to navy blue, keep its shine",
-        "white mug -> navy blue, saucer and spoon as they are",
-        "could you please turn the white coffee mug navy blue?",
-    ],
-    "zh": [
-        "把托盘上的白色陶瓷马克杯改成藏青色，保留高光",
-        "白色马克杯改藏青色，托盘和勺子不变",
-        "请把白色咖啡杯换成藏青色",
-    ],
-}
 
 
 def scripted(drafts=(DRAFT,), fines=(FINE,)):
