@@ -1,0 +1,229 @@
+"""One scene of the benchmark: the photo, the right edit, and all that is known of both.
+
+A case is asked twice, in English and in Chinese: two prompts of one scene, which
+statistics keep together. Everything has the canvas of the answer: an outpainting's
+source already stands on the larger canvas (`photo_box` says where), and only `photo` is
+what a system is given. Boxes are pixels of the canvas.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Literal, TypeAlias
+
+import numpy as np
+from jaxtyping import Bool, UInt8
+
+from tbstar_jax.data_engine.facts import Facts
+from tbstar_jax.geometry import Box
+
+Language: TypeAlias = Literal["en", "zh"]
+Split: TypeAlias = Literal["smoke", "mini", "dev", "test", "fresh", "hard"]
+GroundTruth: TypeAlias = Literal["exact", "attributes", "keep"]
+"""What the reference proves: every pixel; the attributes that were asked for, in one of
+several good drawings; or only that the rest is kept."""
+
+BENCHMARK_TASKS: tuple[str, ...] = (
+    "bg_white",
+    "bg_scene",
+    "recolor",
+    "material",
+    "watermark_remove",
+    "text_remove",
+    "text_replace_en",
+    "text_replace_zh",
+    "text_add",
+    "object_add",
+    "object_remove",
+    "object_replace",
+    "light_shadow",
+    "outpaint",
+    "layout",
+    "repair_zoom",
+)
+"""Ids of `tbstar_jax.tasks`, in the order of reports."""
+
+GROUND_TRUTH: Mapping[str, GroundTruth] = {
+    "bg_white": "exact",
+    "bg_scene": "keep",
+    "recolor": "attributes",
+    "material": "attributes",
+    "watermark_remove": "exact",
+    "text_remove": "exact",
+    "text_replace_en": "attributes",
+    "text_replace_zh": "attributes",
+    "text_add": "keep",
+    "object_add": "keep",
+    "object_remove": "exact",
+    "object_replace": "keep",
+    "light_shadow": "attributes",
+    "outpaint": "keep",
+    "layout": "exact",
+    "repair_zoom": "exact",
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class KeptText:
+    """Something written outside the edit, the same in source and reference.
+
+    Attributes:
+      text: the characters.
+      language: of the text; None for numbers and prices.
+      box: of its ink.
+    """
+
+    text: str
+    language: Language | None
+    box: Box
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TargetText:
+    """A text that the edit writes, replaces or takes away.
+
+    Attributes:
+      old: what the source says; None where the text is new.
+      new: what the reference says; None where the text is taken away.
+      language: of `new`, or of `old` where it is taken away; None for numbers.
+      box: of the ink, in source and reference together.
+      ink: its colour, sRGB 0..255, in the picture that has it (the reference's first).
+    """
+
+    old: str | None
+    new: str | None
+    language: Language | None
+    box: Box
+    ink: tuple[int, int, int]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TargetObject:
+    """A thing that the edit adds, takes away, replaces, moves or resizes.
+
+    Attributes:
+      name: what the instruction calls it, English.
+      before: where the source has it; None where it does not.
+      after: where the reference has it; None where it does not.
+    """
+
+    name: str
+    before: Box | None
+    after: Box | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Question:
+    """A yes-no question about the right edit, for a judge that answers checklists.
+
+    Attributes:
+      en: the question, English.
+      zh: the question, Chinese.
+      answer: what is true of the reference.
+      kind: what it is about.
+    """
+
+    en: str
+    zh: str
+    answer: bool
+    kind: Literal["edit", "keep", "text", "count", "color"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Masks:
+    """True where it applies; all of the canvas's size.
+
+    Attributes:
+      edit: what the instruction permits to change; holds every pixel in which source
+        and reference differ.
+      product: the product, or what is edited, in the source.
+      product_after: the same in the reference.
+      shadow: shadows that the edit adds, takes away or moves; empty where it does not.
+      text: ink of the texts that the edit is about, in source and reference; empty
+        without one.
+    """
+
+    edit: Bool[np.ndarray, "h w"]
+    product: Bool[np.ndarray, "h w"]
+    product_after: Bool[np.ndarray, "h w"]
+    shadow: Bool[np.ndarray, "h w"]
+    text: Bool[np.ndarray, "h w"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Case:
+    """A scene.
+
+    Attributes:
+      id: `<split>/<task>/<index>`, e.g. `mini/recolor/003`; also names its cluster.
+      task: one of `BENCHMARK_TASKS`.
+      split: which set it belongs to.
+      index: from 0, in its task.
+      generator: what drew it.
+      instructions: by language.
+      style: how they are worded.
+      source: sRGB, on the canvas of the answer.
+      reference: the right edit, or one of them.
+      masks: regions.
+      photo_box: where the photo lies on the canvas; None: it is the canvas.
+      facts: the words of the edit.
+      kept_texts: outside the edit.
+      target_texts: that the edit is about.
+      target_objects: likewise.
+      questions: for checklists.
+      tags: what slices are made by: names to short values.
+      licence: SPDX id of the pictures.
+    """
+
+    id: str
+    task: str
+    split: Split
+    index: int
+    generator: Literal["studio", "layout", "overlay", "photo"]
+    instructions: Mapping[Language, str]
+    style: Literal["imperative", "merchant", "terse", "verbose"]
+    source: UInt8[np.ndarray, "h w 3"]
+    reference: UInt8[np.ndarray, "h w 3"]
+    masks: Masks
+    photo_box: Box | None
+    facts: Facts
+    kept_texts: tuple[KeptText, ...]
+    target_texts: tuple[TargetText, ...]
+    target_objects: tuple[TargetObject, ...]
+    questions: tuple[Question, ...]
+    tags: Mapping[str, str]
+    licence: str
+
+    @property
+    def photo(self) -> UInt8[np.ndarray, "_ _ 3"]:
+        """What a system is given."""
+        if self.photo_box is None:
+            return self.source
+        return self.source[self.photo_box.slices]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Rows and columns that an answer must have."""
+        return self.source.shape[0], self.source.shape[1]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Prompt:
+    """A case in one language: what is asked once.
+
+    Attributes:
+      case: the scene.
+      language: of the instruction.
+    """
+
+    case: Case
+    language: Language
+
+    @property
+    def id(self) -> str:
+        """`<case id>/<language>`; files of answers are named `<this>.png`."""
+        return f"{self.case.id}/{self.language}"
+
+    @property
+    def instruction(self) -> str:
+        """What the system is told."""
+        return self.case.instructions[self.language]
