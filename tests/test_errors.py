@@ -1,0 +1,54 @@
+"""What a command does when it is told wrongly, or nobody listens any more."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+COMMAND = """
+import sys
+from tbstar_jax.errors import run_command
+
+def main(argv):
+    {body}
+
+sys.exit(run_command(main, []))
+"""
+
+
+def run_unread(*arguments, **streams):
+    """Runs Python with an output whose reader has left, as `head` does."""
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        return subprocess.run(
+            [sys.executable, *arguments], **{"stdout": write, **streams}, text=True
+        )
+    finally:
+        os.close(write)
+
+
+@pytest.mark.parametrize("flags", [[], ["-u"]], ids=["buffered", "unbuffered"])
+@pytest.mark.parametrize("body", ["print(1)", "[print(k) for k in range(100_000)]"])
+def test_a_reader_that_leaves_ends_a_command_quietly(flags, body):
+    run = run_unread(*flags, "-c", COMMAND.format(body=body), stderr=subprocess.PIPE)
+    assert (run.returncode, run.stderr) == (141, "")
+
+
+def test_a_broken_pipe_to_something_else_is_an_error():
+    text = COMMAND.format(body="raise BrokenPipeError('the server')")
+    run = subprocess.run(
+        [sys.executable, "-c", text], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 1
+    assert run.stderr.endswith("BrokenPipeError: the server\n")
+
+
+def test_a_command_without_any_output_runs():
+    text = COMMAND.format(body="print(1)")
+    closed = f'{sys.executable} -c "$0" >&-'
+    run = subprocess.run(
+        ["sh", "-c", closed, text], stderr=subprocess.PIPE, check=False
+    )
+    assert (run.returncode, run.stderr) == (0, b"")
