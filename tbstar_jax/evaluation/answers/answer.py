@@ -1,0 +1,156 @@
+"""Asking a system for the pictures that are not there yet.
+
+A picture is a PNG named by its prompt, `<folder>/<prompt id>.png`, moved into place
+when it is whole; one that exists is not asked for again. What could not be answered
+stands in `unanswered.jsonl` with its reason and is asked for again by the next run:
+only a refusal is final.
+"""
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+from jaxtyping import UInt8
+from tqdm import tqdm
+
+from tbstar_jax.evaluation.cases.case import Prompt
+from tbstar_jax.evaluation.journal import Journal, read_journal
+from tbstar_jax.input_pipeline.images import encode_png
+
+
+class CannotAnswer(Exception):  # noqa: N818
+    """A system gives no picture for a prompt: one sentence says why.
+
+    Attributes:
+      is_final: whether asking again is pointless (a refusal).
+    """
+
+    def __init__(self, reason: str, *, is_final: bool) -> None:
+        super().__init__(reason)
+        self.is_final = is_final
+
+
+_Outcome: TypeAlias = tuple[Prompt, float, CannotAnswer | None]
+
+
+@runtime_checkable
+class Answer(Protocol):
+    """Answers prompts; called from `num_threads` threads."""
+
+    def __call__(self, prompt: Prompt) -> UInt8[np.ndarray, "h w 3"]:
+        """Edits the photo of a prompt.
+
+        Raises:
+          CannotAnswer: there is no picture.
+        """
+
+
+@runtime_checkable
+class System(Protocol):
+    """Something that edits photos by instruction."""
+
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+
+    @property
+    def num_threads(self) -> int:
+        """Prompts in flight."""
+
+    def describe(self) -> Mapping[str, str]:
+        """What decides its pictures, for the provenance of a report."""
+
+    def open(self) -> AbstractContextManager[Answer]:
+        """Loads it."""
+
+
+def ask_system(
+    system: System, prompts: Sequence[Prompt], folder: Path
+) -> Mapping[str, float]:
+    """Asks for every picture that the folder lacks.
+
+    Args:
+      system: whom to ask.
+      prompts: what is asked.
+      folder: where the pictures are, or will be.
+
+    Returns:
+      Prompt id to seconds, of the pictures made now.
+
+    Raises:
+      UserError: what the system raises for a fault that concerns all prompts.
+    """
+    ledger = folder / "unanswered.jsonl"
+    refused = {entry["prompt"] for entry in read_journal(ledger) if entry["is_final"]}
+    due = [
+        prompt
+        for prompt in prompts
+        if prompt.id not in refused and not answer_path(folder, prompt.id).exists()
+    ]
+    seconds: dict[str, float] = {}
+    if not due:
+        return seconds
+    progress = tqdm(total=len(due), desc=f"asking {system.name}", unit="edit")
+    with system.open() as answer, Journal(ledger) as journal, progress:
+
+        def ask(prompt: Prompt) -> _Outcome:
+            begin = time.perf_counter()
+            try:
+                image = answer(prompt)
+            except CannotAnswer as error:
+                return prompt, time.perf_counter() - begin, error
+            took = time.perf_counter() - begin
+            _write(answer_path(folder, prompt.id), encode_png(image))
+            return prompt, took, None
+
+        for prompt, took, error in _each(ask, due, system.num_threads):
+            progress.update()
+            if error is None:
+                seconds[prompt.id] = took
+                continue
+            journal.append(
+                {
+                    "prompt": prompt.id,
+                    "reason": str(error),
+                    "is_final": error.is_final,
+                }
+            )
+    return seconds
+
+
+def answer_path(folder: Path, prompt_id: str) -> Path:
+    """Where the picture of a prompt is."""
+    return folder / f"{prompt_id}.png"
+
+
+def _each(
+    ask: Callable[[Prompt], _Outcome], prompts: Sequence[Prompt], num_threads: int
+) -> Iterator[_Outcome]:
+    """The outcomes, as they come; in this thread where one is enough."""
+    if num_threads == 1:
+        yield from map(ask, prompts)
+        return
+    with ThreadPoolExecutor(num_threads) as pool:
+        try:
+            yield from pool.map(ask, prompts)
+        except BaseException:
+            # Prompts that wait are not sent to a server that is given up.
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(f".{os.getpid()}.part")
+    try:
+        part.write_bytes(data)
+        os.replace(part, path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            part.unlink()

@@ -1,0 +1,107 @@
+"""Our own models as systems: a weights folder or a public checkpoint."""
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import numpy as np
+from jaxtyping import UInt8
+
+from tbstar_jax.convert.folder import BASE_PARTS, STAGE_PARTS, load_weights
+from tbstar_jax.errors import UserError
+from tbstar_jax.evaluation.answers.answer import Answer
+from tbstar_jax.evaluation.cases.case import Prompt
+from tbstar_jax.geometry import OutpaintPlan
+from tbstar_jax.inference.image_file import outpaint_source, source_from_array
+from tbstar_jax.inference.pipeline import EditPipeline
+from tbstar_jax.inference.preserve import Preserve
+
+Modules: TypeAlias = Literal["base", "stage1", "stage2"]
+"""Which of a weights folder's modules are on: none, the pattern-shifting modules, or
+these and the consistency modules."""
+
+_NUM_STAGES: Mapping[Modules, int] = {"base": 0, "stage1": 1, "stage2": 2}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """A model of ours, run as `tbstar-edit` runs it.
+
+    Attributes:
+      name: what reports call it.
+      directory: weights folder or public checkpoint.
+      modules: None: all that the folder has.
+      seed: of the noise, the same for every prompt.
+      num_steps: sampling steps; None: the checkpoint's.
+      guidance: scale; None: the checkpoint's, and 1 for a base without modules, which
+        never learned to edit.
+      preserve: see `EditPipeline`; None: its choice.
+    """
+
+    name: str
+    directory: Path
+    modules: Modules | None = None
+    seed: int = 0
+    num_steps: int | None = None
+    guidance: float | None = None
+    preserve: Preserve | None = None
+
+    @property
+    def num_threads(self) -> int:
+        """One: the device is shared."""
+        return 1
+
+    def describe(self) -> Mapping[str, str]:
+        """Folder, modules and sampler, as far as they were given."""
+        given = dataclasses.asdict(self)
+        return {
+            name: str(value)
+            for name, value in given.items()
+            if value is not None and name != "name"
+        }
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[Answer]:
+        """Loads the model.
+
+        Raises:
+          UserError: there is no such folder, it is damaged, or lacks the modules.
+        """
+        pipeline = self._pipeline()
+        guidance = 1.0 if self.modules == "base" else self.guidance
+
+        def answer(prompt: Prompt) -> UInt8[np.ndarray, "h w 3"]:
+            case = prompt.case
+            photo, mask = source_from_array(case.photo), None
+            if case.photo_box is not None:
+                plan = OutpaintPlan(canvas=case.size, photo=case.photo_box)
+                photo, mask = outpaint_source(photo, plan)
+            edited = pipeline(
+                photo,
+                prompt.instruction,
+                mask=mask,
+                seed=self.seed,
+                num_steps=self.num_steps,
+                guidance=guidance,
+                preserve=self.preserve,
+            )
+            return edited.image
+
+        yield answer
+
+    def _pipeline(self) -> EditPipeline:
+        if self.modules is None:
+            return EditPipeline.from_checkpoint(self.directory)
+        weights = load_weights(self.directory)
+        wanted = STAGE_PARTS[: _NUM_STAGES[self.modules]]
+        missing = [part for part in wanted if part not in weights.parts]
+        if missing:
+            raise UserError(
+                f"{self.directory} has no {' and '.join(missing)}, which "
+                f"--modules={self.modules} needs; take fewer modules, or export them "
+                "into the folder with `python -m experiments.export`"
+            )
+        parts = {name: weights.parts[name] for name in (*BASE_PARTS, *wanted)}
+        return EditPipeline(dataclasses.replace(weights, parts=parts))
