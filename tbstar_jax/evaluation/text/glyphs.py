@@ -1,0 +1,124 @@
+"""Comparing drawings of a text in a known box: needs no OCR, reads no characters.
+
+The fallback where no reader is installed, and the measure of removals.
+"""
+
+import math
+
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+from PIL import Image
+
+from tbstar_jax.evaluation.text.ink import MIN_CONTRAST, Ink, find_ink, window_of
+from tbstar_jax.geometry import Box
+from tbstar_jax.metrics.color import ciede2000
+
+MAX_SHIFT = 2
+"""Pixels by which an answer's text may lie elsewhere, each way."""
+
+SHIFT_PENALTY = 0.02
+"""Of the overlap, per pixel of displacement."""
+
+_FINE = 48
+"""Pixels of height to which small boxes are enlarged before they are compared."""
+_MAX_ENLARGEMENT = 4
+_FAINT = 0.25
+"""Of the reference's contrast: fainter ink is a trace, not a text."""
+
+
+def glyph_overlap(
+    reference: UInt8[np.ndarray, "h w 3"], answer: UInt8[np.ndarray, "h w 3"], box: Box
+) -> float:
+    """Returns the intersection over union of the ink of two pictures, in [0, 1].
+
+    The colour of ink and ground does not count, nor (much) a displacement of up to
+    `MAX_SHIFT` pixels: the best place is taken, `SHIFT_PENALTY` per pixel taken off.
+
+    Args:
+      reference: what the text should look like.
+      answer: the edit.
+      box: of the ink.
+
+    Returns:
+      1 for the reference itself; 0 without ink; NaN where the reference has none.
+    """
+    expected = find_ink(window_of(reference, box))
+    if expected is None:
+        return math.nan
+    found = find_ink(
+        window_of(answer, box), max(MIN_CONTRAST, _FAINT * expected.contrast)
+    )
+    return 0.0 if found is None else _best_overlap(expected, found)
+
+
+def ink_left(
+    source: UInt8[np.ndarray, "h w 3"],
+    reference: UInt8[np.ndarray, "h w 3"],
+    answer: UInt8[np.ndarray, "h w 3"],
+    box: Box,
+) -> float:
+    """Returns how much of a text's contrast is left after it was to be taken away.
+
+    The regression of what the answer adds to the reference on what the source has
+    there, both without their means: a new ground of even colour is no ink.
+
+    Returns:
+      1 for the source, 0 for the reference, at least 0; above 1 when it was drawn
+      stronger. NaN where source and reference are equal.
+    """
+    old, new, got = (window_of(image, box) for image in (source, reference, answer))
+    pattern, rest = old - new, got - new
+    pattern = pattern - pattern.mean(axis=(0, 1))
+    rest = rest - rest.mean(axis=(0, 1))
+    energy = float(np.sum(pattern**2))
+    if energy <= 1e-12:
+        return math.nan
+    return max(0.0, float(np.sum(pattern * rest)) / energy)
+
+
+def ink_color_error(
+    reference: UInt8[np.ndarray, "h w 3"], answer: UInt8[np.ndarray, "h w 3"], box: Box
+) -> float:
+    """Returns CIEDE2000 between the mean colours of the ink; NaN without ink."""
+    expected, found = (find_ink(window_of(image, box)) for image in (reference, answer))
+    if expected is None or found is None:
+        return math.nan
+    return float(ciede2000(expected.color, found.color))
+
+
+def ink_height_ratio(
+    reference: UInt8[np.ndarray, "h w 3"], answer: UInt8[np.ndarray, "h w 3"], box: Box
+) -> float:
+    """Returns the answer's height of ink over the reference's; NaN without ink.
+
+    At most what the box and its margin can show.
+    """
+    expected, found = (find_ink(window_of(image, box)) for image in (reference, answer))
+    if expected is None or found is None:
+        return math.nan
+    return found.height / expected.height
+
+
+def _best_overlap(expected: Ink, found: Ink) -> float:
+    scale = min(_MAX_ENLARGEMENT, max(1, math.ceil(_FINE / expected.coverage.shape[0])))
+    first, second = (_enlarged(ink.coverage, scale) for ink in (expected, found))
+    reach = MAX_SHIFT * scale
+    padded = np.pad(second, reach)
+    total = int(np.count_nonzero(first)) + int(np.count_nonzero(second))
+    best = 0.0
+    for row in range(2 * reach + 1):
+        for column in range(2 * reach + 1):
+            moved = padded[row : row + first.shape[0], column : column + first.shape[1]]
+            common = int(np.count_nonzero(first & moved))
+            pixels = math.hypot(row - reach, column - reach) / scale
+            overlap = common / (total - common) * (1.0 - SHIFT_PENALTY * pixels)
+            best = max(best, overlap)
+    return best
+
+
+def _enlarged(
+    coverage: Float[np.ndarray, "h w"], scale: int
+) -> Bool[np.ndarray, "fh fw"]:
+    size = (coverage.shape[1] * scale, coverage.shape[0] * scale)
+    image = Image.fromarray(coverage.astype(np.float32))
+    return np.asarray(image.resize(size, Image.Resampling.BICUBIC)) > 0.5

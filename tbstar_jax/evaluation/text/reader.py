@@ -1,0 +1,156 @@
+"""OCR behind a protocol, and Tesseract as the one that is used when it is installed.
+
+All texts of a picture are read in one call: the program loads its language once and
+takes them as the pages of one file.
+"""
+
+import dataclasses
+import hashlib
+import io
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+from tbstar_jax.errors import UserError
+from tbstar_jax.evaluation.cases.case import Language
+from tbstar_jax.metrics.ocr import (
+    find_tesseract,
+    run_tesseract,
+    tesseract_languages,
+    tesseract_version,
+)
+
+_TESSERACT_NAMES: dict[Language | None, str] = {
+    "en": "eng",
+    "zh": "chi_sim",
+    None: "eng",
+}
+_LINE, _BLOCK = 7, 6
+_MAX_REMEMBERED = 8192
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Crop:
+    """One text of a picture, as `crop.text_crop` cuts it out.
+
+    Attributes:
+      image: the text with some ground around it, at the size that readers like.
+      language: what to expect; None for numbers and prices.
+      num_lines: lines of writing, at least 1.
+    """
+
+    image: UInt8[np.ndarray, "h w 3"]
+    language: Language | None
+    num_lines: int
+
+
+@runtime_checkable
+class Reader(Protocol):
+    """Reads cut-out texts.
+
+    What it returns is not trusted: it is cut and cleaned before it is compared.
+    """
+
+    @property
+    def name(self) -> str:
+        """Names the program and its version, for reports."""
+
+    def read(self, crops: Sequence[Crop]) -> list[str | None]:
+        """Reads each crop; None where it cannot (no such language, a failure)."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Tesseract:
+    """The Tesseract program as a reader.
+
+    What was read is remembered by the pixels: the two prompts of a case, and an answer
+    that kept a label, ask for the same crops again.
+
+    Attributes:
+      program: its path.
+      version: what it says of itself.
+      languages: what it can read.
+      seconds: after which a call is given up, plus the same per crop.
+    """
+
+    program: str
+    version: str
+    languages: frozenset[str]
+    seconds: float = 10.0
+    _remembered: dict[bytes, str | None] = dataclasses.field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    @property
+    def name(self) -> str:
+        """Names the program, its version and the languages that are used."""
+        usable = sorted(set(_TESSERACT_NAMES.values()) & self.languages)
+        return f"{self.version} ({', '.join(usable)})"
+
+    def read(self, crops: Sequence[Crop]) -> list[str | None]:
+        """Reads each crop; None where the language is not installed or a call fails."""
+        keys = [_key(crop) for crop in crops]
+        groups: dict[tuple[str, int], dict[bytes, Crop]] = {}
+        for key, crop in zip(keys, crops, strict=True):
+            if key not in self._remembered:
+                layout = _LINE if crop.num_lines == 1 else _BLOCK
+                group = (_TESSERACT_NAMES[crop.language], layout)
+                groups.setdefault(group, {})[key] = crop
+        for (language, layout), asked in groups.items():
+            texts = self._call(language, layout, list(asked.values()))
+            self._remembered.update(zip(asked, texts, strict=True))
+        answers = [self._remembered[key] for key in keys]
+        if len(self._remembered) > _MAX_REMEMBERED:
+            self._remembered.clear()
+        return answers
+
+    def _call(
+        self, language: str, layout: int, crops: Sequence[Crop]
+    ) -> Sequence[str | None]:
+        unread = [None] * len(crops)
+        if language not in self.languages:
+            return unread
+        try:
+            text = run_tesseract(
+                self.program,
+                _as_pages([crop.image for crop in crops]),
+                languages=language,
+                layout=layout,
+                seconds=self.seconds * (1 + len(crops)),
+                form="txt",
+            )
+        except UserError:
+            # A crop that cannot be read is not measured; it is no misread one.
+            return unread
+        pages = text.split("\f")[:-1]
+        return pages if len(pages) == len(crops) else unread
+
+
+def find_reader() -> Tesseract | None:
+    """Returns Tesseract; None where it, or its English, is not installed.
+
+    On Debian: `apt-get install tesseract-ocr tesseract-ocr-chi-sim`.
+    """
+    program = find_tesseract()
+    if program is None:
+        return None
+    languages = tesseract_languages(program)
+    if "eng" not in languages:
+        return None
+    version = tesseract_version(program)
+    return Tesseract(program=program, version=version, languages=languages)
+
+
+def _key(crop: Crop) -> bytes:
+    told = repr((crop.image.shape, crop.language, crop.num_lines == 1)).encode()
+    return hashlib.sha256(told + crop.image.tobytes()).digest()
+
+
+def _as_pages(images: Sequence[UInt8[np.ndarray, "_ _ 3"]]) -> bytes:
+    pages = [Image.fromarray(image) for image in images]
+    data = io.BytesIO()
+    pages[0].save(data, format="TIFF", save_all=True, append_images=pages[1:])
+    return data.getvalue()
