@@ -25,9 +25,9 @@ import dataclasses
 import hashlib
 import json
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -50,6 +50,13 @@ from tbstar_jax.vlm.strict_json import NotJsonError, read_json
 
 _VERSION = 1
 _FINAL = (200, 400, 413, 415, 422)
+
+Ask: TypeAlias = Callable[
+    [UInt8[np.ndarray, "h w 3"], EditRequest, int],
+    tuple[UInt8[np.ndarray, "_ _ 3"], UInt8[np.ndarray, "_ _"] | None],
+]
+"""Photo, request and seed to the picture and the mask that the server answers with;
+thread-safe, raises `CannotEdit`."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -96,19 +103,34 @@ class HttpExpert:
         Raises:
           UserError: its environment variable is empty.
         """
-        server = Server(self.server)
-        cache = ReplyCache(self.cache) if self.cache else None
+        ask = self.connect()
 
         def edit(
             photo: UInt8[np.ndarray, "h w 3"],
             request: EditRequest,
             rng: np.random.Generator,
         ) -> EditedPhoto:
-            fields = self._fields(photo, request, int(rng.integers(2**31)))
-            answer = self._stored_or_asked(server, cache, fields)
-            return self._edited(answer, photo)
+            image, mask = ask(photo, request, int(rng.integers(2**31)))
+            return self._of_the_photos_size(photo, image, mask)
 
         yield edit
+
+    def connect(self) -> Ask:
+        """Reads the server's key and returns what asks: answers of any size.
+
+        Raises:
+          UserError: its environment variable is empty.
+        """
+        server = Server(self.server)
+        cache = ReplyCache(self.cache) if self.cache else None
+
+        def ask(
+            photo: UInt8[np.ndarray, "h w 3"], request: EditRequest, seed: int
+        ) -> tuple[UInt8[np.ndarray, "_ _ 3"], UInt8[np.ndarray, "_ _"] | None]:
+            fields = self._fields(photo, request, seed)
+            return self._decoded(self._stored_or_asked(server, cache, fields))
+
+        return ask
 
     def _fields(
         self, photo: UInt8[np.ndarray, "h w 3"], request: EditRequest, seed: int
@@ -187,9 +209,9 @@ class HttpExpert:
             raise CannotEdit(f"{self.name} answered JSON that is no object")
         return value
 
-    def _edited(
-        self, answer: Mapping[str, Any], photo: UInt8[np.ndarray, "h w 3"]
-    ) -> EditedPhoto:
+    def _decoded(
+        self, answer: Mapping[str, Any]
+    ) -> tuple[UInt8[np.ndarray, "_ _ 3"], UInt8[np.ndarray, "_ _"] | None]:
         if "cannot_edit" in answer:
             raise CannotEdit(one_line(f"{self.name}: {answer['cannot_edit']}"))
         if self.protocol == "json":
@@ -203,6 +225,14 @@ class HttpExpert:
                 mask = decode_mask(_bytes_of(encoded_mask), f"the mask of {self.name}")
         except UserError as error:
             raise CannotEdit(str(error)) from error
+        return image, mask
+
+    def _of_the_photos_size(
+        self,
+        photo: UInt8[np.ndarray, "h w 3"],
+        image: UInt8[np.ndarray, "_ _ 3"],
+        mask: UInt8[np.ndarray, "_ _"] | None,
+    ) -> EditedPhoto:
         if image.shape != photo.shape:
             if self.on_other_size == "refuse":
                 raise CannotEdit(

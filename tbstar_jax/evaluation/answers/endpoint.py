@@ -12,7 +12,7 @@ from tbstar_jax.data_engine.construct.http_expert import HttpExpert
 from tbstar_jax.data_engine.construct.protocol import CannotEdit, EditRequest
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.answers.answer import Answer, CannotAnswer
-from tbstar_jax.evaluation.cases.case import BENCHMARK_TASKS, Prompt
+from tbstar_jax.evaluation.cases.case import BENCHMARK_TASKS, Language, Prompt
 from tbstar_jax.geometry import OutpaintPlan, outpaint_mask, place_on_canvas
 from tbstar_jax.vlm.server import ServerConfig
 
@@ -59,43 +59,38 @@ class Endpoint:
         Raises:
           UserError: its environment variable is empty.
         """
-        with contextlib.ExitStack() as stack:
-            edits = {
-                language: stack.enter_context(
-                    HttpExpert(
-                        name="endpoint",
-                        server=self.server,
-                        protocol=self.protocol,
-                        model=self.model,
-                        tasks=BENCHMARK_TASKS,
-                        language=language,
-                        on_other_size="refuse",
-                    ).open()
-                )
-                for language in ("en", "zh")
-            }
+        asks = {language: self._expert(language).connect() for language in ("en", "zh")}
 
-            def answer(prompt: Prompt) -> UInt8[np.ndarray, "h w 3"]:
-                photo, mask = _asked(prompt)
-                request = EditRequest(
-                    task=prompt.case.task,
-                    instruction_en=prompt.instruction,
-                    instruction_zh=prompt.instruction,
-                    regions=(),
-                    parameters={},
-                    mask=mask,
-                )
-                rng = np.random.default_rng(self.seed)
-                try:
-                    edited = edits[prompt.language](photo, request, rng)
-                except CannotEdit as error:
-                    raise CannotAnswer(error.reason, is_final=True) from error
-                except UserError as error:
-                    # The server did not answer now; the other prompts may fare better.
-                    raise CannotAnswer(str(error), is_final=False) from error
-                return edited.image
+        def answer(prompt: Prompt) -> UInt8[np.ndarray, "h w 3"]:
+            photo, mask = _asked(prompt)
+            request = EditRequest(
+                task=prompt.case.task,
+                instruction_en=prompt.instruction,
+                instruction_zh=prompt.instruction,
+                regions=(),
+                parameters={},
+                mask=mask,
+            )
+            try:
+                image, _ = asks[prompt.language](photo, request, self.seed)
+            except CannotEdit as error:
+                raise CannotAnswer(error.reason, is_final=True) from error
+            except UserError as error:
+                # The server did not answer now; the other prompts may fare better.
+                raise CannotAnswer(str(error), is_final=False) from error
+            return image
 
-            yield answer
+        yield answer
+
+    def _expert(self, language: Language) -> HttpExpert:
+        return HttpExpert(
+            name="endpoint",
+            server=self.server,
+            protocol=self.protocol,
+            model=self.model,
+            tasks=BENCHMARK_TASKS,
+            language=language,
+        )
 
 
 def _asked(

@@ -1,0 +1,99 @@
+"""A system is asked once per prompt; why it does not answer is recorded."""
+
+import contextlib
+import threading
+
+import numpy as np
+import pytest
+
+from tbstar_jax.evaluation.answers.answer import CannotAnswer, answer_path, ask_system
+from tbstar_jax.evaluation.journal import read_journal
+from tbstar_jax.input_pipeline.images import decode_image
+from tests.support.benchmark_cases import case, prompts
+
+
+class Recorder:
+    """A system that returns the inverted photo, and raises what it is told to."""
+
+    name = "inverter"
+
+    def __init__(self, num_threads=1, errors=None):
+        self.num_threads = num_threads
+        self.errors = errors or {}
+        self.asked = []
+        self.opened = 0
+
+    def describe(self):
+        return {}
+
+    @contextlib.contextmanager
+    def open(self):
+        self.opened += 1
+        yield self.answer
+
+    def answer(self, prompt):
+        self.asked.append(prompt.id)
+        if prompt.id in self.errors:
+            raise self.errors[prompt.id]
+        return 255 - prompt.case.photo
+
+
+ASKED = prompts(case(index=0), case(index=1))
+
+
+@pytest.mark.parametrize("num_threads", [1, 3])
+def test_every_prompt_is_asked_once(tmp_path, num_threads):
+    system = Recorder(num_threads)
+    seconds = ask_system(system, ASKED, tmp_path)
+    assert sorted(system.asked) == sorted(prompt.id for prompt in ASKED)
+    assert set(seconds) == set(system.asked)
+    assert min(seconds.values()) >= 0
+    for prompt in ASKED:
+        written = decode_image(answer_path(tmp_path, prompt.id).read_bytes())
+        assert np.array_equal(written, 255 - prompt.case.photo)
+    assert ask_system(system, ASKED, tmp_path) == {}
+    assert len(system.asked) == len(ASKED)
+    assert system.opened == 1
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_a_refusal_is_final_and_a_failure_is_not(tmp_path):
+    errors = {
+        ASKED[0].id: CannotAnswer("no such thing", is_final=True),
+        ASKED[1].id: CannotAnswer("server down", is_final=False),
+    }
+    system = Recorder(errors=errors)
+    assert set(ask_system(system, ASKED, tmp_path)) == {p.id for p in ASKED[2:]}
+    entries = list(read_journal(tmp_path / "unanswered.jsonl"))
+    assert [(e["prompt"], e["reason"]) for e in entries] == [
+        (ASKED[0].id, "no such thing"),
+        (ASKED[1].id, "server down"),
+    ]
+    again = Recorder()
+    assert set(ask_system(again, ASKED, tmp_path)) == {ASKED[1].id}
+    assert not answer_path(tmp_path, ASKED[0].id).exists()
+
+
+def test_a_killed_run_keeps_what_it_has(tmp_path):
+    system = Recorder(errors={ASKED[2].id: KeyboardInterrupt()})
+    with pytest.raises(KeyboardInterrupt):
+        ask_system(system, ASKED, tmp_path)
+    again = Recorder()
+    ask_system(again, ASKED, tmp_path)
+    assert again.asked == [ASKED[2].id, ASKED[3].id]
+
+
+def test_an_error_stops_the_threads(tmp_path):
+    started = threading.Event()
+
+    class Broken(Recorder):
+        def answer(self, prompt):
+            self.asked.append(prompt.id)
+            started.set()
+            raise RuntimeError("broken")
+
+    many = prompts(*[case(index=index) for index in range(40)])
+    system = Broken(num_threads=2)
+    with pytest.raises(RuntimeError, match="broken"):
+        ask_system(system, many, tmp_path)
+    assert len(system.asked) < len(many)

@@ -1,0 +1,57 @@
+"""Lines survive a kill; a second writer and foreign files are refused."""
+
+import pytest
+
+from tbstar_jax.errors import UserError
+from tbstar_jax.evaluation.journal import MAX_LINE_BYTES, Journal, read_journal
+
+
+def test_what_is_appended_is_read(tmp_path):
+    path = tmp_path / "deep" / "lines.jsonl"
+    assert list(read_journal(path)) == []
+    with Journal(path) as journal:
+        journal.append({"text": "蓝\n色", "number": 0.1})
+    with Journal(path) as journal:
+        journal.append({"two": 2})
+    assert list(read_journal(path)) == [{"text": "蓝\n色", "number": 0.1}, {"two": 2}]
+
+
+def test_a_torn_last_line_is_left_out_and_then_dropped(tmp_path):
+    path = tmp_path / "lines.jsonl"
+    path.write_bytes(b'{"one": 1}\n{"two": ')
+    assert list(read_journal(path)) == [{"one": 1}]
+    with Journal(path) as journal:
+        journal.append({"three": 3})
+    assert path.read_bytes() == b'{"one": 1}\n{"three": 3}\n'
+
+
+def test_a_second_writer_is_refused(tmp_path):
+    path = tmp_path / "lines.jsonl"
+    with Journal(path), pytest.raises(UserError, match="another process"):
+        Journal(path)
+    with Journal(path) as journal:
+        journal.append({})
+
+
+@pytest.mark.parametrize("line", [b"nonsense", b"[1]", b"\xff"])
+def test_foreign_lines_are_named(tmp_path, line):
+    path = tmp_path / "lines.jsonl"
+    path.write_bytes(b"{}\n" + line + b"\n")
+    with pytest.raises(UserError, match="line 2"):
+        list(read_journal(path))
+
+
+def test_an_endless_line_is_refused(tmp_path):
+    path = tmp_path / "lines.jsonl"
+    with path.open("wb") as file:
+        file.truncate(MAX_LINE_BYTES + 1)
+    with pytest.raises(UserError, match="16 MiB"):
+        list(read_journal(path))
+
+
+def test_numbers_that_json_lacks_are_a_mistake_of_the_caller(tmp_path):
+    with (
+        Journal(tmp_path / "lines.jsonl") as journal,
+        pytest.raises(ValueError, match="nan"),
+    ):
+        journal.append({"value": float("nan")})
