@@ -15,8 +15,6 @@ import csv
 import dataclasses
 import io
 import math
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
@@ -27,6 +25,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from tbstar_jax.data_engine.stage import fingerprint_of
 from tbstar_jax.errors import UserError
 from tbstar_jax.input_pipeline.images import encode_png
+from tbstar_jax.metrics.ocr import find_tesseract, run_tesseract
 
 MAX_TEXTS = 200
 """Texts of a record that are looked at."""
@@ -36,6 +35,7 @@ _STRONG_EDGE = 15.0
 """Luma step per pixel, in levels, of an edge that belongs to a glyph."""
 _MIN_EDGES = 12
 _OCR_SECONDS = 60
+_WORDS_ANYWHERE = 11
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -135,7 +135,7 @@ def tesseract_reader(languages: str = "eng", min_confidence: float = 50.0) -> Re
     Raises:
       UserError: there is no such program.
     """
-    program = shutil.which("tesseract")
+    program = find_tesseract()
     if program is None:
         raise UserError(
             "the program tesseract is not installed; install it with its languages, or "
@@ -143,18 +143,15 @@ def tesseract_reader(languages: str = "eng", min_confidence: float = 50.0) -> Re
         )
 
     def read(image: UInt8[np.ndarray, "h w 3"]) -> Sequence[Text]:
-        command = [program, "-", "-", "-l", languages, "--psm", "11", "tsv"]
-        result = subprocess.run(
-            command,
-            input=encode_png(image),
-            capture_output=True,
-            timeout=_OCR_SECONDS,
-            check=False,
+        table = run_tesseract(
+            program,
+            encode_png(image),
+            languages=languages,
+            layout=_WORDS_ANYWHERE,
+            seconds=_OCR_SECONDS,
+            form="tsv",
         )
-        if result.returncode:
-            reason = result.stderr.decode(errors="replace").strip()[:200]
-            raise UserError(f"tesseract failed ({result.returncode}): {reason}")
-        return words_of_tsv(result.stdout.decode(errors="replace"), min_confidence)
+        return words_of_tsv(table, min_confidence)
 
     return read
 
