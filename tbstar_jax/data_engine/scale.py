@@ -5,18 +5,18 @@ once and exactly. Every new pixel is the mean of the old pixels it covers, so wh
 of them were kept, source and target stay equal; the mask marks every other one.
 """
 
-import contextlib
 import dataclasses
 import io
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from tbstar_jax.data_engine.annotate import annotated
-from tbstar_jax.data_engine.stage import Made, Reject, Transform, fingerprint_of
+from tbstar_jax.data_engine.plain_method import PlainMethod
+from tbstar_jax.data_engine.stage import Made, Reject
 from tbstar_jax.errors import UserError
 from tbstar_jax.geometry import plan_canvas
 from tbstar_jax.input_pipeline.images import decode_image, decode_mask, encode_png
@@ -28,7 +28,7 @@ _SIDES = ("top", "left", "bottom", "right")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Scale:
+class Scale(PlainMethod):
     """Scales records down to a budget; those within it pass byte for byte.
 
     A scaled record notes `scaled_from`, rows and columns of its first source before.
@@ -38,6 +38,7 @@ class Scale:
         `pixel_budget` of the model that is to be trained.
     """
 
+    name = "scale"
     max_pixels: int
 
     def __post_init__(self) -> None:
@@ -49,33 +50,13 @@ class Scale:
         if self.max_pixels < 32 * 32:
             raise UserError(f"max_pixels is {self.max_pixels}, but must be >= 1024")
 
-    @property
-    def name(self) -> str:
-        """The method's name."""
-        return "scale"
-
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256 of the budget."""
-        return fingerprint_of(self.name, 1, {"max_pixels": self.max_pixels})
-
-    @property
-    def num_threads(self) -> int:
-        """It computes and never waits."""
-        return 1
-
-    @contextlib.contextmanager
-    def open(self) -> Iterator[Transform]:
-        """Nothing needs to be loaded."""
-
-        def transform(record: EditRecord, rng: np.random.Generator) -> Iterable[Made]:
-            del rng  # nothing here is random
-            try:
-                return [self._scaled(record)]
-            except UserError as error:
-                return [Reject(row=record.key, reason=str(error))]
-
-        yield transform
+    def transform(self, record: EditRecord, rng: np.random.Generator) -> Iterable[Made]:
+        """The record within the budget, or why it cannot be scaled."""
+        del rng  # nothing here is random
+        try:
+            return [self._scaled(record)]
+        except UserError as error:
+            return [Reject(row=record.key, reason=str(error))]
 
     def _scaled(self, record: EditRecord) -> EditRecord:
         sizes = record.image_sizes()

@@ -6,9 +6,8 @@ watermark); a request for more (add, move, enlarge) can be fulfilled again, so t
 pairs, like photos without an edit, are asked to stay as they are.
 """
 
-import contextlib
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -19,7 +18,8 @@ from tbstar_jax.data_engine.augment.paraphrase.slots import phrases
 from tbstar_jax.data_engine.augment.pictures import encode_mask, has_one_source
 from tbstar_jax.data_engine.augment.premise import gone_words, says_any
 from tbstar_jax.data_engine.facts import Facts, Language, facts_of
-from tbstar_jax.data_engine.stage import Made, Reject, Transform, fingerprint_of
+from tbstar_jax.data_engine.plain_method import PlainMethod
+from tbstar_jax.data_engine.stage import Made, Reject
 from tbstar_jax.errors import UserError
 from tbstar_jax.input_pipeline.images import image_size
 from tbstar_jax.input_pipeline.records import EditRecord
@@ -105,13 +105,14 @@ def _held(
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Identity:
+class Identity(PlainMethod):
     """Adds an identity pair to a share of the records.
 
     Attributes:
       share: of the records that get one, drawn per record, in [0, 1].
     """
 
+    name = "identity"
     share: float
 
     def __post_init__(self) -> None:
@@ -123,29 +124,8 @@ class Identity:
         if not 0 <= self.share <= 1:
             raise UserError(f"the share of identity pairs is {self.share}, not 0 to 1")
 
-    @property
-    def name(self) -> str:
-        """The method's name."""
-        return "identity"
-
-    @property
-    def fingerprint(self) -> str:
-        """Names the settings."""
-        return fingerprint_of(self.name, 1, dataclasses.asdict(self))
-
-    @property
-    def num_threads(self) -> int:
-        """One record at a time."""
-        return 1
-
-    @contextlib.contextmanager
-    def open(self) -> Iterator[Transform]:
-        """Needs nothing."""
-        yield self._transform
-
-    def _transform(
-        self, record: EditRecord, rng: np.random.Generator
-    ) -> Iterable[Made]:
+    def transform(self, record: EditRecord, rng: np.random.Generator) -> Iterable[Made]:
+        """The record, then its identity pair where one is drawn."""
         yield record
         is_drawn = rng.random() < self.share
         is_rejected = status_of(record).startswith("rejected")

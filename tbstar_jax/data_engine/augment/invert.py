@@ -6,9 +6,8 @@ from its facts, or where the set brought the inverse request along, in
 `provenance["inverse_en"]` and `["inverse_zh"]`. Nothing is guessed.
 """
 
-import contextlib
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -16,7 +15,8 @@ from tbstar_jax.data_engine.augment.inverse_facts import Inverse, inverse_of
 from tbstar_jax.data_engine.augment.offspring import is_usable, offspring
 from tbstar_jax.data_engine.augment.paraphrase.slots import phrases
 from tbstar_jax.data_engine.facts import Facts, Language, facts_of
-from tbstar_jax.data_engine.stage import Made, Reject, Transform, fingerprint_of
+from tbstar_jax.data_engine.plain_method import PlainMethod
+from tbstar_jax.data_engine.stage import Made, Reject
 from tbstar_jax.errors import UserError
 from tbstar_jax.input_pipeline.records import EditRecord
 
@@ -90,38 +90,18 @@ def _brought(record: EditRecord, name: str) -> tuple[str, ...]:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Invert:
+class Invert(PlainMethod):
     """Adds the inverse of every pair that has one.
 
     Attributes:
       max_bytes: longest instruction of the grammar, in UTF-8 bytes.
     """
 
+    name = "invert"
     max_bytes: int
 
-    @property
-    def name(self) -> str:
-        """The method's name."""
-        return "invert"
-
-    @property
-    def fingerprint(self) -> str:
-        """Names the settings."""
-        return fingerprint_of(self.name, 1, dataclasses.asdict(self))
-
-    @property
-    def num_threads(self) -> int:
-        """One record at a time."""
-        return 1
-
-    @contextlib.contextmanager
-    def open(self) -> Iterator[Transform]:
-        """Needs nothing."""
-        yield self._transform
-
-    def _transform(
-        self, record: EditRecord, rng: np.random.Generator
-    ) -> Iterable[Made]:
+    def transform(self, record: EditRecord, rng: np.random.Generator) -> Iterable[Made]:
+        """The record, then its inverse where it has one."""
         yield record
         try:
             inverse = invert(record, self.max_bytes)

@@ -4,9 +4,8 @@ What an editor did outside the mask (a shift, a cast, another codec's noise) goe
 every pixel outside is the photo's own. The seam can be softened, inside the mask only.
 """
 
-import contextlib
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import numpy as np
 from jaxtyping import UInt8
@@ -17,7 +16,8 @@ from tbstar_jax.data_engine.augment.pictures import (
     encode_mask,
     pictures_of,
 )
-from tbstar_jax.data_engine.stage import Made, Transform, fingerprint_of
+from tbstar_jax.data_engine.plain_method import PlainMethod
+from tbstar_jax.data_engine.stage import Made
 from tbstar_jax.errors import UserError
 from tbstar_jax.geometry import erode
 from tbstar_jax.input_pipeline.images import decode_mask, encode_png
@@ -88,7 +88,7 @@ def seam_weights(
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class PasteBack:
+class PasteBack(PlainMethod):
     """Adds, to a pair whose edit left its mask, the pair with the edit pasted back.
 
     Photo and result are PNG, so that the new mask, which is exactly where they differ,
@@ -99,6 +99,7 @@ class PasteBack:
       feather: width of the seam, pixels.
     """
 
+    name = "paste_back"
     feather: int
 
     def __post_init__(self) -> None:
@@ -109,29 +110,8 @@ class PasteBack:
         """
         seam_weights(np.zeros((1, 1), np.uint8), self.feather)
 
-    @property
-    def name(self) -> str:
-        """The method's name."""
-        return "paste_back"
-
-    @property
-    def fingerprint(self) -> str:
-        """Names the settings."""
-        return fingerprint_of(self.name, 1, dataclasses.asdict(self))
-
-    @property
-    def num_threads(self) -> int:
-        """One record at a time."""
-        return 1
-
-    @contextlib.contextmanager
-    def open(self) -> Iterator[Transform]:
-        """Needs nothing."""
-        yield self._transform
-
-    def _transform(
-        self, record: EditRecord, rng: np.random.Generator
-    ) -> Iterable[Made]:
+    def transform(self, record: EditRecord, rng: np.random.Generator) -> Iterable[Made]:
+        """The record, then the pair with the edit pasted back."""
         yield record
         if not is_usable(record) or not record.change_mask:
             return

@@ -4,11 +4,9 @@ The photo is a pair's untouched ground, so the answer is exact whatever it shows
 used at its own size, or scaled down to `max_side`, never cropped.
 """
 
-import contextlib
 import dataclasses
 import functools
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
 
 import numpy as np
 from jaxtyping import UInt8
@@ -21,7 +19,8 @@ from tbstar_jax.data_engine.layout.pairs import (
     draw_edit,
     pair_fields,
 )
-from tbstar_jax.data_engine.stage import Made, Reject, Transform, fingerprint_of
+from tbstar_jax.data_engine.plain_method import PlainMethod
+from tbstar_jax.data_engine.stage import Made, Reject
 from tbstar_jax.errors import UserError
 from tbstar_jax.geometry import MAX_ASPECT_RATIO
 from tbstar_jax.input_pipeline.images import decode_image
@@ -44,7 +43,7 @@ def require_tasks(tasks: Sequence[str], known: Sequence[str]) -> None:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class OverlayMethod:
+class OverlayMethod(PlainMethod):
     """Makes pairs from photos.
 
     Attributes:
@@ -54,6 +53,8 @@ class OverlayMethod:
       max_instruction_bytes: longest instruction, UTF-8 bytes.
     """
 
+    name = "overlay"
+    version = LAYOUT_VERSION
     pairs_per_photo: int = 1
     tasks: tuple[str, ...] = PHOTO_TASKS
     max_side: int = 1024
@@ -72,24 +73,9 @@ class OverlayMethod:
                 f"{self.max_side}, but must be at least 1 and {LEAST_SIDE}"
             )
 
-    @property
-    def name(self) -> str:
-        """`overlay`."""
-        return "overlay"
-
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256 of the settings and of the engine's version."""
-        return fingerprint_of(self.name, LAYOUT_VERSION, dataclasses.asdict(self))
-
-    @property
-    def num_threads(self) -> int:
-        """Drawing keeps one thread busy."""
-        return 1
-
-    def open(self) -> AbstractContextManager[Transform]:
-        """Needs nothing."""
-        return contextlib.nullcontext(functools.partial(_pairs, self))
+    def transform(self, record: EditRecord, rng: np.random.Generator) -> Iterator[Made]:
+        """Pairs of the photo, or why there are none."""
+        return _pairs(self, record, rng)
 
 
 def _pairs(
