@@ -52,6 +52,6 @@ def test_an_endless_line_is_refused(tmp_path):
 def test_numbers_that_json_lacks_are_a_mistake_of_the_caller(tmp_path):
     with (
         Journal(tmp_path / "lines.jsonl") as journal,
-        pytest.raises(ValueError, match="nan"),
+        pytest.raises(ValueError, match="JSON compliant"),
     ):
         journal.append({"value": float("nan")})

@@ -1,0 +1,7 @@
+"""A benchmark run: from answers to a folder of results.
+
+measures    which measures are averaged, what they are called and which way is better
+provenance  what was run, on what
+scoring     answers to score records, in parallel, resumable
+results     score records to means with intervals: results.json, results.csv
+"""

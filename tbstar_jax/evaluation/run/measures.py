@@ -1,0 +1,94 @@
+"""The measures that reports average: names, units and which way is better."""
+
+import dataclasses
+from typing import Literal
+
+from tbstar_jax.errors import UserError
+
+Kind = Literal["score", "preservation", "edit", "text"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Measure:
+    """One column.
+
+    Attributes:
+      name: of the field of `ScoreRecord`, or in its `metrics`.
+      label: for people.
+      unit: empty for shares and scores in [0, 1].
+      kind: which panel shows it.
+      is_higher_better: None where neither is (a signed drift).
+      is_infinite_exact: whether infinity means "identical": such answers are counted
+        and left out of the mean.
+    """
+
+    name: str
+    label: str
+    unit: str
+    kind: Kind
+    is_higher_better: bool | None
+    is_infinite_exact: bool = False
+
+
+def _measure(
+    name: str,
+    label: str,
+    kind: Kind,
+    is_higher_better: bool | None = True,
+    unit: str = "",
+    is_infinite_exact: bool = False,
+) -> Measure:
+    return Measure(
+        name=name,
+        label=label,
+        unit=unit,
+        kind=kind,
+        is_higher_better=is_higher_better,
+        is_infinite_exact=is_infinite_exact,
+    )
+
+
+MEASURES: tuple[Measure, ...] = (
+    _measure("consistency", "C", "score"),
+    _measure("edit", "E", "score"),
+    _measure("preservation", "P", "score"),
+    _measure("psnr_keep", "PSNR", "preservation", True, "dB", True),
+    _measure("ssim_keep", "SSIM", "preservation"),
+    _measure("shift", "shift", "preservation", False, "px"),
+    _measure("zoom_percent", "zoom", "preservation", False, "%"),
+    _measure(
+        "psnr_keep_registered", "PSNR, registered", "preservation", True, "dB", True
+    ),
+    _measure("ssim_keep_registered", "SSIM, registered", "preservation"),
+    _measure("drift", "drift", "preservation", False, "ΔE"),
+    _measure("drift_l", "drift L*", "preservation", None),
+    _measure("drift_a", "drift a*", "preservation", None),
+    _measure("drift_b", "drift b*", "preservation", None),
+    _measure("keep_within_2", "kept within ΔE 2", "preservation"),
+    _measure("keep_within_5", "kept within ΔE 5", "preservation"),
+    _measure("keep_within_10", "kept within ΔE 10", "preservation"),
+    _measure("tile95", "worst tiles", "preservation", False, "ΔE"),
+    _measure("share_identical", "bit-identical", "preservation"),
+    _measure("edit_accuracy_5", "edit accuracy, ΔE 5", "edit"),
+    _measure("iou_5", "IoU, ΔE 5", "edit"),
+    _measure("text_cer", "CER", "text", False),
+    _measure("text_exact", "text exact", "text"),
+    _measure("price_exact", "price exact", "text"),
+    _measure("glyph_iou", "glyph overlap", "text"),
+    _measure("keep_text_cer", "CER of kept text", "text", False),
+    _measure("keep_glyph_iou", "overlap of kept glyphs", "text"),
+)
+"""In the order of reports."""
+
+
+def measure_by_name(name: str) -> Measure:
+    """Finds a measure.
+
+    Raises:
+      UserError: there is none of this name.
+    """
+    for measure in MEASURES:
+        if measure.name == name:
+            return measure
+    names = ", ".join(measure.name for measure in MEASURES)
+    raise UserError(f"there is no measure {name!r}; the measures are {names}")

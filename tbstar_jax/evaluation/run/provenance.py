@@ -1,0 +1,77 @@
+"""What was run, on what: enough to do it again and to see why numbers differ."""
+
+import datetime
+import hashlib
+import importlib.metadata
+import platform
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import tbstar_jax
+
+_PACKAGES = ("jax", "numpy", "pillow", "scipy")
+
+
+def provenance(
+    *,
+    system: Mapping[str, str],
+    split: str,
+    case_digests: Mapping[str, str],
+    tools: Mapping[str, str],
+    command: Sequence[str],
+) -> dict[str, Any]:
+    """Describes a run in JSON values.
+
+    Args:
+      system: what decides the answers.
+      split: of the cases.
+      case_digests: case id to SHA-256 of its pixels, masks and instructions.
+      tools: name to version of what scores depend on and may be absent, e.g. OCR.
+      command: the command line.
+    """
+    return {
+        "system": dict(system),
+        "split": split,
+        "num_cases": len(case_digests),
+        "cases_sha256": digest_of(case_digests),
+        "tools": dict(tools),
+        "command": list(command),
+        "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "commit": _commit(),
+        "versions": {
+            "tbstar_jax": tbstar_jax.__version__,
+            "python": platform.python_version(),
+            **{name: importlib.metadata.version(name) for name in _PACKAGES},
+        },
+        "machine": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def digest_of(case_digests: Mapping[str, str]) -> str:
+    """SHA-256 of a set of cases: of the sorted lines `<id> <digest>`."""
+    lines = "".join(f"{id} {case_digests[id]}\n" for id in sorted(case_digests))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def file_digest(paths: Iterable[Path]) -> str:
+    """SHA-256 over the contents of files, in the order given."""
+    total = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            total.update(hashlib.file_digest(file, "sha256").digest())
+    return total.hexdigest()
+
+
+def _commit() -> str:
+    """The commit of the source, `-dirty` if it was changed; empty when unknown."""
+    root = Path(tbstar_jax.__file__).parent.parent
+    if not (root / ".git").exists():  # else an enclosing repository would answer
+        return ""
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
