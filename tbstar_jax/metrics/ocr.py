@@ -45,11 +45,12 @@ def run_tesseract(
 
     Args:
       program: its path.
-      image: an encoded picture; a TIFF of several pages gives several pages.
+      image: an encoded picture; a TIFF of several pages gives as many texts,
+        form feeds between them.
       languages: as Tesseract names them, e.g. `chi_sim+eng`.
       layout: page segmentation mode: 6 a block, 7 a line, 11 words anywhere.
       seconds: after which it is ended.
-      form: `txt`, pages ended by form feeds, or `tsv`, a table of words.
+      form: `txt`, or `tsv`, a table of words.
 
     Raises:
       UserError: it fails, or takes longer.

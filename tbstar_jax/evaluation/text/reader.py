@@ -125,7 +125,7 @@ class Tesseract:
         except UserError:
             # A crop that cannot be read is not measured; it is no misread one.
             return unread
-        pages = text.split("\f")[:-1]
+        pages = text.split("\f")
         return pages if len(pages) == len(crops) else unread
 
 
