@@ -108,12 +108,12 @@ def _of_each(config: BuildConfig) -> Augment:
     return Augment(
         methods=(
             PasteBack(feather=settings.feather),
-            Invert(max_bytes=settings.max_instruction_bytes),
+            Invert(max_bytes=config.max_instruction_bytes),
             Identity(share=settings.identity_share),
         ),
         finish=Paraphrase(
             num_texts=settings.num_texts,
-            max_bytes=settings.max_instruction_bytes,
+            max_bytes=config.max_instruction_bytes,
             rewriter=rewriter,
         ),
     )
@@ -126,7 +126,7 @@ def _of_groups(config: BuildConfig) -> tuple[Compose, Chain]:
         max_per_photo=_PER_PHOTO,
         margin=_MARGIN,
         num_texts=settings.num_texts,
-        max_bytes=settings.max_instruction_bytes,
+        max_bytes=config.max_instruction_bytes,
     )
     chain = Chain(
         max_turns=settings.max_turns, max_per_photo=_PER_PHOTO, margin=_MARGIN

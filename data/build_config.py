@@ -9,6 +9,7 @@ from tbstar_jax.data_engine.collect.presets import preset_source
 from tbstar_jax.data_engine.collect.source import Format, SourceSpec, guess_format
 from tbstar_jax.data_engine.construct.http_expert import HttpExpert
 from tbstar_jax.data_engine.filter.rules import STAGE_1, Profile
+from tbstar_jax.data_engine.language import MAX_INSTRUCTION_BYTES
 from tbstar_jax.data_engine.studio.blender.process import BlenderSettings
 from tbstar_jax.errors import UserError
 from tbstar_jax.vlm.client import VlmConfig
@@ -177,7 +178,6 @@ class AugmentConfig:
       max_edits: edits that are composed into one pair, at most.
       max_turns: of a chain.
       num_texts: phrasings per language.
-      max_instruction_bytes: longest phrasing, in UTF-8.
       is_rewritten: ask the vision-language model for phrasings, too.
     """
 
@@ -186,7 +186,6 @@ class AugmentConfig:
     max_edits: int = 2
     max_turns: int = 3
     num_texts: int = 6
-    max_instruction_bytes: int = 400
     is_rewritten: bool = False
 
 
@@ -198,17 +197,25 @@ class MixConfig:
       test_share: scenes that become the held-out set, in [0, 1).
       held_out: further sets (split `test`) whose scenes are never trained on.
       is_commercial_only: leave out what is not known to allow commercial use.
+      max_instruction_bytes: leave out pairs with a longer instruction, in UTF-8: what
+        the model that is to be trained takes, 94 for `tiny`; None: no limit.
     """
 
     is_commercial_only: bool = False
     test_share: float = 0.02
     held_out: tuple[Path, ...] = ()
+    max_instruction_bytes: int | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.test_share < 1:
             raise UserError(
                 f"mix.test_share is {self.test_share}, but must be at least 0 and "
                 "below 1"
+            )
+        if self.max_instruction_bytes is not None and self.max_instruction_bytes < 1:
+            raise UserError(
+                f"mix.max_instruction_bytes is {self.max_instruction_bytes}, but must "
+                "be at least 1, or null for no limit"
             )
 
 
@@ -218,11 +225,14 @@ class BuildConfig:
 
     Attributes:
       seed: of all random numbers, 0 or more.
+      max_instruction_bytes: longest instruction that construct and augment make, in
+        UTF-8; what was collected keeps its own.
       vlm: the vision-language model; None: rules alone.
       collect, construct, filter, augment, mix: of the stages..
     """
 
     seed: int = 0
+    max_instruction_bytes: int = MAX_INSTRUCTION_BYTES
     vlm: VlmConfig | None = None
     collect: CollectConfig = CollectConfig()
     construct: ConstructConfig = ConstructConfig()
@@ -233,6 +243,11 @@ class BuildConfig:
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise UserError(f"the seed is {self.seed}, but must be 0 or more")
+        if not 20 <= self.max_instruction_bytes <= 10_000:
+            raise UserError(
+                f"max_instruction_bytes is {self.max_instruction_bytes}, but must be "
+                "20 to 10000"
+            )
         asks = {
             "filter.is_judged": self.filter.is_judged,
             "augment.is_rewritten": self.augment.is_rewritten,

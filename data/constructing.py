@@ -8,6 +8,7 @@ from tbstar_jax.data_engine.construct.cutout import CUTOUT_TASKS, CutoutComposit
 from tbstar_jax.data_engine.construct.expert import ExpertMethod, TaskShare
 from tbstar_jax.data_engine.construct.in_context import InContext
 from tbstar_jax.data_engine.construct.in_context_stage import InContextStage
+from tbstar_jax.data_engine.construct.instruct import InstructConfig
 from tbstar_jax.data_engine.construct.needs import NEEDED
 from tbstar_jax.data_engine.construct.protocol import Expert
 from tbstar_jax.data_engine.construct.rules import TASKS as RULE_TASKS
@@ -81,7 +82,9 @@ def _from_photos(
         case "overlay":
             # Collecting has scaled what is too large.
             method = OverlayMethod(
-                pairs_per_photo=settings.pairs_per_photo, max_side=_ANY_SIDE
+                pairs_per_photo=settings.pairs_per_photo,
+                max_side=_ANY_SIDE,
+                max_instruction_bytes=config.max_instruction_bytes,
             )
         case "expert":
             method = _expert_method(config)
@@ -119,6 +122,7 @@ def _expert_method(config: BuildConfig) -> ExpertMethod:
         experts=tuple(experts),
         shares=tuple(TaskShare(task=t, weight=1.0) for t in asked if t in done),
         vlm=config.vlm,
+        instruct=InstructConfig(max_bytes=config.max_instruction_bytes),
         pairs_per_photo=settings.pairs_per_photo,
         num_threads=1 if config.vlm is None else config.vlm.server.max_concurrency,
     )
@@ -137,6 +141,7 @@ def _from_nothing(config: BuildConfig, name: MethodName) -> Stage:
                 is_strict=settings.is_strict,
                 backend=settings.backend,
                 blender=settings.blender,
+                max_instruction_bytes=config.max_instruction_bytes,
             )
         case "layout":
             return LayoutStage(
@@ -144,6 +149,7 @@ def _from_nothing(config: BuildConfig, name: MethodName) -> Stage:
                 num_records=settings.num_records,
                 records_per_unit=settings.records_per_shard,
                 sizes=(size,),
+                max_instruction_bytes=config.max_instruction_bytes,
             )
         case _:
             assert settings.drawing_model is not None  # checked with the settings

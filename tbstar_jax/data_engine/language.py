@@ -1,8 +1,11 @@
-"""Which language an instruction is written in, by its script."""
+"""Which language an instruction is written in, by its script; how long it may be."""
 
 import re
 
 from tbstar_jax.data_engine.facts import Language
+
+MAX_INSTRUCTION_BYTES = 400
+"""Longest instruction that is made unless another limit is set, in UTF-8 bytes."""
 
 _QUOTED = re.compile(
     r"""\"[^\"]*\"|“[^”]*”|「[^」]*」|『[^』]*』|《[^》]*》|'[^']*'(?!\w)"""

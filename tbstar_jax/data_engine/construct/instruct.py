@@ -33,6 +33,7 @@ from tbstar_jax.data_engine.construct.needs import (
 )
 from tbstar_jax.data_engine.construct.protocol import EditRequest
 from tbstar_jax.data_engine.facts import Facts
+from tbstar_jax.data_engine.language import MAX_INSTRUCTION_BYTES
 from tbstar_jax.errors import UserError
 from tbstar_jax.tasks import task_by_id
 from tbstar_jax.vlm.asking import Answer, ask_for
@@ -121,7 +122,7 @@ class InstructConfig:
     """
 
     num_asks: int = 3
-    max_bytes: int = 400
+    max_bytes: int = MAX_INSTRUCTION_BYTES
     num_styles: int = 3
     max_side: int = 1024
     jpeg_quality: int = 92

@@ -13,6 +13,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from tbstar_jax.data_engine.annotate import derived
+from tbstar_jax.data_engine.language import MAX_INSTRUCTION_BYTES
 from tbstar_jax.data_engine.layout.edits import PHOTO_TASKS, sample_photo_edit
 from tbstar_jax.data_engine.layout.pairs import (
     LAYOUT_VERSION,
@@ -58,7 +59,7 @@ class OverlayMethod(PlainMethod):
     pairs_per_photo: int = 1
     tasks: tuple[str, ...] = PHOTO_TASKS
     max_side: int = 1024
-    max_instruction_bytes: int = 400
+    max_instruction_bytes: int = MAX_INSTRUCTION_BYTES
 
     def __post_init__(self) -> None:
         """Checks the settings.

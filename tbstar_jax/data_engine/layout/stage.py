@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 
+from tbstar_jax.data_engine.language import MAX_INSTRUCTION_BYTES
 from tbstar_jax.data_engine.layout.card import card_digest
 from tbstar_jax.data_engine.layout.edits import CARD_TASKS, sample_card_edit
 from tbstar_jax.data_engine.layout.overlay_method import LEAST_SIDE, require_tasks
@@ -48,7 +49,7 @@ class LayoutStage:
     records_per_unit: int = 500
     sizes: tuple[Size, ...] = ((512, 512),)
     tasks: tuple[str, ...] = CARD_TASKS
-    max_instruction_bytes: int = 400
+    max_instruction_bytes: int = MAX_INSTRUCTION_BYTES
 
     def __post_init__(self) -> None:
         """Checks the settings.

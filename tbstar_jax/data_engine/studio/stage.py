@@ -16,6 +16,7 @@ import numpy as np
 
 from tbstar_jax.data_engine.annotate import annotated
 from tbstar_jax.data_engine.facts import with_facts
+from tbstar_jax.data_engine.language import MAX_INSTRUCTION_BYTES
 from tbstar_jax.data_engine.render.scene import Size
 from tbstar_jax.data_engine.stage import (
     Made,
@@ -68,6 +69,7 @@ class StudioStage:
       supersampling: rays per pixel and direction; not used by `blender`.
       pairs_per_batch: pairs whose kernels run together on `jax`.
       blender: its interpreter and settings.
+      max_instruction_bytes: longest instruction, UTF-8 bytes.
     """
 
     name: str = "studio"
@@ -81,6 +83,7 @@ class StudioStage:
     supersampling: int = 2
     pairs_per_batch: int = 8
     blender: BlenderSettings = dataclasses.field(default_factory=BlenderSettings)
+    max_instruction_bytes: int = MAX_INSTRUCTION_BYTES
 
     def __post_init__(self) -> None:
         """Checks the settings.
@@ -209,7 +212,9 @@ class StudioStage:
         about = (*edit.touched_before, *edit.touched_after, 0)[0]
         scene = edit.before if edit.touched_before else edit.after
         measure = family_of(scene.items[about].family).measure_zh
-        english, chinese = instructions(edit.task, edit.facts, measure)
+        english, chinese = map(
+            self._fitting, instructions(edit.task, edit.facts, measure)
+        )
         provenance = {
             "method": "template",
             "transform": "identity" if edit.task == "identity" else "construct",
@@ -236,6 +241,16 @@ class StudioStage:
             provenance=provenance,
         )
         return with_facts(record, edit.facts)
+
+    def _fitting(self, texts: tuple[str, ...]) -> tuple[str, ...]:
+        limit = self.max_instruction_bytes
+        short = tuple(text for text in texts if len(text.encode()) <= limit)
+        if not short:
+            raise UserError(
+                f"max_instruction_bytes is {limit}, but no phrasing is as short as "
+                f"that, e.g. {texts[0]!r}; allow at least 96"
+            )
+        return short
 
 
 def is_visible(pair: Pair) -> bool:

@@ -122,3 +122,16 @@ def test_settings_are_checked():
         StudioStage(num_records=1, tasks=("outpaint",))
     with pytest.raises(UserError, match="draw larger images"):
         made(StudioStage(num_records=1, sizes=((3, 3),), tasks=("move",)))
+
+
+def test_an_instruction_is_as_short_as_is_asked_for(records):
+    short = made(dataclasses.replace(STAGE, max_instruction_bytes=60))
+    for record, free in zip(short, records, strict=True):
+        assert record.target_image == free.target_image
+        for name in ("instructions_en", "instructions_zh"):
+            fitting = {text for text in getattr(free, name) if len(text.encode()) <= 60}
+            assert set(getattr(record, name)) == fitting
+    longest = max(len(t.encode()) for one in records for t in one.instructions_en)
+    assert longest > 60
+    with pytest.raises(UserError, match="no phrasing is as short as"):
+        made(dataclasses.replace(STAGE, max_instruction_bytes=20, num_records=1))
