@@ -1,0 +1,101 @@
+"""One measure of one system: a value per prompt, and what the prompt belongs to."""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from tbstar_jax.evaluation.scores.record import ScoreRecord
+
+_SCORES = ("edit", "preservation", "consistency")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Sample:
+    """Values with their prompts.
+
+    Attributes:
+      values: one per prompt, in the unit of the measure; NaN where it does not apply.
+      prompts: ids; one prompt may have several values, as with votes.
+      cases: what moves together when cases are drawn anew.
+      tasks: strata of the macro mean.
+      languages: `en` or `zh`.
+      tags: `name=value` pairs that slices are made by.
+    """
+
+    values: Float[np.ndarray, " n"]
+    prompts: tuple[str, ...]
+    cases: tuple[str, ...]
+    tasks: tuple[str, ...]
+    languages: tuple[str, ...]
+    tags: tuple[frozenset[str], ...]
+
+    def __post_init__(self) -> None:
+        columns = (self.prompts, self.cases, self.tasks, self.languages, self.tags)
+        lengths = {len(self.values), *(len(column) for column in columns)}
+        if len(lengths) != 1:
+            raise ValueError(f"columns of a sample have lengths {sorted(lengths)}")
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def where(self, kept: Bool[np.ndarray, " n"]) -> "Sample":
+        """The values that `kept` names."""
+        (rows,) = np.nonzero(kept)
+        return Sample(
+            values=self.values[rows],
+            prompts=tuple(self.prompts[row] for row in rows),
+            cases=tuple(self.cases[row] for row in rows),
+            tasks=tuple(self.tasks[row] for row in rows),
+            languages=tuple(self.languages[row] for row in rows),
+            tags=tuple(self.tags[row] for row in rows),
+        )
+
+
+def sample_of(records: Iterable[ScoreRecord], measure: str) -> Sample:
+    """Takes one measure out of scored answers.
+
+    Args:
+      records: of one system.
+      measure: `edit`, `preservation`, `consistency`, or a name in `metrics`; NaN in
+        records whose metrics lack it.
+
+    Raises:
+      ValueError: records of several systems, or two of one prompt.
+    """
+    rows = list(records)
+    systems = {row.system for row in rows}
+    if len(systems) > 1:
+        raise ValueError(f"records of several systems: {sorted(systems)}")
+    prompts = tuple(row.prompt for row in rows)
+    if len(set(prompts)) < len(prompts):
+        raise ValueError("two records of one prompt")
+    value: Callable[[ScoreRecord], float] = (
+        (lambda row: getattr(row, measure))
+        if measure in _SCORES
+        else (lambda row: row.metrics.get(measure, float("nan")))
+    )
+    return Sample(
+        values=np.array([value(row) for row in rows], np.float64),
+        prompts=prompts,
+        cases=tuple(row.case for row in rows),
+        tasks=tuple(row.task for row in rows),
+        languages=tuple(row.language for row in rows),
+        tags=tuple(
+            frozenset(f"{name}={text}" for name, text in row.tags.items())
+            for row in rows
+        ),
+    )
+
+
+def codes_of(names: Sequence[Any]) -> tuple[list[Any], np.ndarray]:
+    """Numbers names in sorted order.
+
+    Returns:
+      The distinct names, sorted, and the index of each given name among them, `[n]`.
+    """
+    distinct = sorted(set(names))
+    index = {name: number for number, name in enumerate(distinct)}
+    return distinct, np.array([index[name] for name in names], np.int64)
