@@ -1,0 +1,114 @@
+"""E in [0, 1]: has the edit that was asked for been made? Without a judge.
+
+E is a skill: exactly 0 for the unchanged source and exactly 1 for the reference. It is
+the product of powers of named parts, by the table below; a part that is 0 makes E 0, a
+part that cannot be measured in a case (no shadow, no pure white) is left out and the
+others' exponents grow. What happens outside the edit is preservation's matter.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+import numpy as np
+from jaxtyping import UInt8
+
+from tbstar_jax.evaluation.cases.case import Case
+from tbstar_jax.evaluation.scores import (
+    editing_attributes,
+    editing_exact,
+    editing_keep,
+    editing_text,
+)
+from tbstar_jax.evaluation.scores.editing_measures import (
+    View,
+    combine,
+    view_of,
+)
+from tbstar_jax.evaluation.text.reader import Reader
+
+PART_EXPONENTS: Mapping[str, Mapping[str, float]] = {
+    "bg_white": {"background": 0.4, "white": 0.2, "cut_edge": 0.2, "outline": 0.2},
+    "bg_scene": {"changed": 0.1, "statistics": 0.5, "texture": 0.1, "outline": 0.3},
+    "recolor": {"color": 0.6, "structure": 0.4},
+    "material": {"surface": 0.6, "structure": 0.2, "outline": 0.2},
+    "watermark_remove": {"clean": 0.4, "mark": 0.35, "intact": 0.25},
+    "text_remove": {"clean": 0.35, "ink": 0.3, "intact": 0.35},
+    "text_replace_en": {"text": 0.7, "ink_color": 0.15, "ink_height": 0.15},
+    "text_replace_zh": {"text": 0.7, "ink_color": 0.15, "ink_height": 0.15},
+    "text_add": {"text": 0.7, "ink_color": 0.15, "clear": 0.15},
+    "object_add": {"changed": 0.2, "color": 0.7, "shape": 0.7},
+    "object_remove": {"clean": 0.4, "gone": 0.2, "shadow": 0.2, "intact": 0.2},
+    "object_replace": {"gone": 0.2, "color": 0.7, "shape": 0.7},
+    "light_shadow": {"field": 0.6, "chromaticity": 0.2, "detail": 0.2},
+    "outpaint": {"filled": 0.1, "seam": 0.3, "statistics": 0.5, "texture": 0.1},
+    "layout": {"region": 0.4, "gone": 0.1, "placed": 0.25, "intact": 0.25},
+    "repair_zoom": {"clean": 0.4, "level": 0.2, "detail": 0.2, "intact": 0.2},
+}
+"""By task, the parts of E and their exponents."""
+
+_Parts: TypeAlias = Callable[[View], dict[str, float | None]]
+
+_MEASURES: Mapping[str, _Parts] = {
+    "bg_white": editing_exact.white_background_parts,
+    "bg_scene": editing_keep.scene_background_parts,
+    "recolor": editing_attributes.recolor_parts,
+    "material": editing_attributes.material_parts,
+    "watermark_remove": editing_exact.watermark_parts,
+    "text_remove": editing_exact.text_removal_parts,
+    "object_add": editing_keep.added_object_parts,
+    "object_remove": editing_exact.object_removal_parts,
+    "object_replace": editing_keep.replaced_object_parts,
+    "light_shadow": editing_attributes.light_parts,
+    "outpaint": editing_keep.outpaint_parts,
+    "layout": editing_exact.layout_parts,
+    "repair_zoom": editing_exact.repair_parts,
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EditScore:
+    """What E is and why.
+
+    Attributes:
+      value: E in [0, 1].
+      parts: by name, each in [0, 1]; those that the case cannot measure are absent.
+      weakest: name of the lowest part, the reason of a low score; `size` for an
+        outpainting of another size; empty where E is 1.
+    """
+
+    value: float
+    parts: Mapping[str, float]
+    weakest: str
+
+
+def edit_score(
+    case: Case,
+    answer: UInt8[np.ndarray, "h w 3"],
+    *,
+    reader: Reader | None,
+    is_size_right: bool,
+) -> EditScore:
+    """Scores whether an edit was made.
+
+    Args:
+      case: what was asked.
+      answer: sRGB of the case's size, registered or resized before where that is due.
+      reader: OCR of the texts; None compares the drawings of the letters.
+      is_size_right: whether the answer had the case's size; an outpainting that did not
+        has not done what was asked.
+    """
+    if case.task == "outpaint" and not is_size_right:
+        return EditScore(value=0.0, parts={}, weakest="size")
+    view = view_of(case, answer)
+    match case.task:
+        case "text_replace_en" | "text_replace_zh":
+            parts = editing_text.text_replacement_parts(view, reader)
+        case "text_add":
+            parts = editing_text.text_addition_parts(view, reader)
+        case task:
+            parts = _MEASURES[task](view)
+    known = {name: value for name, value in parts.items() if value is not None}
+    value = combine(known, PART_EXPONENTS[case.task])
+    weakest = min(known, key=lambda name: known[name], default="")
+    return EditScore(value=value, parts=known, weakest=weakest if value < 1 else "")

@@ -1,0 +1,176 @@
+"""E of the tasks whose region may be drawn freely: is what was asked for there?
+
+The reference gives statistics and an example of the thing, not pixels; where in its
+zone a thing stands, and how its background is drawn, is left to the answer.
+"""
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from tbstar_jax.evaluation.scores.editing_measures import (
+    LEAST_PIXELS,
+    View,
+    above_chance,
+    best_match,
+    box_mask,
+    dilate,
+    distribution_skill,
+    match_object,
+    outline_likeness,
+    progress,
+    relative,
+    skill,
+    texture,
+    visible_difference,
+)
+from tbstar_jax.geometry import Box
+from tbstar_jax.metrics.color import ciede2000
+
+
+def scene_background_parts(view: View) -> dict[str, float | None]:
+    """`changed`, `statistics`, `texture` of the background, `outline` of the product.
+
+    `changed` is the visible difference from the source, as a share of the reference's;
+    `statistics` the skill of the distribution of colours; `texture` how near the fine
+    contrast is to the reference's. `outline`: the product still stands before it.
+    """
+    masks = view.case.masks
+    ground = masks.edit & ~dilate(masks.product_after, 2)
+    if np.count_nonzero(ground) < LEAST_PIXELS:
+        ground = masks.edit
+    return {
+        "changed": _changed(view, ground),
+        "statistics": distribution_skill(view, ground, texture_weight=0.0),
+        "texture": _texture_closeness(view, ground),
+        "outline": outline_likeness(view, masks.product_after),
+    }
+
+
+def _changed(view: View, mask: Bool[np.ndarray, "h w"]) -> float:
+    source = view.source_lab[mask]
+    amounts = [
+        float(visible_difference(lab[mask], source).mean())
+        for lab in (view.answer_lab, view.reference_lab)
+    ]
+    return relative(*amounts)
+
+
+def _texture_closeness(view: View, mask: Bool[np.ndarray, "h w"]) -> float:
+    """1 for the reference's fine contrast, 0 at e times more or less of it."""
+    return max(
+        0.0,
+        1.0 - abs(texture(view.answer_lab, mask) - texture(view.reference_lab, mask)),
+    )
+
+
+def added_object_parts(view: View) -> dict[str, float | None]:
+    """`changed`, `color`, `shape` of the zone where the reference has the thing.
+
+    `changed` is the visible difference from the source, as a share of the reference's;
+    `color` the skill of the distribution of colours in the zone; `shape` how far the
+    best match of the reference's thing, anywhere near, went from the source's to 1.
+    """
+    zone, box = _zone(view)
+    return {
+        "changed": _changed(view, zone),
+        "color": distribution_skill(view, zone),
+        "shape": _shape(view, box),
+    }
+
+
+def replaced_object_parts(view: View) -> dict[str, float | None]:
+    """`gone` (the old thing is not found any more), `color` and `shape` of the new."""
+    zone, box = _zone(view)
+    return {
+        "gone": _gone(view),
+        "color": distribution_skill(view, zone),
+        "shape": _shape(view, box),
+    }
+
+
+def _zone(view: View) -> tuple[Bool[np.ndarray, "h w"], Box]:
+    """The zone of the thing, and its box in the reference."""
+    boxes = [one.after for one in view.case.target_objects if one.after is not None]
+    box = boxes[0] if boxes else _bounds(view.case.masks.edit)
+    margin = max(2, min(box.height, box.width) // 8)
+    return box_mask(box, view.case.size, margin), box
+
+
+def _bounds(mask: Bool[np.ndarray, "h w"]) -> Box:
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    return Box(
+        top=int(rows[0]),
+        left=int(columns[0]),
+        height=int(rows[-1] - rows[0] + 1),
+        width=int(columns[-1] - columns[0] + 1),
+    )
+
+
+def _shape(view: View, box: Box) -> float | None:
+    values = [match_object(view, box, lab).likeness for lab in view.labs]
+    way = progress(values[0], values[1], values[2], least=0.05)
+    return None if way is None else above_chance(way)
+
+
+def _gone(view: View) -> float | None:
+    """How far the match of the source's thing fell, from the source's to the end."""
+    boxes = [one.before for one in view.case.target_objects if one.before is not None]
+    box = boxes[0] if boxes else _bounds(view.case.masks.edit)
+    margin = max(2, min(box.height, box.width) // 12)
+    mask = box_mask(box, view.case.size, margin)
+    reach = max(4, min(box.height, box.width) // 4)
+    values = [
+        best_match(lab, view.source_lab, mask, reach).likeness for lab in view.labs
+    ]
+    return progress(values[0], values[1], values[2], least=0.05)
+
+
+def outpaint_parts(view: View) -> dict[str, float | None]:
+    """`filled`, `seam`, `statistics`, `texture` of what lies outside the photo.
+
+    `filled` is the visible difference from the canvas's grey, as a share of the
+    reference's. `seam` compares the step across the photo's border (the photo's own
+    pixels within) with the reference's: it is the skill of the excess. `statistics` is
+    the skill of the distribution of colours.
+    """
+    box = view.case.photo_box
+    assert box is not None, "an outpainting has a photo box"
+    outside = np.ones(view.case.size, bool)
+    outside[box.slices] = False
+    return {
+        "filled": _changed(view, outside),
+        "seam": _seam(view, box),
+        "statistics": distribution_skill(view, outside, texture_weight=0.0),
+        "texture": _texture_closeness(view, outside),
+    }
+
+
+def _seam(view: View, box: Box) -> float | None:
+    steps = [_border_steps(view, box, lab) for lab in view.labs]
+    if not steps[0].size:
+        return None
+    excess, source_excess = (
+        float(np.maximum(one - steps[2], 0.0).mean()) for one in (steps[0], steps[1])
+    )
+    return skill(excess, source_excess) if source_excess > 0 else None
+
+
+def _border_steps(
+    view: View, box: Box, lab: Float[np.ndarray, "h w 3"]
+) -> Float[np.ndarray, " n"]:
+    """CIEDE2000 between pixels on both sides of the photo's border."""
+    rows, columns = view.case.size
+    bottom, right = box.top + box.height, box.left + box.width
+    across = slice(box.left, right)
+    down = slice(box.top, bottom)
+    photo = view.source_lab
+    steps = []
+    if box.top > 0:
+        steps.append(ciede2000(lab[box.top - 1, across], photo[box.top, across]))
+    if bottom < rows:
+        steps.append(ciede2000(lab[bottom, across], photo[bottom - 1, across]))
+    if box.left > 0:
+        steps.append(ciede2000(lab[down, box.left - 1], photo[down, box.left]))
+    if right < columns:
+        steps.append(ciede2000(lab[down, right], photo[down, right - 1]))
+    return np.concatenate(steps) if steps else np.zeros(0)

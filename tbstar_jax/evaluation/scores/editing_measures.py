@@ -1,0 +1,388 @@
+"""What the edit scores are made of: skills, errors, statistics, template matches.
+
+A skill is 0 for the unchanged source and 1 for the reference, exactly: both ends are
+computed by the arithmetic that the answer goes through. L* a* b* throughout; sizes that
+should grow with the picture are shares of its shorter side.
+"""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+from scipy import ndimage, signal
+
+from tbstar_jax.evaluation.cases.case import Case
+from tbstar_jax.geometry import Box, erode
+from tbstar_jax.metrics.color import ciede2000, srgb_to_lab
+
+LEAST_PIXELS = 16
+"""A region with fewer pixels is not measured."""
+
+_VISIBLE = 2.0
+"""CIEDE2000 at which a difference counts half of its size."""
+_SPREAD = 5
+"""Side of the box over which the weights of a change are spread, pixels."""
+_FLOOR_WEIGHT = 0.1
+"""Of the mean weight: what unchanged pixels of an edit region count."""
+_GUARD = 4
+"""Pixels around an edit that preservation does not count."""
+_ALIKE = 1.0
+"""CIEDE2000 below which source and reference are alike."""
+_DAMAGED = 8.0
+"""Visible difference at which a pixel that should stay is mostly lost."""
+_CHANCE = 0.25
+_QUANTILES = np.linspace(0.05, 0.95, 10)
+_BAND = 3
+"""Half the width of the band along an outline, pixels."""
+_FLAT_VARIANCE = 3.0
+"""Added to variances of a template match: L* a* b* noise of a flat picture, squared."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class View:
+    """The three pictures in CIE Lab, the answer already on the canvas.
+
+    Attributes:
+      case: what was asked.
+      answer: sRGB.
+      source_lab: L* in [0, 100], a*, b*.
+      reference_lab: likewise.
+      answer_lab: likewise.
+    """
+
+    case: Case
+    answer: UInt8[np.ndarray, "h w 3"]
+    source_lab: Float[np.ndarray, "h w 3"]
+    reference_lab: Float[np.ndarray, "h w 3"]
+    answer_lab: Float[np.ndarray, "h w 3"]
+
+    @property
+    def labs(self) -> tuple[Float[np.ndarray, "h w 3"], ...]:
+        """Answer, source, reference: the order of `progress`."""
+        return self.answer_lab, self.source_lab, self.reference_lab
+
+
+def view_of(case: Case, answer: UInt8[np.ndarray, "h w 3"]) -> View:
+    """Converts the pictures of a case and an answer of the same size."""
+    return View(
+        case=case,
+        answer=answer,
+        source_lab=srgb_to_lab(case.source),
+        reference_lab=srgb_to_lab(case.reference),
+        answer_lab=srgb_to_lab(answer),
+    )
+
+
+def skill(error: float, source_error: float) -> float:
+    """Returns 1 - error / source_error in [0, 1]; without a source error, 0 or 1."""
+    if source_error <= 0:
+        return float(error <= 0)
+    return min(1.0, max(0.0, 1.0 - error / source_error))
+
+
+def progress(
+    value: float, at_source: float, at_reference: float, least: float
+) -> float | None:
+    """How far a measure went from the source's value to the reference's, in [0, 1].
+
+    None where the two lie closer than `least`: the measure cannot tell them apart.
+    """
+    way = at_reference - at_source
+    if not abs(way) >= least:
+        return None
+    return min(1.0, max(0.0, (value - at_source) / way))
+
+
+def above_chance(likeness: float) -> float:
+    """Takes off what unrelated pictures reach: 0.25 and less become 0, 1 stays 1."""
+    return max(0.0, (likeness - _CHANCE) / (1.0 - _CHANCE))
+
+
+def relative(value: float, at_reference: float) -> float:
+    """Returns a likeness as a share of the reference's, in [0, 1]."""
+    if at_reference <= 0:
+        return 1.0
+    return min(1.0, max(0.0, value / at_reference))
+
+
+def combine(parts: Mapping[str, float], exponents: Mapping[str, float]) -> float:
+    """Multiplies powers of the parts; one that is 0 makes the product 0.
+
+    Where a part is absent the others' exponents grow, so that their sum stays.
+    """
+    if not parts or min(parts.values()) <= 0:
+        return 0.0
+    share = sum(exponents[name] for name in parts) / sum(exponents.values())
+    logs = sum(exponents[name] * math.log(value) for name, value in parts.items())
+    return math.exp(logs / share)
+
+
+def dilate(mask: Bool[np.ndarray, "h w"], reach: int) -> Bool[np.ndarray, "h w"]:
+    """Adds the pixels within `reach` rows and columns."""
+    return ~erode(~mask, reach)
+
+
+def box_mask(box: Box, size: tuple[int, int], margin: int) -> Bool[np.ndarray, "h w"]:
+    """Marks a box and a margin, as far as the picture goes."""
+    mask = np.zeros(size, bool)
+    mask[
+        max(0, box.top - margin) : max(0, box.top + box.height + margin),
+        max(0, box.left - margin) : max(0, box.left + box.width + margin),
+    ] = True
+    return mask
+
+
+def visible_difference(
+    first: Float[np.ndarray, "*b 3"], second: Float[np.ndarray, "*b 3"]
+) -> Float[np.ndarray, "*b"]:
+    """Returns d^2 / (d + 2) of the CIEDE2000 difference d.
+
+    What nobody sees counts quadratically and what is plain to see linearly, so that
+    the noise of a JPEG does not outweigh a faint but large change.
+    """
+    d = ciede2000(first, second)
+    return d * d / (d + _VISIBLE)
+
+
+def change_weights(
+    view: View, mask: Bool[np.ndarray, "h w"]
+) -> Float[np.ndarray, "h w"]:
+    """Weighs the pixels of a region by the true change on and beside them.
+
+    The rest of the region counts a little: what is destroyed there is an error too.
+    """
+    change = np.where(mask, ciede2000(view.source_lab, view.reference_lab), 0.0)
+    spread = np.where(mask, ndimage.uniform_filter(change, _SPREAD), 0.0)
+    floor = _FLOOR_WEIGHT * spread[mask].mean() if mask.any() else 0.0
+    return np.where(mask, spread + floor, 0.0)
+
+
+def pixel_skill(
+    view: View, mask: Bool[np.ndarray, "h w"], *, sigma: float = 1.0
+) -> float | None:
+    """Skill of the visible difference from the reference over a region.
+
+    None where source and reference do not differ there.
+
+    Args:
+      view: the pictures.
+      mask: the region.
+      sigma: of the smoothing before, pixels: the ringing of a JPEG is no error of an
+        edit; 0 where fine detail is what the edit is about.
+    """
+    if np.count_nonzero(mask) < LEAST_PIXELS:
+        return None
+    weights = change_weights(view, mask)[mask]
+    answer, source, reference = (_smooth(lab, sigma)[mask] for lab in view.labs)
+    error, source_error = (
+        float(weights @ visible_difference(one, reference)) for one in (answer, source)
+    )
+    return skill(error, source_error) if source_error > 0 else None
+
+
+def band_skill(view: View, band: Bool[np.ndarray, "h w"]) -> float | None:
+    """As `pixel_skill`, all pixels alike: both sides of an outline count in full."""
+    if np.count_nonzero(band) < LEAST_PIXELS:
+        return None
+    answer, source, reference = (_smooth(lab, 1.0)[band] for lab in view.labs)
+    error, source_error = (
+        float(visible_difference(one, reference).mean()) for one in (answer, source)
+    )
+    return skill(error, source_error) if source_error > 0 else None
+
+
+def intactness(view: View) -> float | None:
+    """How well what the reference leaves alone, in and beside the edit, is left alone.
+
+    The mean of exp(-d / 8) of the visible difference d from the reference, over the
+    pixels in which source and reference are alike: of the edit region, and of the guard
+    band around it, which preservation does not count; the lower of the two.
+    """
+    edit = view.case.masks.edit
+    is_alike = ciede2000(view.source_lab, view.reference_lab) < _ALIKE
+    answer, _, reference = (_smooth(lab, 1.0) for lab in view.labs)
+    left = np.exp(-visible_difference(answer, reference) / _DAMAGED)
+    values = [
+        float(left[region].mean())
+        for region in (edit & is_alike, dilate(edit, _GUARD) & ~edit & is_alike)
+        if np.count_nonzero(region) >= LEAST_PIXELS
+    ]
+    return min(values, default=None)
+
+
+def _smooth(
+    lab: Float[np.ndarray, "h w 3"], sigma: float
+) -> Float[np.ndarray, "h w 3"]:
+    if sigma == 0:
+        return lab
+    return ndimage.gaussian_filter(lab, sigma, axes=(0, 1), truncate=3.0)
+
+
+def pattern_skill(view: View, mask: Bool[np.ndarray, "h w"]) -> float | None:
+    """How much of what the source has too much is gone, by projection onto it.
+
+    1 - |<O - R, S - R>| / <S - R, S - R> over the sRGB values of a region: 0 where the
+    pattern is still there (or there twice), whatever else the answer shows.
+    """
+    if np.count_nonzero(mask) < LEAST_PIXELS:
+        return None
+    reference = view.case.reference[mask].astype(float)
+    pattern = (view.case.source[mask] - reference).ravel()
+    rest = (view.answer[mask] - reference).ravel()
+    power = float(pattern @ pattern)
+    return skill(abs(float(rest @ pattern)), power) if power > 0 else None
+
+
+def texture(lab: Float[np.ndarray, "h w 3"], mask: Bool[np.ndarray, "h w"]) -> float:
+    """Log of the mean fine contrast of L* over a region: 0 for a flat one."""
+    light = lab[..., 0]
+    fine = np.abs(
+        ndimage.gaussian_filter(light, 0.8) - ndimage.gaussian_filter(light, 2.5)
+    )
+    return math.log1p(float(fine[mask].mean()))
+
+
+def distribution(
+    lab: Float[np.ndarray, "h w 3"], mask: Bool[np.ndarray, "h w"]
+) -> Float[np.ndarray, "10 3"]:
+    """Ten quantiles of L*, a* and b* over a region."""
+    return np.quantile(lab[mask], _QUANTILES, axis=0)
+
+
+def distribution_distance(
+    lab: Float[np.ndarray, "h w 3"],
+    reference: Float[np.ndarray, "h w 3"],
+    mask: Bool[np.ndarray, "h w"],
+    texture_weight: float = 3.0,
+) -> float:
+    """Distance of the colours of a region, wherever they are in it.
+
+    The sum over L*, a*, b* of the Wasserstein-1 distance, and the texture's.
+    """
+    apart = np.abs(distribution(lab, mask) - distribution(reference, mask))
+    fine = abs(texture(lab, mask) - texture(reference, mask))
+    return float(apart.mean(axis=0).sum()) + texture_weight * fine
+
+
+def distribution_skill(
+    view: View, mask: Bool[np.ndarray, "h w"], texture_weight: float = 3.0
+) -> float:
+    """Skill of `distribution_distance` from the reference."""
+    error, source_error = (
+        distribution_distance(lab, view.reference_lab, mask, texture_weight)
+        for lab in (view.answer_lab, view.source_lab)
+    )
+    return skill(error, source_error)
+
+
+def gradients(
+    light: Float[np.ndarray, "h w"], sigma: float = 1.0
+) -> Float[np.ndarray, "2 h w"]:
+    """Derivatives of a smoothed plane, along rows and columns."""
+    smooth = ndimage.gaussian_filter(light, sigma)
+    return np.stack(np.gradient(smooth))
+
+
+def gradient_likeness(
+    first: Float[np.ndarray, "h w"],
+    second: Float[np.ndarray, "h w"],
+    mask: Bool[np.ndarray, "h w"],
+) -> float:
+    """Cosine of two planes' gradients over a region, in [-1, 1].
+
+    A gain or an offset changes nothing, which is what matching histograms is for; a
+    flat plane and noise are like nothing.
+    """
+    one, two = (gradients(plane)[:, mask].ravel() for plane in (first, second))
+    norm = math.sqrt(float(one @ one) * float(two @ two))
+    # Less than 0.1 L* per pixel is rounding.
+    return float(one @ two) / (norm + 0.01 * one.size)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Match:
+    """Where a template fits best.
+
+    Attributes:
+      likeness: in [-1, 1]; 1 for the template itself.
+      rows: how far down from its own place, pixels.
+      columns: how far right.
+    """
+
+    likeness: float
+    rows: int
+    columns: int
+
+
+def best_match(
+    lab: Float[np.ndarray, "h w 3"],
+    template: Float[np.ndarray, "h w 3"],
+    mask: Bool[np.ndarray, "h w"],
+    reach: int,
+) -> Match:
+    """Looks for what `template` shows in `mask`, up to `reach` pixels from its place.
+
+    The likeness of colours about their means is 2 cov / (var + var'), so that a faint
+    copy is less alike than a full one. Parts of the template that leave the picture are
+    compared with the picture's edge.
+    """
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    window = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+    weights = mask[window].astype(float)
+    pattern = template[window]
+    count = weights.sum()
+    mean = (pattern * weights[..., None]).sum((0, 1)) / count
+    centred = (pattern - mean) * weights[..., None]
+    padded = np.pad(lab, [(reach, reach), (reach, reach), (0, 0)], mode="edge")
+    field = padded[
+        rows[0] : rows[-1] + 1 + 2 * reach, columns[0] : columns[-1] + 1 + 2 * reach
+    ]
+
+    def slide(
+        plane: Float[np.ndarray, "fh fw"], kernel: Float[np.ndarray, "kh kw"]
+    ) -> Float[np.ndarray, "nh nw"]:
+        return signal.correlate(plane, kernel, mode="valid", method="auto")
+
+    shared = sum(slide(field[..., k], centred[..., k]) for k in range(3)) / count
+    sums = [slide(field[..., k], weights) / count for k in range(3)]
+    power = slide((field**2).sum(2), weights) / count
+    variance = np.maximum(power - sum(one**2 for one in sums), 0.0)
+    own = float((centred**2).sum() / count)
+    likeness = 2 * shared / (variance + own + _FLAT_VARIANCE)
+    # Of equal fits the nearest: a flat picture is found where it is.
+    steps = np.arange(-reach, reach + 1)
+    far = np.hypot(steps[:, None], steps[None, :])
+    best = np.unravel_index(np.argmax(likeness - 1e-9 * far), likeness.shape)
+    return Match(
+        likeness=float(likeness[best]),
+        rows=int(best[0]) - reach,
+        columns=int(best[1]) - reach,
+    )
+
+
+def match_object(view: View, box: Box, lab: Float[np.ndarray, "h w 3"]) -> Match:
+    """Looks near a box for what the reference shows in it, some of the ground too."""
+    margin = max(2, min(box.height, box.width) // 12)
+    mask = box_mask(box, view.case.size, margin)
+    reach = max(4, min(box.height, box.width) // 4)
+    return best_match(lab, view.reference_lab, mask, reach)
+
+
+def outline_band(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+    """Marks the pixels on both sides of a region's outline."""
+    return dilate(mask, _BAND) & ~erode(mask, _BAND)
+
+
+def outline_likeness(view: View, mask: Bool[np.ndarray, "h w"]) -> float | None:
+    """Whether what the reference outlines is outlined in the answer, in [0, 1]."""
+    band = outline_band(mask)
+    if np.count_nonzero(band) < LEAST_PIXELS:
+        return None
+    reference = view.reference_lab[..., 0]
+    values = [
+        gradient_likeness(lab[..., 0], reference, band)
+        for lab in (view.answer_lab, view.reference_lab)
+    ]
+    return above_chance(relative(*values))
