@@ -1,8 +1,8 @@
 """Asks until an answer can be read and is acceptable; an answer is never made up."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, TypeVar
 
 from tbstar_jax.vlm.client import VlmClient
 from tbstar_jax.vlm.cost import NO_USAGE, Usage
@@ -17,6 +17,18 @@ _Value = TypeVar("_Value")
 _ASKED_AGAIN = ("unparsed", "out_of_range", "truncated")
 
 
+class NotAnAnswerError(ValueError):
+    """A text that is no answer to what was asked.
+
+    Attributes:
+      status: `unparsed`, `out_of_range` or `refused`.
+    """
+
+    def __init__(self, status: Status, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Answer(Generic[_Value]):
     """What asking for a dataclass came to.
@@ -29,6 +41,7 @@ class Answer(Generic[_Value]):
       statuses: of all replies, in order.
       usage: tokens of all replies.
       model: as the server names it.
+      replies: all of them, in order.
     """
 
     value: _Value | None
@@ -37,6 +50,7 @@ class Answer(Generic[_Value]):
     statuses: tuple[Status, ...]
     usage: Usage
     model: str
+    replies: tuple[Reply, ...]
 
     @property
     def is_transient(self) -> bool:
@@ -64,37 +78,66 @@ def ask_for(
       num_asks: how often at most, at least 1. Only answers that cannot be read, are
         not acceptable or were cut off are asked for again.
     """
+
+    def read(text: str) -> _Value:
+        try:
+            value = read_as(cls, object_in(text))
+        except (NotJsonError, NotValidError) as error:
+            raise NotAnAnswerError("unparsed", str(error)) from error
+        try:
+            check(value)
+        except NotValidError as error:
+            raise NotAnAnswerError("out_of_range", str(error)) from error
+        return value
+
+    return ask_until_read(
+        client, read, messages, schema=schema_of(cls), seed=seed, num_asks=num_asks
+    )
+
+
+def ask_until_read(
+    client: VlmClient,
+    read: Callable[[str], _Value],
+    messages: Sequence[Message],
+    *,
+    schema: Mapping[str, Any] | None,
+    seed: int,
+    num_asks: int,
+) -> Answer[_Value]:
+    """Asks for a text that can be read.
+
+    Args:
+      client: whom to ask.
+      read: raises `NotAnAnswerError` for a text that is no answer.
+      messages: the question.
+      schema: JSON schema of the answer; None for free text.
+      seed: as for `ask_for`.
+      num_asks: likewise.
+    """
     assert num_asks >= 1
+    replies: tuple[Reply, ...] = ()
     statuses: tuple[Status, ...] = ()
     usage = NO_USAGE
+    value = None
     for index in range(num_asks):
-        reply = client.ask(messages, seed + index, schema_of(cls))
-        answer = _read(reply, cls, check)
-        statuses += answer.statuses
-        usage += answer.usage
-        if answer.status not in _ASKED_AGAIN:
+        reply = client.ask(messages, seed + index, schema)
+        status, detail = reply.status, reply.detail
+        if status == "ok":
+            try:
+                value = read(reply.text)
+            except NotAnAnswerError as error:
+                status, detail = error.status, str(error)
+        replies += (reply,)
+        statuses += (status,)
+        usage += reply.usage
+        if status not in _ASKED_AGAIN:
             break
-    return dataclasses.replace(answer, statuses=statuses, usage=usage)
-
-
-def _read(
-    reply: Reply, cls: type[_Value], check: Callable[[_Value], None]
-) -> Answer[_Value]:
-    value, status, detail = None, reply.status, reply.detail
-    if status == "ok":
-        try:
-            value = read_as(cls, object_in(reply.text))
-            check(value)
-        except NotJsonError as error:
-            status, detail = "unparsed", str(error)
-        except NotValidError as error:
-            status = "unparsed" if value is None else "out_of_range"
-            detail = str(error)
     return Answer(
-        value=value if status == "ok" else None,
+        value=value,
         status=status,
         detail=one_line(detail),
-        statuses=(status,),
-        usage=reply.usage,
+        statuses=statuses,
+        usage=usage,
         model=reply.model,
+        replies=replies,
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tbstar_jax.errors import UserError
-from tbstar_jax.vlm.cache import ReplyCache
+from tbstar_jax.vlm.cache import ReplyCache, request_key
 from tbstar_jax.vlm.cost import CostCounter, Prices, Totals
 from tbstar_jax.vlm.messages import Message
 from tbstar_jax.vlm.reply import Reply, read_answer, reply_from_stored
@@ -30,6 +30,8 @@ class VlmConfig:
         the longer name.
       temperature: 0 for the likeliest answer; None leaves it to the server, where a
         model accepts no other.
+      sends_seed: whether the server is told the seed; without it, a seed only tells
+        samples of one question apart in the cache.
       structured: how JSON is asked for: `schema` and `object` where the server
         supports the protocol's response formats, `prompt` by words alone.
       cache: directory of the replies; None keeps none.
@@ -42,6 +44,7 @@ class VlmConfig:
     max_output_tokens: int = 1024
     max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     temperature: float | None = 0.0
+    sends_seed: bool = True
     structured: Literal["schema", "object", "prompt"] = "prompt"
     cache: Path | None = None
     replay_only: bool = False
@@ -62,6 +65,7 @@ class VlmConfig:
             "model": self.model,
             "max_output_tokens": self.max_output_tokens,
             "temperature": self.temperature,
+            "sends_seed": self.sends_seed,
             "structured": self.structured,
         }
 
@@ -106,11 +110,25 @@ class VlmClient:
         Returns:
           A reply of any status; what a server does never raises.
         """
-        parameters = self._parameters(seed, schema)
+        parameters = self._parameters(schema)
+        if self.config.sends_seed:
+            parameters["seed"] = seed
         question = {
             **parameters,
             "messages": [message.to_key() for message in messages],
         }
+        if not self.config.sends_seed:
+            question["sample"] = seed
+        reply = self._answered(question, parameters, messages)
+        return dataclasses.replace(reply, key=request_key(question))
+
+    def _answered(
+        self,
+        question: Mapping[str, Any],
+        parameters: Mapping[str, Any],
+        messages: Sequence[Message],
+    ) -> Reply:
+        """From the cache, else from the server."""
         stored = self._stored(question)
         if stored is not None:
             self._counter.add_from_cache()
@@ -139,13 +157,10 @@ class VlmClient:
         assert first is not None, "the cache holds what a client wrote"
         return dataclasses.replace(first, num_requests=reply.num_requests)
 
-    def _parameters(
-        self, seed: int, schema: Mapping[str, Any] | None
-    ) -> dict[str, Any]:
+    def _parameters(self, schema: Mapping[str, Any] | None) -> dict[str, Any]:
         parameters: dict[str, Any] = {
             "model": self.config.model,
             self.config.max_tokens_field: self.config.max_output_tokens,
-            "seed": seed,
         }
         if self.config.temperature is not None:
             parameters["temperature"] = self.config.temperature

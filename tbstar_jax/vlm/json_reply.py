@@ -46,8 +46,7 @@ def object_in(text: str) -> dict[str, Any]:
     """
     if len(text) > MAX_CHARACTERS:
         raise NotJsonError(f"the reply has more than {MAX_CHARACTERS} characters")
-    text = _THOUGHTS.sub("", text, count=1) if _THOUGHTS.match(text) else text
-    candidates = _outermost_objects(text)
+    candidates = _outermost_objects(without_thoughts(text))
     if len(candidates) > MAX_OBJECTS:
         raise NotJsonError(f"the reply holds {len(candidates)} objects in braces")
     found: dict[str, dict[str, Any]] = {}
@@ -64,6 +63,11 @@ def object_in(text: str) -> dict[str, Any]:
         raise NotJsonError(f"the reply holds {len(found)} JSON objects, not one")
     (value,) = found.values()
     return value
+
+
+def without_thoughts(text: str) -> str:
+    """A reply without the `<think>...</think>` it begins with."""
+    return _THOUGHTS.sub("", text, count=1) if _THOUGHTS.match(text) else text
 
 
 def _outermost_objects(text: str) -> list[str]:

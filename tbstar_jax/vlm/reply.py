@@ -62,6 +62,7 @@ class Reply:
       model: the model as the server names it; empty where it does not.
       usage: tokens, as counted when the reply was made, cached or not.
       num_requests: sent for this reply; 0 when it came from the cache.
+      key: SHA-256 that names the question in the cache.
     """
 
     status: Status
@@ -70,6 +71,7 @@ class Reply:
     model: str = ""
     usage: Usage = NO_USAGE
     num_requests: int = 0
+    key: str = ""
 
     @property
     def is_from_cache(self) -> bool:
