@@ -9,15 +9,16 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from data.build_config import BuildConfig
+from data.build_config import BuildConfig, MixConfig
 from data.places import TRAIN, Places
 from tbstar_jax.data_engine.engine.job import Engine
 from tbstar_jax.data_engine.engine.run import StageReport, run_stage
 from tbstar_jax.data_engine.stage import Made, Unit, Worker, fingerprint_of
 from tbstar_jax.data_engine.store.index import read_index
 from tbstar_jax.data_engine.store.mix import (
-    MixedPart,
+    Mixed,
     held_out_scenes,
     mixture_entries,
     write_mixture,
@@ -33,7 +34,7 @@ TEST = "test"
 
 def mix(
     config: BuildConfig, places: Places, engine: Engine, *, is_rebuild_allowed: bool
-) -> tuple[list[StageReport], dict[str, tuple[MixedPart, ...]]]:
+) -> tuple[list[StageReport], dict[str, Mixed | UserError]]:
     """Writes the held-out set and both mixtures.
 
     Args:
@@ -43,8 +44,8 @@ def mix(
       is_rebuild_allowed: whether a finished held-out set of other content is replaced.
 
     Returns:
-      What was done for the held-out set, and the parts of every mixture by name; none
-      where no pair meets the mixture's queries.
+      What was done for the held-out set, and every mixture by name, or why there is
+      none.
 
     Raises:
       UserError: nothing was filtered yet, or no mixture finds a pair.
@@ -57,7 +58,11 @@ def mix(
     reports = []
     held_out = [(path, TEST) for path in config.mix.held_out]
     if config.mix.test_share > 0:
-        stage = HeldOutStage(sets=tuple(sets.items()), share=config.mix.test_share)
+        stage = HeldOutStage(
+            sets=tuple(sets.items()),
+            share=config.mix.test_share,
+            max_instruction_bytes=config.mix.max_instruction_bytes,
+        )
         reports.append(
             run_stage(
                 stage,
@@ -69,22 +74,20 @@ def mix(
             )
         )
     scenes = held_out_scenes(held_out) | _test_scenes(sets, config.mix.test_share)
-    mixed: dict[str, tuple[MixedPart, ...]] = {}
-    failures = []
+    mixed: dict[str, Mixed | UserError] = {}
     for mixture in (STAGE1, STAGE2):
-        if config.mix.is_commercial_only:
-            mixture = _commercial(mixture)
+        mixture = _narrowed(mixture, config.mix)
         try:
             mixed[mixture.name] = write_mixture(
                 mixture, list(sets.values()), TRAIN, places.mixtures, scenes
             )
             _write_setting(places, mixture.name)
         except UserError as error:
-            failures.append(error)
-            mixed[mixture.name] = ()
+            mixed[mixture.name] = error
             # One of an earlier run would go on offering pairs that are out now.
             (places.mixtures / f"{mixture.name}.json").unlink(missing_ok=True)
             places.setting(mixture.name).unlink(missing_ok=True)
+    failures = [one for one in mixed.values() if isinstance(one, UserError)]
     if len(failures) == len(mixed):
         raise failures[0]
     return reports, mixed
@@ -99,12 +102,14 @@ def _write_setting(places: Places, name: str) -> None:
     write_durably(places.setting(name), json.dumps(entries).encode())
 
 
-def _commercial(mixture: Mixture) -> Mixture:
-    """The mixture without pairs whose licence is not known to allow commercial use."""
+def _narrowed(mixture: Mixture, config: MixConfig) -> Mixture:
+    """The mixture with the conditions that hold for all of its parts."""
+    conditions: dict[str, Any] = {
+        "max_instruction_bytes": config.max_instruction_bytes,
+        "is_commercial_only": config.is_commercial_only,
+    }
     parts = tuple(
-        dataclasses.replace(
-            part, query=dataclasses.replace(part.query, is_commercial_only=True)
-        )
+        dataclasses.replace(part, query=dataclasses.replace(part.query, **conditions))
         for part in mixture.parts
     )
     return dataclasses.replace(mixture, parts=parts)
@@ -130,10 +135,12 @@ class HeldOutStage:
     Attributes:
       sets: name and directory of each.
       share: of the scenes.
+      max_instruction_bytes: longest instruction of a pair, in UTF-8; None: no limit.
     """
 
     sets: tuple[tuple[str, Path], ...]
     share: float
+    max_instruction_bytes: int | None = None
 
     @property
     def name(self) -> str:
@@ -151,7 +158,8 @@ class HeldOutStage:
         for name, directory in self.sets:
             table = read_index(directory)
             scenes = table["scene"].to_pylist()
-            kept = select_rows(table, Query()).tolist()
+            query = Query(max_instruction_bytes=self.max_instruction_bytes)
+            kept = select_rows(table, query).tolist()
             rows = [row for row in kept if is_held_out(scenes[row], self.share)]
             if rows:
                 fingerprint = RecordSource(directory, TRAIN).fingerprint

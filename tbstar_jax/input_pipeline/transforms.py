@@ -27,6 +27,10 @@ Language = Literal["en", "zh"]
 
 _LATENT_CELLS_PER_TOKEN = 2
 _DROPPED = "context_dropped"
+_OR_LEFT_OUT = (
+    "or leave such pairs out with `python -m data.build --stage=mix --set "
+    "mix.max_instruction_bytes=N`"
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -230,11 +234,13 @@ def _instruction(
     try:
         tokens = np.asarray(tokenize(instruction.text), np.int32)
     except UserError as error:
-        raise UserError(f"the instruction of {place}: {error}") from error
+        raise UserError(
+            f"the instruction of {place}: {error}, {_OR_LEFT_OUT}"
+        ) from error
     if len(tokens) > max_tokens:
         raise UserError(
             f"the instruction of {place} has {len(tokens)} tokens, but at most "
-            f"{max_tokens} fit; shorten it"
+            f"{max_tokens} fit; shorten it, {_OR_LEFT_OUT}"
         )
     return {
         "instruction_tokens": np.pad(tokens, (0, max_tokens - len(tokens))),

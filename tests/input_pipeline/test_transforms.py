@@ -114,6 +114,18 @@ def test_what_cannot_be_used_is_one_sentence_about_its_record(change, message):
     assert "\n" not in str(caught.value)
 
 
+def test_a_text_too_long_says_how_its_mixture_leaves_it_out():
+    record = dataclasses.replace(make_record(0), instructions_en=("long " * 20,))
+
+    def refuse(text):
+        raise UserError(f"it has {len(text)} bytes, at most 94 fit; shorten it")
+
+    instruction = choose_instruction(record, "en")
+    for takes in (tokenize, refuse):
+        with pytest.raises(UserError, match=r"shorten it, or .*mix\.max_instruction_b"):
+            make_example(record, instruction, CONFIG, takes)
+
+
 @pytest.mark.parametrize(
     "change", [{"zh_share": 1.5}, {"instruction_dropout": -0.1}, {"max_tokens": 0}]
 )

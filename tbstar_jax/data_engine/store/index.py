@@ -9,6 +9,8 @@ change this file alone; images are not touched. Columns:
     bucket             tokens of target and sources: `8x8+8x8`
     is_lossless, has_mask, has_en, has_zh                            booleans
     num_sources
+    instruction_bytes  of the longest instruction, UTF-8; 0 of a photo, null where an
+                       earlier version wrote the index
     shard, row         the shard's number, and the record's number in the whole set
     score.<name>       one column per score, null where a record has none
 """
@@ -51,6 +53,7 @@ def _schema() -> pa.Schema:
         + [(name, pa.bool_()) for name in ("is_lossless", "has_mask")]
         + [("num_sources", pa.int32())]
         + [(name, pa.bool_()) for name in ("has_en", "has_zh")]
+        + [("instruction_bytes", pa.int32())]
         + [("shard", pa.int32()), ("row", pa.int64())]
     )
 
@@ -70,6 +73,7 @@ def index_line(record: EditRecord) -> dict[str, Any]:
     """
     sizes = record.image_sizes()
     notes = record.provenance
+    texts = (*record.instructions_en, *record.instructions_zh)
     status = status_of(record)
     check_status(status, record.key)
     line: dict[str, Any] = {
@@ -86,6 +90,7 @@ def index_line(record: EditRecord) -> dict[str, Any]:
         "num_sources": len(record.source_images),
         "has_en": bool(record.instructions_en),
         "has_zh": bool(record.instructions_zh),
+        "instruction_bytes": max((len(text.encode()) for text in texts), default=0),
     }
     for name, default in (("method", ""), ("transform", ""), ("origin", "")):
         line[name] = str(notes.get(name, default))
@@ -197,6 +202,10 @@ def read_index(directory: str | os.PathLike[str]) -> pa.Table:
     if {"status", "made_status"} - set(table.column_names) == {"made_status"}:
         # Written before decisions left the first status alone.
         table = table.append_column("made_status", table["status"])
+    if "instruction_bytes" not in table.column_names:
+        # Written before mixtures had a limit.
+        unknown = pa.nulls(len(table), pa.int32())
+        table = table.append_column("instruction_bytes", unknown)
     scores = list(filter(_is_score, table.column_names))
     expected = {field.name: field.type for field in schema}
     expected |= {name: pa.float64() for name in scores}

@@ -24,7 +24,13 @@ from tbstar_jax.input_pipeline.mixtures import MixtureEntry, open_source
 from tbstar_jax.input_pipeline.record_shards import write_durably
 from tbstar_jax.input_pipeline.selections import write_selection
 
-__all__ = ["MixedPart", "held_out_scenes", "mixture_entries", "write_mixture"]
+__all__ = [
+    "Mixed",
+    "MixedPart",
+    "held_out_scenes",
+    "mixture_entries",
+    "write_mixture",
+]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -48,6 +54,19 @@ class MixedPart:
     num_zh: int
     weight: float
     selection: Path
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Mixed:
+    """What became of a mixture.
+
+    Attributes:
+      parts: part by part, set by set.
+      num_too_long: records that were left out for the length of an instruction alone.
+    """
+
+    parts: tuple[MixedPart, ...]
+    num_too_long: int
 
 
 def held_out_scenes(
@@ -77,7 +96,7 @@ def write_mixture(
     split: str,
     out: str | os.PathLike[str],
     held_out: Collection[str],
-) -> tuple[MixedPart, ...]:
+) -> Mixed:
     """Chooses the records of a mixture and writes what training needs.
 
     Args:
@@ -89,18 +108,18 @@ def write_mixture(
       held_out: scenes that must not be taken, from `held_out_scenes`.
 
     Returns:
-      What was taken, part by part, set by set; nothing is in it twice.
+      What was taken; nothing is in it twice.
 
     Raises:
-      UserError: a set does not open, has no index or lies under two names, or no part
-        finds a record.
+      UserError: a set does not open, has no index or one that says too little, or lies
+        under two names, or no part finds a record.
     """
     directories = [Path(directory) for directory in sets]
     if len({one.resolve() for one in directories}) < len(directories):
         raise UserError(f"a set is named twice for the mixture {mixture.name}")
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    chosen = _choose(mixture, directories, held_out)
+    chosen, num_too_long = _choose(mixture, directories, held_out)
     weights = _weights(mixture, [(part, len(rows)) for part, _, _, rows in chosen])
     mixed = []
     for (part, directory, table, rows), weight in zip(chosen, weights, strict=True):
@@ -119,38 +138,65 @@ def write_mixture(
             )
         )
     mixed.sort(key=lambda one: (_position(mixture, one.part), one.selection.name))
-    _write_description(mixture, mixed, out, len(held_out))
-    return tuple(mixed)
+    done = Mixed(parts=tuple(mixed), num_too_long=num_too_long)
+    _write_description(mixture, done, out, len(held_out))
+    return done
 
 
 def _choose(
     mixture: Mixture, directories: Sequence[Path], held_out: Collection[str]
-) -> list[tuple[str, Path, pa.Table, Int[np.ndarray, " r"]]]:
-    """Part, set, its index, and the rows of it that the part takes, if any."""
-    chosen = [
-        (part, directory, table, rows)
-        for directory in directories
-        for table in (read_index(directory),)
-        for part, rows in _by_part(mixture, table, held_out)
-        if len(rows)
-    ]
+) -> tuple[list[tuple[str, Path, pa.Table, Int[np.ndarray, " r"]]], int]:
+    """Part, set, its index, and the rows of it that the part takes, if any.
+
+    Then how many rows were left out for the length of an instruction alone.
+    """
+    chosen = []
+    num_too_long = 0
+    for directory in directories:
+        table = read_index(directory)
+        taken = _by_part(mixture, table, held_out)
+        chosen += [(part, directory, table, rows) for part, rows in taken if len(rows)]
+        num_of_any_length = sum(
+            len(rows) for _, rows in _by_part(_unlimited(mixture), table, held_out)
+        )
+        num_too_long += num_of_any_length - sum(len(rows) for _, rows in taken)
     if not chosen:
+        why = "its queries ask for more than they offer; look at their statuses"
+        if num_too_long:
+            why = (
+                f"{num_too_long} have an instruction that is too long; raise "
+                "mix.max_instruction_bytes, or make shorter ones with "
+                "max_instruction_bytes"
+            )
         raise UserError(
             f"no record of {len(directories)} sets is in the mixture {mixture.name}: "
-            "its queries ask for more than they offer; look at their statuses"
+            f"{why}"
         )
-    return chosen
+    return chosen, num_too_long
+
+
+def _unlimited(mixture: Mixture) -> Mixture:
+    """The mixture with instructions of any length."""
+    parts = tuple(
+        dataclasses.replace(
+            part, query=dataclasses.replace(part.query, max_instruction_bytes=None)
+        )
+        for part in mixture.parts
+    )
+    return dataclasses.replace(mixture, parts=parts)
 
 
 def _by_part(
     mixture: Mixture, table: pa.Table, held_out: Collection[str]
-) -> Iterable[tuple[str, Int[np.ndarray, " r"]]]:
+) -> list[tuple[str, Int[np.ndarray, " r"]]]:
     taken = np.zeros(0, np.int64)
+    chosen = []
     for part in mixture.parts:
         found = select_rows(table, part.query, held_out)
         rows = np.setdiff1d(found, taken, assume_unique=True)
         taken = np.concatenate([taken, rows])
-        yield part.name, rows
+        chosen.append((part.name, rows))
+    return chosen
 
 
 def _position(mixture: Mixture, name: str) -> int:
@@ -168,7 +214,7 @@ def _weights(mixture: Mixture, chosen: Sequence[tuple[str, int]]) -> list[float]
 
 
 def _write_description(
-    mixture: Mixture, mixed: Sequence[MixedPart], out: Path, num_held_out: int
+    mixture: Mixture, mixed: Mixed, out: Path, num_held_out: int
 ) -> None:
     # Relative paths: a directory of sets and mixtures may be moved as a whole.
     root = out.resolve()
@@ -182,12 +228,13 @@ def _write_description(
             "num_en": one.num_en,
             "num_zh": one.num_zh,
         }
-        for one in mixed
+        for one in mixed.parts
     ]
     content: dict[str, Any] = {
         "name": mixture.name,
         "zh_share": mixture.zh_share,
         "num_held_out_scenes": num_held_out,
+        "num_too_long": mixed.num_too_long,
         "entries": entries,
     }
     text = json.dumps(content, indent=1, ensure_ascii=False)

@@ -12,6 +12,7 @@ from tbstar_jax.array_types import Int
 from tbstar_jax.data_engine.annotate import KEPT
 from tbstar_jax.data_engine.store.index import SCORE
 from tbstar_jax.data_engine.store.licences import allows_commercial_use
+from tbstar_jax.errors import UserError
 
 __all__ = ["Query", "select_rows"]
 
@@ -31,6 +32,8 @@ class Query:
       is_mask_required: only records that know what changed.
       num_sources: counts of source images.
       languages: languages in which a record must have an instruction, all of them.
+      max_instruction_bytes: longest of all instructions of a record, in UTF-8: training
+        draws any of them. None: no limit.
       min_scores: least value by score; a record without the score does not meet it.
       max_scores: greatest value by score, likewise.
     """
@@ -45,6 +48,7 @@ class Query:
     is_mask_required: bool = False
     num_sources: tuple[int, ...] = ()
     languages: tuple[Literal["en", "zh"], ...] = ()
+    max_instruction_bytes: int | None = None
     min_scores: Mapping[str, float] = dataclasses.field(default_factory=dict)
     max_scores: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
@@ -61,6 +65,9 @@ def select_rows(
 
     Returns:
       Their rows in the set, ascending.
+
+    Raises:
+      UserError: a limit is set, and the index does not say how long instructions are.
     """
     kept = np.ones(len(table), np.bool_)
     for column in ("tasks", "methods", "transforms", "licences"):
@@ -80,6 +87,8 @@ def select_rows(
     flags += [f"has_{language}" for language in query.languages]
     for name in flags:
         kept &= table[name].to_numpy()
+    if query.max_instruction_bytes is not None:
+        kept &= _instruction_bytes(table) <= query.max_instruction_bytes
     for name, least in query.min_scores.items():
         # Comparisons with NaN, for a score that is not there, are False.
         kept &= _score(table, name) >= least
@@ -98,6 +107,18 @@ def _has_status(column: pa.ChunkedArray, wanted: tuple[str, ...]) -> np.ndarray:
     there = pc.unique(column).to_pylist()
     met = [one for one in there if one in wanted or one.split(":")[0] in wanted]
     return _is_in(column, met)
+
+
+def _instruction_bytes(table: pa.Table) -> np.ndarray:
+    column = table["instruction_bytes"]
+    if column.null_count:
+        key = table["key"][pc.index(pc.is_null(column), True).as_py()].as_py()
+        raise UserError(
+            f"the index that holds the record {key!r} does not say how long "
+            "instructions are, since an earlier version wrote it; build its set again, "
+            "or set no mix.max_instruction_bytes"
+        )
+    return column.to_numpy()
 
 
 def _score(table: pa.Table, name: str) -> np.ndarray:

@@ -49,6 +49,7 @@ def test_a_line_says_what_a_record_is():
         "num_sources": 1,
         "has_en": True,
         "has_zh": False,
+        "instruction_bytes": 13,
         "score.judge": 4.0,
         "score.shift": 0.25,
     }
@@ -101,6 +102,14 @@ def test_decisions_change_the_index_and_no_shard(tmp_path):
     after = {path.name: path.read_bytes() for path in directory.iterdir()}
     assert after.pop("index.parquet")
     assert after == before
+
+
+def test_an_index_of_before_mixtures_had_a_limit_opens(tmp_path):
+    directory = write_indexed(tmp_path / "set", [make_pair(0, instructions_zh=("改",))])
+    table = read_index(directory)
+    assert table["instruction_bytes"].to_pylist() == [len("please edit 0")]
+    write_index(directory, table.drop_columns(["instruction_bytes"]))
+    assert read_index(directory)["instruction_bytes"].to_pylist() == [None]
 
 
 def test_a_decision_on_nobody_or_in_other_words_is_refused(tmp_path):

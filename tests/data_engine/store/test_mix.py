@@ -1,5 +1,6 @@
 """Mixtures: who is in them, with what weight, and that nobody held out is."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -75,8 +76,8 @@ def test_stage_1_is_broad(sets, tmp_path):
     # Parts that found nothing leave their weight to the others: 35, 15 and 25 remain.
     weights = [35 / 75 * 5 / 7, 35 / 75 * 2 / 7, 15 / 75, 25 / 75]
     assert [entry.weight for entry in entries] == pytest.approx(weights, abs=1e-12)
-    assert sum(one.weight for one in mixed) == pytest.approx(1, abs=1e-12)
-    assert [(one.num_en, one.num_zh) for one in mixed][-1] == (2, 1)
+    assert sum(one.weight for one in mixed.parts) == pytest.approx(1, abs=1e-12)
+    assert [(one.num_en, one.num_zh) for one in mixed.parts][-1] == (2, 1)
 
 
 def test_stage_2_is_strict(sets, tmp_path):
@@ -119,11 +120,46 @@ def test_a_record_is_in_one_part_only(sets, tmp_path):
         ),
     )
     mixed = write_mixture(mixture, sets[:2], "train", tmp_path, frozenset())
-    assert [(one.part, one.num_records) for one in mixed] == [
+    assert [(one.part, one.num_records) for one in mixed.parts] == [
         ("a", 1),
         ("b", 7),
         ("b", 3),
     ]
+
+
+def limited(mixture, limit):
+    parts = tuple(
+        dataclasses.replace(
+            part, query=dataclasses.replace(part.query, max_instruction_bytes=limit)
+        )
+        for part in mixture.parts
+    )
+    return dataclasses.replace(mixture, parts=parts)
+
+
+def test_pairs_with_a_long_instruction_are_left_out_and_counted(tmp_path):
+    """One too long phrasing is enough: training draws any of them."""
+    long = "换" * 31
+    records = [
+        of("template", 0, instructions_en=("x" * 94,)),
+        of("template", 1, instructions_en=("x", "x" * 95)),
+        of("template", 2, instructions_zh=("换", f"{long}成")),
+        of("cutout", 3, instructions_en=("x" * 95,)),
+        of("template", 4, instructions_en=("x" * 95,), notes={"status": "rejected:a"}),
+        of("template", 5, instructions_zh=(long,)),
+    ]
+    directory = write_indexed(tmp_path / "a", records)
+    whole = write_mixture(STAGE1, [directory], "train", tmp_path / "m", frozenset())
+    assert (whole.num_too_long, len(whole.parts)) == (0, 2)
+    mixture = limited(STAGE1, 94)
+    done = write_mixture(mixture, [directory], "train", tmp_path / "m", {"scene-5"})
+    assert done.num_too_long == 3
+    entries = mixture_entries(tmp_path / "m" / "stage1.json")
+    assert keys_of(entries) == {"stage1-template-00": ["record-0"]}
+    description = json.loads((tmp_path / "m" / "stage1.json").read_text())
+    assert description["num_too_long"] == 3
+    with pytest.raises(UserError, match=r"5 have an .* raise mix.max_instruction_b"):
+        write_mixture(limited(STAGE1, 5), [directory], "train", tmp_path, frozenset())
 
 
 def test_a_mixture_trains_and_another_decision_makes_it_another(sets, tmp_path):

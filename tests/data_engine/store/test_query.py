@@ -1,11 +1,13 @@
 """Queries: every condition alone, and all that hold together."""
 
+import pyarrow as pa
 import pytest
 
 from tbstar_jax.data_engine.store.codecs import encode_jpeg
 from tbstar_jax.data_engine.store.index import index_line, index_table
 from tbstar_jax.data_engine.store.licences import allows_commercial_use
 from tbstar_jax.data_engine.store.query import Query, select_rows
+from tbstar_jax.errors import UserError
 from tbstar_jax.input_pipeline.images import decode_image
 from tests.data_engine.store.samples import make_pair
 
@@ -45,11 +47,22 @@ def table():
         ({"min_scores": {"judge": 2.1}}, [0]),
         ({"max_scores": {"shift": 0.25}}, [0]),
         ({"max_scores": {"unknown": 9.0}}, []),
+        ({"max_instruction_bytes": 13}, [0, 1, 4, 5]),
+        ({"max_instruction_bytes": 12}, []),
         ({"is_lossless_only": True, "is_commercial_only": True}, [0, 4]),
     ],
 )
 def test_a_query_selects(table, query, rows):
     assert select_rows(table, Query(**query)).tolist() == rows
+
+
+def test_an_index_of_an_earlier_version_knows_no_lengths(table):
+    at = table.column_names.index("instruction_bytes")
+    unknown = pa.nulls(len(table), pa.int32())
+    old = table.set_column(at, "instruction_bytes", unknown)
+    assert len(select_rows(old, Query())) == 4
+    with pytest.raises(UserError, match=r"'record-0' does not say how long"):
+        select_rows(old, Query(max_instruction_bytes=94))
 
 
 def test_held_out_scenes_are_never_taken(table):
