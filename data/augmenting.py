@@ -5,6 +5,7 @@ same pass.
 """
 
 import dataclasses
+import time
 from pathlib import Path
 
 from data.build_config import BuildConfig
@@ -20,6 +21,7 @@ from tbstar_jax.data_engine.augment.paraphrase.rewrite import Paraphrase
 from tbstar_jax.data_engine.augment.paste_back import PasteBack
 from tbstar_jax.data_engine.augment.together import Augment
 from tbstar_jax.data_engine.engine.job import Engine
+from tbstar_jax.data_engine.engine.publish import read_published
 from tbstar_jax.data_engine.engine.run import StageReport, run_stage
 from tbstar_jax.data_engine.engine.then import OnlyNew, ThenStage
 from tbstar_jax.data_engine.filter.rules import PREFIX
@@ -85,6 +87,43 @@ def augment(
         raise UserError(
             f"no pair below {places.root / 'filtered'} is kept; look at the pages in "
             f"{places.reports} and at the limits, --set filter.profile.limits..."
+        )
+    return reports
+
+
+def decide_augmented(config: BuildConfig, places: Places) -> list[StageReport]:
+    """Decides again about what was augmented, by the limits of now.
+
+    Filtering with other limits changes the sets that augmenting starts from only where
+    a status of theirs changes; what was made of them has scores of its own.
+
+    Args:
+      config: limits.
+      places: where sets lie.
+
+    Returns:
+      What became of every augmented set; nothing is made.
+
+    Raises:
+      UserError: a set is damaged.
+    """
+    reports = []
+    for directory in places.finished("augmented").values():
+        start = time.monotonic()
+        published = read_published(directory)
+        assert published is not None  # it has an index
+        statuses = decide_set(config, places, directory)
+        reports.append(
+            StageReport(
+                stage=published.stage,
+                directory=directory,
+                num_units=len(published.entries),
+                num_made=0,
+                num_records=sum(entry.num_records for entry in published.entries),
+                num_rejects=sum(entry.num_rejects for entry in published.entries),
+                statuses=statuses,
+                seconds=time.monotonic() - start,
+            )
         )
     return reports
 

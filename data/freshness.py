@@ -5,10 +5,10 @@ made from photos, pairs or decisions of before. An input that was removed, to sa
 space, is not missed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from data.build_config import OF_PHOTOS
+from data.build_config import OF_PHOTOS, MethodName, SourceConfig
 from data.places import TRAIN, Places
 from tbstar_jax.data_engine.engine.method_stage import shard_units
 from tbstar_jax.data_engine.engine.publish import is_made_from
@@ -21,6 +21,34 @@ KEPT_PHOTOS = Query()
 
 ANY_NOT_REJECTED = Query(statuses=("kept", "flagged"))
 """The pairs that augment takes."""
+
+
+def check_photos(
+    methods: Sequence[MethodName], sources: Sequence[SourceConfig], places: Places
+) -> None:
+    """Checks that methods which make pairs of photos will find some.
+
+    Args:
+      methods: that are to run.
+      sources: that are to be collected before.
+      places: where sets lie.
+
+    Raises:
+      UserError: a method needs photos, and there will be none; or a source cannot be
+        told.
+    """
+    wanting = [name for name in methods if name in OF_PHOTOS]
+    photos = places.collected("photos")
+    if not wanting or (photos / INDEX).is_file():
+        return
+    if any(not source.spec().fields.target for source in sources):
+        return
+    raise UserError(
+        f"{', '.join(wanting)} make pairs of photos, but there are none in {photos}"
+        f"{' and none among the sources' if sources else ''}; run --stage=collect "
+        "--source=FOLDER first, or choose others with --set "
+        "construct.methods=studio,layout"
+    )
 
 
 def check_inputs(stage: str, places: Places) -> None:

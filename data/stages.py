@@ -5,12 +5,12 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 
 from data.build_config import BuildConfig
-from data.freshness import check_inputs
+from data.freshness import check_inputs, check_photos
 from data.places import Places
 from tbstar_jax.config import to_json
 from tbstar_jax.data_engine.engine.job import Engine, NothingMadeError
 from tbstar_jax.data_engine.engine.run import StageReport
-from tbstar_jax.data_engine.store.mix import MixedPart
+from tbstar_jax.data_engine.store.mix import Mixed
 from tbstar_jax.errors import UserError
 from tbstar_jax.input_pipeline.record_shards import write_durably
 
@@ -38,6 +38,9 @@ def run_stages(
     Raises:
       UserError: a stage lacks its input or the extra `data`; or see `run_stage`.
     """
+    if "construct" in names:
+        sources = config.collect.sources if "collect" in names else ()
+        check_photos(config.construct.methods, sources, places)
     for name in names:
         check_inputs(name, places)
         if name == "mix":
@@ -47,6 +50,10 @@ def run_stages(
         else:
             run = _stage(name)
             reports = run(config, places, engine, is_rebuild_allowed=is_rebuild_allowed)
+            if name == "filter" and "augment" not in names:
+                from data.augmenting import decide_augmented
+
+                reports += decide_augmented(config, places)
             print(stage_lines(name, reports))
         places.configs.mkdir(exist_ok=True)
         text = to_json(config)
@@ -109,7 +116,7 @@ def _each_method(
 
 def _mix(
     config: BuildConfig, places: Places, engine: Engine, is_rebuild_allowed: bool
-) -> tuple[list[StageReport], dict[str, tuple[MixedPart, ...]]]:
+) -> tuple[list[StageReport], dict[str, Mixed | UserError]]:
     from data.mixing import mix
 
     return mix(config, places, engine, is_rebuild_allowed=is_rebuild_allowed)
@@ -127,18 +134,23 @@ def stage_lines(name: str, reports: Sequence[StageReport]) -> str:
     return f"{name}\n{_table(rows)}"
 
 
-def mixture_lines(places: Places, mixed: Mapping[str, Sequence[MixedPart]]) -> str:
+def mixture_lines(places: Places, mixed: Mapping[str, Mixed | UserError]) -> str:
     """A table per mixture: part, set, weight, records and their languages."""
     lines = []
-    for name, parts in mixed.items():
-        if not parts:
-            lines.append(f"{name}: no pair meets its queries, so there is no mixture")
+    for name, one in mixed.items():
+        if isinstance(one, UserError):
+            lines.append(f"no mixture {name}: {one}")
             continue
         rows = [("part", "set", "weight", "records", "en", "zh")]
-        for one in parts:
-            counts = (str(one.num_records), str(one.num_en), str(one.num_zh))
-            rows.append((one.part, one.directory.name, f"{one.weight:.3f}", *counts))
+        for part in one.parts:
+            counts = (str(part.num_records), str(part.num_en), str(part.num_zh))
+            rows.append((part.part, part.directory.name, f"{part.weight:.3f}", *counts))
         lines.append(f"{places.mixtures / name}.json\n{_table(rows)}")
+        if one.num_too_long:
+            lines.append(
+                f"{one.num_too_long} more pairs have an instruction that is too long "
+                "(mix.max_instruction_bytes)"
+            )
         lines.append(f'--set "data.mixture=$(cat {places.setting(name)})"')
     return "\n".join(lines)
 

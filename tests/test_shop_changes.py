@@ -81,6 +81,57 @@ def test_a_single_stage_notices_what_its_input_was_made_from(tmp_path):
     assert paths == {"../augmented/layout", "../augmented/studio"}
 
 
+def test_other_limits_decide_again_about_what_was_augmented(tmp_path, capsys):
+    """Also where they change no status of the pairs that it was made from."""
+    for stage in ("construct", "filter", "augment"):
+        run(tmp_path, stage)
+    directory = tmp_path / "augmented" / "layout"
+    before = statuses(directory)
+    index = read_index(directory)
+    planted = np.full(len(index), "flagged:widespread", object)
+    write_statuses(directory, index, planted)
+    capsys.readouterr()
+    run(tmp_path, "filter")
+    assert statuses(directory) == before != planted.tolist()
+    assert "augmented/layout" in capsys.readouterr().out
+    run(tmp_path, "mix")
+
+
+def test_missing_photos_are_missed_before_anything_is_built(tmp_path):
+    (tmp_path / "pairs").mkdir()
+    lines = tmp_path / "pairs" / "pairs.jsonl"
+    lines.write_text('{"image": "b.png", "edit_image": "a.png", "prompt": "x"}\n')
+    pairs = [f"--source={lines}", "--convention=diffsynth-jsonl"]
+    for stage, flags in (("construct", []), ("all", []), ("all", pairs)):
+        with pytest.raises(UserError, match="overlay make pairs of photos, but there"):
+            run(tmp_path, stage, "construct.methods=layout,overlay", flags=flags)
+    assert [path.name for path in tmp_path.iterdir()] == ["pairs"]
+
+
+def test_a_limit_of_instructions_holds_from_construct_to_mix(tmp_path, capsys):
+    def longest(place):
+        return read_index(tmp_path / place)["instruction_bytes"].to_pylist()
+
+    limit = "max_instruction_bytes=70"
+    for stage in ("construct", "filter", "augment"):
+        run(tmp_path, stage, "construct.methods=layout,studio", limit)
+    for name in ("layout", "studio"):
+        made = longest(f"constructed/{name}") + longest(f"augmented/{name}")
+        assert 40 < max(made) <= 70
+    capsys.readouterr()
+    run(tmp_path, "mix", "mix.max_instruction_bytes=60")
+    lengths = longest("augmented/layout") + longest("augmented/studio")
+    num_long = sum(length > 60 for length in lengths)
+    mixture = json.loads((tmp_path / "mixtures" / "stage1.json").read_text())
+    taken = sum(entry["num_records"] for entry in mixture["entries"])
+    assert taken == len(lengths) - num_long > 0
+    assert f"\n{num_long} more pairs have an instr" in capsys.readouterr().out
+    with pytest.raises(UserError, match="raise mix"):
+        run(tmp_path, "mix", "mix.max_instruction_bytes=3")
+    run(tmp_path, "mix", "mix.max_instruction_bytes=60", "mix.test_share=0.5")
+    assert 0 < max(longest("heldout")) <= 60
+
+
 def test_pairs_of_photos_that_have_changed_are_not_filtered_unseen(tmp_path):
     folder, out = tmp_path / "photos", tmp_path / "shop"
     folder.mkdir()
