@@ -21,7 +21,10 @@ SHIFT_PENALTY = 0.02
 
 _FINE = 48
 """Pixels of height to which small boxes are enlarged before they are compared."""
-_MAX_ENLARGEMENT = 4
+_MIN_ENLARGEMENT, _MAX_ENLARGEMENT = 2, 4
+"""At least 2, so that half a pixel of displacement is a step of the search."""
+
+_NO_ENERGY = 1e-12
 _FAINT = 0.25
 """Of the reference's contrast: fainter ink is a trace, not a text."""
 
@@ -66,14 +69,30 @@ def ink_left(
       1 for the source, 0 for the reference, at least 0; above 1 when it was drawn
       stronger. NaN where source and reference are equal.
     """
-    old, new, got = (window_of(image, box) for image in (source, reference, answer))
-    pattern, rest = old - new, got - new
-    pattern = pattern - pattern.mean(axis=(0, 1))
-    rest = rest - rest.mean(axis=(0, 1))
+    pattern, rest = _changes(source, reference, answer, box)
     energy = float(np.sum(pattern**2))
-    if energy <= 1e-12:
+    if energy <= _NO_ENERGY:
         return math.nan
     return max(0.0, float(np.sum(pattern * rest)) / energy)
+
+
+def structure_left(
+    source: UInt8[np.ndarray, "h w 3"],
+    reference: UInt8[np.ndarray, "h w 3"],
+    answer: UInt8[np.ndarray, "h w 3"],
+    box: Box,
+) -> float:
+    """Returns the energy of what is drawn where a text was to be taken away.
+
+    Of whatever the answer adds to the reference, over that of the old text: sees
+    another text in its place, too.
+
+    Returns:
+      1 for the source, 0 for the reference, at least 0; NaN where they are equal.
+    """
+    pattern, rest = _changes(source, reference, answer, box)
+    energy = float(np.sum(pattern**2))
+    return float(np.sum(rest**2)) / energy if energy > _NO_ENERGY else math.nan
 
 
 def ink_color_error(
@@ -99,8 +118,24 @@ def ink_height_ratio(
     return found.height / expected.height
 
 
+def _changes(
+    source: UInt8[np.ndarray, "h w 3"],
+    reference: UInt8[np.ndarray, "h w 3"],
+    answer: UInt8[np.ndarray, "h w 3"],
+    box: Box,
+) -> tuple[Float[np.ndarray, "wh ww 3"], Float[np.ndarray, "wh ww 3"]]:
+    """What source and answer have more than the reference, without their means."""
+    new = window_of(reference, box)
+    changes = (window_of(image, box) - new for image in (source, answer))
+    pattern, rest = (change - change.mean(axis=(0, 1)) for change in changes)
+    return pattern, rest
+
+
 def _best_overlap(expected: Ink, found: Ink) -> float:
-    scale = min(_MAX_ENLARGEMENT, max(1, math.ceil(_FINE / expected.coverage.shape[0])))
+    scale = min(
+        _MAX_ENLARGEMENT,
+        max(_MIN_ENLARGEMENT, math.ceil(_FINE / expected.coverage.shape[0])),
+    )
     first, second = (_enlarged(ink.coverage, scale) for ink in (expected, found))
     reach = MAX_SHIFT * scale
     padded = np.pad(second, reach)

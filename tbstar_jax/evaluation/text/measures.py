@@ -21,6 +21,7 @@ from tbstar_jax.evaluation.text.glyphs import (
     ink_color_error,
     ink_height_ratio,
     ink_left,
+    structure_left,
 )
 from tbstar_jax.evaluation.text.price import price_exact
 from tbstar_jax.evaluation.text.reader import Reader
@@ -120,7 +121,7 @@ def text_skill(
     so a text the reader misreads even in the reference still earns 1. Without a
     reader, or where it cannot tell source and reference apart, the overlap of the ink
     with the reference's takes the place of 1 - e. Of a text that is taken away:
-    1 - `ink_left`.
+    1 - the larger of `ink_left` and `structure_left`.
 
     Args:
       source: the picture before, on the canvas.
@@ -139,7 +140,10 @@ def text_skill(
     skills = []
     for text, one, *texts in zip(target_texts, known, *reads, strict=True):
         if text.new is None:
-            skill = 1.0 - ink_left(source, reference, answer, text.box)
+            skill = 1.0 - max(
+                ink_left(source, reference, answer, text.box),
+                structure_left(source, reference, answer, text.box),
+            )
         else:
             skill = _reading_skill(one.text, texts)
             if math.isnan(skill):
@@ -191,7 +195,9 @@ def _read(requests: Sequence[_Request], reader: Reader | None) -> list[_Reads]:
         for image, texts in requests
         for text in texts
     ]
-    reads = iter(reader.read(crops) if crops else [])
+    answers = reader.read(crops) if crops else []
+    assert len(answers) == len(crops), "a reader answers for every crop"
+    reads = iter(answers)
     return [[next(reads) for _ in texts] for _, texts in requests]
 
 

@@ -23,10 +23,10 @@ def normalise(text: str) -> str:
     Returns:
       At most `MAX_CHARACTERS` characters. Normalising twice changes nothing.
     """
-    # Folding can undo the composed form, hence the second pass.
+    # Folding can undo the composed form, and so can what is taken out.
     folded = unicodedata.normalize("NFKC", text[:MAX_CHARACTERS]).casefold()
-    composed = unicodedata.normalize("NFKC", folded)
-    return "".join(c for c in composed if _is_seen(c))[:MAX_CHARACTERS]
+    seen = filter(_is_seen, unicodedata.normalize("NFKC", folded))
+    return unicodedata.normalize("NFKC", "".join(seen))[:MAX_CHARACTERS]
 
 
 def _is_seen(character: str) -> bool:

@@ -7,7 +7,7 @@ takes them as the pages of one file.
 import dataclasses
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -28,8 +28,12 @@ _TESSERACT_NAMES: dict[Language | None, str] = {
     "zh": "chi_sim",
     None: "eng",
 }
-_LINE, _BLOCK = 7, 6
+_LINE, _BLOCK, _RAW_LINE = 7, 6, 13
+"""Page segmentation: one line; a block of lines; a line without looking for it."""
+
 _MAX_REMEMBERED = 8192
+_MIN_CONTRAST = 30.0
+"""Grey levels between the darkest and the brightest of a crop that may hold text."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -91,32 +95,41 @@ class Tesseract:
         return f"{self.version} ({', '.join(usable)})"
 
     def read(self, crops: Sequence[Crop]) -> list[str | None]:
-        """Reads each crop; None where the language is not installed or a call fails."""
+        """Reads each crop; None where the language is not installed or a call fails.
+
+        Where the program finds no line (a blurred text often is none to it) the crop
+        is read again as if it were one. A blank crop is not asked about: the program
+        would read something.
+        """
         keys = [_key(crop) for crop in crops]
         groups: dict[tuple[str, int], dict[bytes, Crop]] = {}
         for key, crop in zip(keys, crops, strict=True):
-            if key not in self._remembered:
+            if not _has_contrast(crop):
+                self._remembered[key] = ""
+            elif key not in self._remembered:
                 layout = _LINE if crop.num_lines == 1 else _BLOCK
                 group = (_TESSERACT_NAMES[crop.language], layout)
                 groups.setdefault(group, {})[key] = crop
         for (language, layout), asked in groups.items():
-            texts = self._call(language, layout, list(asked.values()))
-            self._remembered.update(zip(asked, texts, strict=True))
+            texts = self._call(language, layout, asked)
+            missed = {key: asked[key] for key, text in texts.items() if text == ""}
+            texts |= self._call(language, _RAW_LINE, missed)
+            self._remembered.update(texts)
         answers = [self._remembered[key] for key in keys]
         if len(self._remembered) > _MAX_REMEMBERED:
             self._remembered.clear()
         return answers
 
     def _call(
-        self, language: str, layout: int, crops: Sequence[Crop]
-    ) -> Sequence[str | None]:
-        unread = [None] * len(crops)
-        if language not in self.languages:
+        self, language: str, layout: int, crops: Mapping[bytes, Crop]
+    ) -> dict[bytes, str | None]:
+        unread: dict[bytes, str | None] = dict.fromkeys(crops)
+        if not crops or language not in self.languages:
             return unread
         try:
             text = run_tesseract(
                 self.program,
-                _as_pages([crop.image for crop in crops]),
+                _as_pages([crop.image for crop in crops.values()]),
                 languages=language,
                 layout=layout,
                 seconds=self.seconds * (1 + len(crops)),
@@ -125,8 +138,10 @@ class Tesseract:
         except UserError:
             # A crop that cannot be read is not measured; it is no misread one.
             return unread
-        pages = text.split("\f")
-        return pages if len(pages) == len(crops) else unread
+        pages = [page.strip() for page in text.split("\f")]
+        return (
+            dict(zip(crops, pages, strict=True)) if len(pages) == len(crops) else unread
+        )
 
 
 def find_reader() -> Tesseract | None:
@@ -142,6 +157,12 @@ def find_reader() -> Tesseract | None:
         return None
     version = tesseract_version(program)
     return Tesseract(program=program, version=version, languages=languages)
+
+
+def _has_contrast(crop: Crop) -> bool:
+    """Whether the brightness varies as it does around glyphs."""
+    low, high = np.percentile(crop.image.mean(axis=-1), (1.0, 99.0))
+    return bool(high - low >= _MIN_CONTRAST)
 
 
 def _key(crop: Crop) -> bytes:
