@@ -6,6 +6,7 @@ leave open how the result looks (`text_add`, `object_add`, `object_replace`,
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import UInt8
@@ -24,6 +25,7 @@ from tbstar_jax.data_engine.layout.card import (
     Logo,
     Placed,
     Price,
+    Rect,
     Text,
 )
 from tbstar_jax.data_engine.layout.edit import Edit
@@ -117,7 +119,10 @@ def sample_card_edit(rng: np.random.Generator, task: str, size: Size) -> Edit | 
 
 
 def sample_photo_edit(
-    rng: np.random.Generator, task: str, photo: UInt8[np.ndarray, "h w 3"]
+    rng: np.random.Generator,
+    task: str,
+    photo: UInt8[np.ndarray, "h w 3"],
+    taken: Sequence[Rect] = (),
 ) -> Edit | None:
     """Draws overlays on a photo, and the overlays after an edit.
 
@@ -125,11 +130,12 @@ def sample_photo_edit(
       rng: source of random numbers.
       task: one of `PHOTO_TASKS`.
       photo: its pixels.
+      taken: where no part may lie.
 
     Returns:
       The edit, or None where this draw has no room for it; draw again.
     """
-    base = photo_base(rng, photo)
+    base = photo_base(rng, photo, taken)
     if task == "outpaint":
         return outpaint(rng, base.card, base)
     return _edit_parts(rng, task, base)

@@ -1,0 +1,401 @@
+"""Cases from layers: promotional cards, and overlays on a photo.
+
+The photo is a studio render (`overlay`) or a user's (`photo`); it may itself be edited
+underneath, which is how the hard split asks for two things at once. Pictures before and
+after share every layer the edit does not touch, so both differ only where the changed
+layers reach.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from itertools import zip_longest
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, UInt8
+
+from tbstar_jax.data_engine.layout.card import (
+    Card,
+    Damage,
+    Price,
+    Product,
+    Promo,
+    Rect,
+    Text,
+    Watermark,
+    card_digest,
+)
+from tbstar_jax.data_engine.layout.drawing import Drawing, reach
+from tbstar_jax.data_engine.layout.edit import Edit
+from tbstar_jax.data_engine.layout.edits import sample_card_edit, sample_photo_edit
+from tbstar_jax.data_engine.layout.naming import noun_of, text_of
+from tbstar_jax.data_engine.layout.pairs import Drawn, draw_edit
+from tbstar_jax.data_engine.layout.text_boxes import text_boxes
+from tbstar_jax.data_engine.render.layers import Layer, support
+from tbstar_jax.data_engine.render.sampling import choose
+from tbstar_jax.data_engine.render.scene import Background
+from tbstar_jax.evaluation.cases.case import (
+    KeptText,
+    Language,
+    Masks,
+    TargetObject,
+    TargetText,
+)
+from tbstar_jax.evaluation.cases.draft import (
+    Ask,
+    Draft,
+    Wording,
+    box_from_edges,
+    box_of,
+    ink_color,
+    no_mask,
+)
+from tbstar_jax.evaluation.cases.regions import around, without, zone
+from tbstar_jax.evaluation.cases.retext import draw_renaming, retext_layout
+from tbstar_jax.geometry import Box
+
+Photo = UInt8[np.ndarray, "h w 3"]
+Alter = Callable[[np.random.Generator, Edit], Edit | None]
+"""Changes an edit before it is drawn; None draws another one."""
+
+_SEEN = 0.5
+_LEAST_TEXT = 6
+_WORDLESS = ("recolor", "layout", "move")
+_OPEN_TASKS = ("text_add", "object_add", "object_replace")
+
+
+def draw_card(
+    rng: np.random.Generator, task: str, size: tuple[int, int]
+) -> Drawn | None:
+    """Draws a card of a task with the benchmark's words; None where none has room."""
+    sample = functools.partial(_sample_card, task=task, size=size)
+    return draw_edit(rng, sample)
+
+
+def draw_overlay(
+    rng: np.random.Generator,
+    task: str,
+    photo: Photo,
+    taken: tuple[Rect, ...],
+    alter: Alter | None = None,
+) -> Drawn | None:
+    """Draws overlays of a task on a photo; None where none has room.
+
+    Args:
+      rng: source of random numbers.
+      task: of the benchmark, or `move`.
+      photo: its pixels.
+      taken: where no part may lie: the product.
+      alter: what is done to an edit before it is drawn.
+    """
+
+    def sample(rng: np.random.Generator) -> Edit | None:
+        edit = sample_photo_edit(rng, task, photo, taken)
+        edit = _retexted(rng, edit)
+        return alter(rng, edit) if alter and edit else edit
+
+    return draw_edit(rng, sample, photo)
+
+
+def layout_draft(drawn: Drawn, product: Bool[np.ndarray, "h w"] | None) -> Draft | None:
+    """All that is known of a drawn edit.
+
+    Args:
+      drawn: the edit, and its pictures.
+      product: where the photo shows the product; None for cards, which have one.
+
+    Returns:
+      The draft, or None where a text of the edit is too small to be read.
+    """
+    edit = drawn.edit
+    parts = _parts(drawn)
+    targets = _target_texts(drawn, parts)
+    if any(one.box.height < _LEAST_TEXT for one in targets):
+        return None
+    if edit.window is not None:
+        changed = np.ones(edit.before.size, bool)
+        changed[edit.window.photo.slices] = False
+    else:
+        changed = reach(drawn.source, drawn.target)
+    of_photo = product if product is not None else _product(drawn.source)
+    permitted = changed
+    if edit.task in _OPEN_TASKS:
+        permitted = changed | _open_to(drawn, parts, changed, of_photo)
+    masks = Masks(
+        edit=permitted,
+        product=_about(edit, parts.before, of_photo),
+        product_after=_about(
+            edit, parts.after, product if product is not None else _product(drawn.target)
+        ),
+        shadow=_shadow(drawn),
+        text=parts.ink,
+    )
+    return Draft(
+        generator="layout" if product is None else "overlay",
+        asks=(ask_of(edit),),
+        source=drawn.pair.source,
+        reference=drawn.pair.target,
+        masks=masks,
+        photo_box=edit.window.photo if edit.window else None,
+        kept_texts=_kept_texts(drawn, permitted),
+        target_texts=targets,
+        target_objects=_target_objects(drawn, parts),
+        tags=_tags(edit),
+        digests=(card_digest(edit.before), card_digest(edit.after)),
+    )
+
+
+def ask_of(edit: Edit) -> Ask:
+    """The edit in words."""
+    assert edit.wording != "identity", "an identity is no case"
+    is_removal = edit.wording == "object_remove"
+    wording: Wording = "part_remove" if is_removal else edit.wording
+    return Ask(wording=wording, facts=edit.facts)
+
+
+def part_support(drawing: Drawing, *ids: str) -> Bool[np.ndarray, "h w"]:
+    """Marks every pixel that some parts of a drawing reach."""
+    layers = [layer for id in ids for layer in drawing.layers.get(id, [])]
+    return support(layers, drawing.card.size)
+
+
+def _sample_card(
+    rng: np.random.Generator, task: str, size: tuple[int, int]
+) -> Edit | None:
+    kinds = ("layout", "move") if task == "layout" else (task,)
+    edit = _retexted(rng, sample_card_edit(rng, choose(rng, kinds), size))
+    if edit is None or edit.wording == "shift":
+        # "To the left" does not say how far, and a card is right in every pixel.
+        return None
+    return edit
+
+
+def _retexted(rng: np.random.Generator, edit: Edit | None) -> Edit | None:
+    renaming = draw_renaming(rng)
+    return retext_layout(edit, renaming) if edit else None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Parts:
+    """What the changed parts cover: ids, alpha above half, ink of their texts."""
+
+    ids: tuple[str, ...]
+    before: Bool[np.ndarray, "h w"]
+    after: Bool[np.ndarray, "h w"]
+    ink: Bool[np.ndarray, "h w"]
+
+
+def _parts(drawn: Drawn) -> _Parts:
+    old, new = drawn.edit.before, drawn.edit.after
+    ids = tuple(
+        dict.fromkeys(
+            part.id
+            for part in (*old.parts, *new.parts)
+            if old.part(part.id) != new.part(part.id)
+        )
+    )
+    ink = no_mask(old.size)
+    for drawing in (drawn.source, drawn.target):
+        for id in ids if drawn.edit.task not in _WORDLESS else ():
+            if drawing.card.part(id) and id != "product":
+                for layer in _print_layers(drawing, id):
+                    ink |= _strong(layer, old.size)
+    return _Parts(
+        ids=ids,
+        before=_covered(drawn.source, ids),
+        after=_covered(drawn.target, ids),
+        ink=ink,
+    )
+
+
+def _print_layers(drawing: Drawing, id: str) -> list[Layer]:
+    part = drawing.card.part(id)
+    assert part is not None, "the drawing lacks the part"
+    if not text_of(part):
+        return []
+    layers = drawing.layers[id]
+    has_two = isinstance(part, Price) and part.old_text is not None
+    return layers[-2:] if has_two else layers[-1:]
+
+
+def _strong(layer: Layer, size: tuple[int, int]) -> Bool[np.ndarray, "h w"]:
+    """Marks where a layer is at least half as dense as at its densest."""
+    marked = no_mask(size)
+    rows, columns = layer.alpha.shape
+    window = marked[layer.top : layer.top + rows, layer.left : layer.left + columns]
+    if layer.alpha.size and layer.alpha.max() > 0:
+        window |= layer.alpha >= _SEEN * layer.alpha.max()
+    return marked
+
+
+def _covered(drawing: Drawing, ids: tuple[str, ...]) -> Bool[np.ndarray, "h w"]:
+    marked = no_mask(drawing.card.size)
+    for id in ids:
+        part = drawing.card.part(id)
+        layers = drawing.layers.get(id, [])
+        if isinstance(part, Product) and part.has_shadow:
+            layers = layers[1:]
+        for layer in layers:
+            rows, columns = layer.alpha.shape
+            marked[
+                layer.top : layer.top + rows, layer.left : layer.left + columns
+            ] |= layer.alpha > _SEEN
+    return marked
+
+
+def _product(drawing: Drawing) -> Bool[np.ndarray, "h w"]:
+    return _covered(drawing, ("product",))
+
+
+def _about(
+    edit: Edit, parts: Bool[np.ndarray, "h w"], product: Bool[np.ndarray, "h w"]
+) -> Bool[np.ndarray, "h w"]:
+    """Parts that are recoloured, added, removed, replaced or moved; else the product."""
+    is_parts = edit.task in ("recolor", "layout", "move") or edit.task.startswith(
+        "object_"
+    )
+    return parts if is_parts else product
+
+
+def _shadow(drawn: Drawn) -> Bool[np.ndarray, "h w"]:
+    marked = no_mask(drawn.edit.before.size)
+    if drawn.edit.wording not in ("shadow_add", "shadow_remove", "light_turn"):
+        return marked
+    for drawing in (drawn.source, drawn.target):
+        part = drawing.card.part("product")
+        if isinstance(part, Product) and part.has_shadow:
+            marked |= support(drawing.layers["product"][:1], drawing.card.size)
+    return marked & ~_product(drawn.source) & (drawn.pair.change_mask > 0)
+
+
+def _open_to(
+    drawn: Drawn,
+    parts: _Parts,
+    changed: Bool[np.ndarray, "h w"],
+    product: Bool[np.ndarray, "h w"],
+) -> Bool[np.ndarray, "h w"]:
+    """All that the instruction leaves open, without what is certainly kept."""
+    edit = drawn.edit
+    kept = [
+        part.id
+        for part in edit.after.parts
+        if part.id not in (*parts.ids, "product")
+    ]
+    if edit.task == "object_replace":
+        region = around(changed)
+    else:
+        region = zone(edit.facts.position, edit.before.size)
+    return without(region, part_support(drawn.target, *kept) | product)
+
+
+def _kept_texts(
+    drawn: Drawn, edit_mask: Bool[np.ndarray, "h w"]
+) -> tuple[KeptText, ...]:
+    found = []
+    for note in text_boxes(drawn.source, drawn.target, drawn.edit.window):
+        box = box_from_edges(note["box"])
+        is_kept = note["kept"] and not edit_mask[box.slices].any()
+        if is_kept and box.height >= _LEAST_TEXT:
+            found.append(
+                KeptText(text=note["text"], language=_language(note), box=box)
+            )
+    return tuple(found)
+
+
+def _language(note: dict[str, Any]) -> Language | None:
+    text = note["text"]
+    if not any(character.isalpha() for character in text):
+        return None
+    language: Language | None = note.get("language")
+    return language
+
+
+def _target_texts(drawn: Drawn, parts: _Parts) -> tuple[TargetText, ...]:
+    """Pairs what a changed part says before with what it says after."""
+    if drawn.edit.task in _WORDLESS:
+        return ()
+    notes = [
+        note
+        for note in text_boxes(drawn.source, drawn.target)
+        if not note["kept"] and (note["part"] in parts.ids and note["part"] != "product")
+    ]
+    old = [note for note in notes if note["image"] == "source"]
+    new = [note for note in notes if note["image"] == "target"]
+    found = []
+    for was, now in zip_longest(old, new):
+        shown = now or was
+        boxes = [box_from_edges(note["box"]) for note in (was, now) if note]
+        picture = drawn.pair.target if now else drawn.pair.source
+        found.append(
+            TargetText(
+                old=was["text"] if was else None,
+                new=now["text"] if now else None,
+                language=_language(shown),
+                box=_union(boxes),
+                ink=_ink_of(drawn.target if now else drawn.source, shown, picture),
+            )
+        )
+    return tuple(found)
+
+
+def _ink_of(
+    drawing: Drawing, note: dict[str, Any], picture: Photo
+) -> tuple[int, int, int]:
+    layers = _print_layers(drawing, note["part"])
+    part = drawing.card.part(note["part"])
+    is_old = isinstance(part, Price) and part.old_text == note["text"]
+    layer = layers[0] if is_old else layers[-1]
+    rows, columns = layer.alpha.shape
+    window = picture[layer.top : layer.top + rows, layer.left : layer.left + columns]
+    if isinstance(part, Text) and part.outline is not None:
+        return part.ink.rgb
+    return ink_color(window, layer.alpha)
+
+
+def _union(boxes: list[Box]) -> Box:
+    top, left = min(box.top for box in boxes), min(box.left for box in boxes)
+    bottom = max(box.top + box.height for box in boxes)
+    right = max(box.left + box.width for box in boxes)
+    return box_from_edges((top, left, bottom, right))
+
+
+def _target_objects(drawn: Drawn, parts: _Parts) -> tuple[TargetObject, ...]:
+    edit = drawn.edit
+    is_about_objects = edit.task in ("layout", "move") or (
+        edit.task.startswith("object_")
+    )
+    if not is_about_objects:
+        return ()
+    found = []
+    for id in parts.ids:
+        part = edit.before.part(id) or edit.after.part(id)
+        assert part is not None, "a changed part is in one of the cards"
+        found.append(
+            TargetObject(
+                name=noun_of(part).en,
+                before=box_of(_covered(drawn.source, (id,))),
+                after=box_of(_covered(drawn.target, (id,))),
+            )
+        )
+    return tuple(found)
+
+
+def _tags(edit: Edit) -> dict[str, str]:
+    backdrop = edit.before.backdrop
+    tags = {"num_objects": str(len(edit.before.parts))}
+    if isinstance(backdrop, Background):
+        tags["background"] = backdrop.setting.id
+    elif isinstance(backdrop, Promo):
+        tags["background"] = backdrop.kind
+    for part in edit.before.parts:
+        match part:
+            case Product():
+                tags["family"] = part.scene.family.id
+            case Damage():
+                tags["damage"] = part.kind
+            case Watermark():
+                tags["damage"] = f"watermark_{part.pattern}"
+            case _:
+                pass
+    return tags

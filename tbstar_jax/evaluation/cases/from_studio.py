@@ -1,0 +1,313 @@
+"""Cases from the studio: products in three dimensions.
+
+What may change is what the renderer says that can: the things edited, what their
+shadows and reflected light reach, all that is seen of the backdrop. Texts change on
+their plate alone. A lamp that moves changes the things and their shadows; one of
+another colour changes every pixel, and nothing is left to be kept (`light_shadow` has
+both kinds).
+"""
+
+import dataclasses
+
+import numpy as np
+from jaxtyping import Bool
+
+from tbstar_jax.data_engine.facts import Facts
+from tbstar_jax.data_engine.render.sampling import choose
+from tbstar_jax.data_engine.studio.edits import Edit, sample_edit
+from tbstar_jax.data_engine.studio.families import family_of
+from tbstar_jax.data_engine.studio.pairs import Pair, pair_of
+from tbstar_jax.data_engine.studio.renderer import Frame, render
+from tbstar_jax.data_engine.studio.scene import Scene, scene_digest
+from tbstar_jax.data_engine.studio.stage import is_visible, text_boxes
+from tbstar_jax.evaluation.cases.case import (
+    KeptText,
+    Language,
+    Masks,
+    TargetObject,
+    TargetText,
+)
+from tbstar_jax.evaluation.cases.draft import (
+    Ask,
+    Draft,
+    box_from_edges,
+    box_of,
+    ink_color,
+    no_mask,
+)
+from tbstar_jax.evaluation.cases.regions import around, beside, row_spans, without
+from tbstar_jax.evaluation.cases.retext import draw_renaming, retext_studio
+from tbstar_jax.evaluation.cases.studio_words import ask_of
+from tbstar_jax.geometry import Box
+
+TEXT_TASKS = ("text_remove", "text_replace_en", "text_replace_zh", "text_add")
+
+_SEEN = 0.5
+_INKED = 0.3
+_LEAST_TEXT = 6
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Shot:
+    """A studio edit with its renders; where nothing is edited, both are the same.
+
+    Attributes:
+      edit: the scenes.
+      pair: the pictures.
+      region: what the edit may change, exactly.
+    """
+
+    edit: Edit
+    pair: Pair
+    region: Bool[np.ndarray, "h w"]
+
+
+def sample_shot_edit(
+    rng: np.random.Generator, task: str, size: tuple[int, int]
+) -> Edit:
+    """Draws a studio edit of a task of the benchmark, with the benchmark's words."""
+    kinds = ("layout", "layout", "move") if task == "layout" else (task,)
+    return retext_studio(sample_edit(rng, choose(rng, kinds), size), draw_renaming(rng))
+
+
+def shoot(edit: Edit) -> Shot | None:
+    """Renders an edit.
+
+    Returns:
+      The pictures, or None where nobody would see the difference.
+    """
+    before, after = render(edit.before), render(edit.after)
+    pair = pair_of(edit, before, after, is_strict=True)
+    if not is_visible(pair):
+        return None
+    return Shot(edit=edit, pair=pair, region=_region(edit, pair))
+
+
+def still(scene: Scene) -> Shot:
+    """Renders one scene, which nothing edits."""
+    frame = render(scene)
+    unedited = Edit(
+        task="identity",
+        before=scene,
+        after=scene,
+        extent="items",
+        facts=Facts(),
+    )
+    empty = no_mask(scene.size)
+    pair = Pair(
+        source=frame.image,
+        target=frame.image,
+        change_mask=np.zeros(scene.size, np.uint8),
+        region=empty,
+        before=frame,
+        after=frame,
+    )
+    return Shot(edit=unedited, pair=pair, region=empty)
+
+
+def studio_draft(shot: Shot, task: str) -> Draft | None:
+    """All that is known of a rendered edit.
+
+    Args:
+      shot: the edit.
+      task: of the benchmark.
+
+    Returns:
+      The draft, or None where its text is too small to be read.
+    """
+    edit, pair = shot.edit, shot.pair
+    targets = target_texts(shot)
+    if task in TEXT_TASKS and any(one.box.height < _LEAST_TEXT for one in targets):
+        return None
+    permitted = _permitted(shot, task)
+    return Draft(
+        generator="studio",
+        asks=(ask_of(shot.edit, pair),),
+        source=pair.source,
+        reference=pair.target,
+        masks=Masks(
+            edit=permitted,
+            product=_about(edit, pair, task, is_source=True),
+            product_after=_about(edit, pair, task, is_source=False),
+            shadow=_shadow(shot, task),
+            text=_text_mask(shot),
+        ),
+        kept_texts=kept_texts(shot, permitted),
+        target_texts=targets,
+        target_objects=_objects(shot),
+        tags=scene_tags(edit),
+        digests=(scene_digest(edit.before), scene_digest(edit.after)),
+    )
+
+
+def scene_tags(edit: Edit) -> dict[str, str]:
+    """What slices can be made by: family, background and number of things."""
+    scene = edit.before
+    return {
+        "family": scene.items[0].family,
+        "background": scene.backdrop.kind,
+        "num_objects": str(len(scene.items)),
+    }
+
+
+def things(frame: Frame) -> Bool[np.ndarray, "h w"]:
+    """Marks every pixel in which a thing is seen, however little."""
+    return frame.coverage.sum(axis=0) > 0
+
+
+def _differs(pair: Pair) -> Bool[np.ndarray, "h w"]:
+    return pair.change_mask > 0
+
+
+def _region(edit: Edit, pair: Pair) -> Bool[np.ndarray, "h w"]:
+    """What the edit may change; holds every pixel that differs."""
+    if edit.task in TEXT_TASKS:
+        plate = row_spans((pair.before.ink[0] > 0) | (pair.after.ink[0] > 0))
+        return (plate & things(pair.before)) | _differs(pair)
+    if edit.task == "light_shadow" and edit.before.light.warmth == (
+        edit.after.light.warmth
+    ):
+        reached = (pair.before.influence | pair.after.influence).any(axis=0)
+        if edit.before.light.azimuth != edit.after.light.azimuth:
+            reached |= things(pair.before)
+        return reached | _differs(pair)
+    return pair.region
+
+
+def _permitted(shot: Shot, task: str) -> Bool[np.ndarray, "h w"]:
+    """`masks.edit`: the region itself, or all that the instruction leaves open."""
+    edit, pair = shot.edit, shot.pair
+    if task not in ("object_add", "object_replace"):
+        return shot.region
+    number = edit.touched_after[0]
+    kept = [k for k in range(len(edit.after.items)) if k not in edit.touched_after]
+    others = (pair.after.coverage[kept] > 0).any(axis=0)
+    if task == "object_add":
+        open_to = beside(pair.after.coverage[number] > _SEEN, others)
+    else:
+        open_to = around(shot.region)
+    return shot.region | without(open_to, others)
+
+
+def _about(
+    edit: Edit, pair: Pair, task: str, *, is_source: bool
+) -> Bool[np.ndarray, "h w"]:
+    """The things edited; in tasks about nothing of them, all of them or the product."""
+    frame = pair.before if is_source else pair.after
+    touched = edit.touched_before if is_source else edit.touched_after
+    if task in ("bg_white", "bg_scene", "light_shadow"):
+        touched = tuple(range(len(frame.coverage)))
+    numbers = list(touched)
+    return (frame.coverage[numbers] > _SEEN).any(axis=0)
+
+
+def _shadow(shot: Shot, task: str) -> Bool[np.ndarray, "h w"]:
+    edit, pair = shot.edit, shot.pair
+    if edit.extent != "items" and task != "light_shadow":
+        return no_mask(edit.before.size)
+    cast = no_mask(edit.before.size)
+    for frame, touched in (
+        (pair.before, edit.touched_before),
+        (pair.after, edit.touched_after),
+    ):
+        numbers = list(touched) or (
+            list(range(len(frame.coverage))) if task == "light_shadow" else []
+        )
+        cast |= frame.influence[numbers].any(axis=0) & (
+            frame.coverage[numbers] == 0
+        ).all(axis=0)
+    return cast & _differs(pair)
+
+
+def _changed_ink(shot: Shot) -> Bool[np.ndarray, "h w"]:
+    before, after = shot.pair.before.ink[0], shot.pair.after.ink[0]
+    return np.abs(before - after) > 0.05
+
+
+def _text_mask(shot: Shot) -> Bool[np.ndarray, "h w"]:
+    """Ink of both texts; the frame of the plate, which both have, lies outside."""
+    if shot.edit.task not in TEXT_TASKS:
+        return no_mask(shot.edit.before.size)
+    box = box_of(_changed_ink(shot))
+    inked = np.maximum(shot.pair.before.ink[0], shot.pair.after.ink[0]) > _INKED
+    marked = np.zeros_like(inked)
+    if box is not None:
+        marked[box.slices] = inked[box.slices]
+    return marked
+
+
+def target_texts(shot: Shot) -> tuple[TargetText, ...]:
+    """The text that the edit is about, if it is about one."""
+    edit, pair = shot.edit, shot.pair
+    box = box_of(_changed_ink(shot)) if edit.task in TEXT_TASKS else None
+    if box is None:
+        return ()
+    facts = edit.facts
+    frame = pair.after if facts.new_text else pair.before
+    ink = np.zeros_like(frame.ink[0])
+    ink[box.slices] = frame.ink[0][box.slices]
+    return (
+        TargetText(
+            old=facts.text,
+            new=facts.new_text,
+            language=language_of(facts.new_text or facts.text or ""),
+            box=box,
+            ink=ink_color(frame.image, ink),
+        ),
+    )
+
+
+def language_of(text: str) -> Language | None:
+    """The language of a text; None where it has no letters."""
+    if not any(character.isalpha() for character in text):
+        return None
+    return "en" if text.isascii() else "zh"
+
+
+def kept_texts(shot: Shot, edit_mask: Bool[np.ndarray, "h w"]) -> tuple[KeptText, ...]:
+    """The prints that say the same in both pictures, outside the edit.
+
+    Args:
+      shot: the pictures.
+      edit_mask: what may change.
+    """
+    found = []
+    for note in text_boxes(shot.edit, shot.pair):
+        box = box_from_edges(note["box"])
+        is_kept = note["kept"] and not edit_mask[box.slices].any()
+        if is_kept and box.height >= _LEAST_TEXT:
+            text = str(note["text"])
+            found.append(KeptText(text=text, language=language_of(text), box=box))
+    return tuple(found)
+
+
+def _objects(shot: Shot) -> tuple[TargetObject, ...]:
+    edit, pair = shot.edit, shot.pair
+    if edit.task not in ("object_add", "object_remove", "object_replace") and (
+        edit.task not in ("layout", "move")
+    ):
+        return ()
+    before = [_thing_box(edit.before, pair.before, k) for k in edit.touched_before]
+    after = [_thing_box(edit.after, pair.after, k) for k in edit.touched_after]
+    if edit.task == "object_replace":
+        return (
+            TargetObject(name=before[0][0], before=before[0][1], after=None),
+            TargetObject(name=after[0][0], before=None, after=after[0][1]),
+        )
+    found = []
+    for k in range(max(len(before), len(after))):
+        old = before[k] if k < len(before) else None
+        new = after[k] if k < len(after) else None
+        name = (old or new or ("", None))[0]
+        found.append(
+            TargetObject(
+                name=name, before=old[1] if old else None, after=new[1] if new else None
+            )
+        )
+    return tuple(found)
+
+
+def _thing_box(scene: Scene, frame: Frame, number: int) -> tuple[str, Box | None]:
+    return family_of(scene.items[number].family).name_en, box_of(
+        frame.coverage[number] > _SEEN
+    )

@@ -1,0 +1,188 @@
+"""One case of the benchmark: a pure function of split, task, index and seed.
+
+Generators take turns by index, so that every task is drawn in several ways:
+
+    studio      a product in three dimensions, the edit a change of the scene
+    layout      a promotional card, the edit a change of its layers
+    overlay     layers on a studio render, the edit a change of the layers
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from tbstar_jax.data_engine.render.sampling import choose
+from tbstar_jax.errors import UserError
+from tbstar_jax.evaluation.cases.case import BENCHMARK_TASKS, Case, Split
+from tbstar_jax.evaluation.cases.draft import Draft
+from tbstar_jax.evaluation.cases.from_layout import (
+    draw_card,
+    draw_overlay,
+    layout_draft,
+)
+from tbstar_jax.evaluation.cases.from_studio import (
+    sample_shot_edit,
+    shoot,
+    studio_draft,
+)
+from tbstar_jax.evaluation.cases.overlaid import overlay_draft, plain_shot, taken_by
+from tbstar_jax.evaluation.cases.questions import questions
+from tbstar_jax.evaluation.cases.seeds import case_generator
+from tbstar_jax.evaluation.cases.splits import case_names, size_of, split_plan
+from tbstar_jax.evaluation.cases.tags import case_tags
+from tbstar_jax.evaluation.cases.wording import STYLES, Style, instructions
+from tbstar_jax.geometry import erode
+
+Generator: TypeAlias = Literal["studio", "layout", "overlay"]
+
+GENERATORS: Mapping[str, tuple[Generator, ...]] = {
+    "bg_white": ("studio", "layout"),
+    "bg_scene": ("studio", "layout"),
+    "recolor": ("studio", "layout", "studio", "overlay"),
+    "material": ("studio",),
+    "watermark_remove": ("overlay", "layout"),
+    "text_remove": ("overlay", "studio", "layout"),
+    "text_replace_en": ("studio", "overlay", "layout"),
+    "text_replace_zh": ("overlay", "studio", "layout"),
+    "text_add": ("overlay", "studio", "layout"),
+    "object_add": ("studio", "overlay"),
+    "object_remove": ("studio", "overlay"),
+    "object_replace": ("studio", "overlay"),
+    "light_shadow": ("studio", "studio", "layout"),
+    "outpaint": ("overlay", "layout"),
+    "layout": ("studio", "layout", "studio", "overlay"),
+    "repair_zoom": ("overlay", "layout"),
+}
+"""What draws a task, in turn."""
+
+GUARD = 4
+"""Distance of the keep region from the edit, in pixels."""
+
+LEAST_SHARE, LARGEST_SHARE = 0.002, 0.995
+"""Bounds of the edit's share of the canvas, but for a light of another colour."""
+
+_ATTEMPTS = 40
+
+
+def make_case(split: Split, task: str, index: int, seed: int | None = None) -> Case:
+    """Draws a case.
+
+    Args:
+      split: one of `splits.SPLITS`.
+      task: one of `BENCHMARK_TASKS`.
+      index: from 0, in its task.
+      seed: for `fresh`, which needs one; None for all others.
+
+    Returns:
+      The case, the same to the last bit whoever asks.
+
+    Raises:
+      UserError: an unknown split or task, an index beyond the split, or a seed where
+        none belongs.
+    """
+    plan = split_plan(split)
+    if task not in BENCHMARK_TASKS:
+        raise UserError(
+            f"the benchmark has no task {task!r}; its tasks are "
+            f"{', '.join(BENCHMARK_TASKS)}"
+        )
+    if not 0 <= index < plan.num_per_task:
+        raise UserError(
+            f"the split {split!r} has no case {index} of {task}; indices are 0 to "
+            f"{plan.num_per_task - 1}"
+        )
+    if (seed is None) == (split == "fresh") or (seed is not None and seed < 0):
+        raise UserError(
+            f"the seed is {seed} for the split {split!r}; the split 'fresh' needs a "
+            "seed of at least 0, and all others have none"
+        )
+    key = seed or 0
+    generator = GENERATORS[task][index % len(GENERATORS[task])]
+    size = size_of(split, index)
+    for attempt in range(_ATTEMPTS):
+        rng = case_generator(split, key, task, index, f"scene-{attempt}")
+        draft = _DRAW[generator](rng, task, size)
+        if draft is not None and is_sound(draft):
+            words = case_generator(split, key, task, index, "words")
+            return finish(draft, split, task, index, words)
+    raise AssertionError(f"no case {split}/{task}/{index} in {_ATTEMPTS} attempts")
+
+
+def make_cases(split: Split, seed: int | None = None) -> Iterator[Case]:
+    """Draws the cases of a split, task by task; raises as `make_case`."""
+    for task, index in case_names(split):
+        yield make_case(split, task, index, seed)
+
+
+def is_sound(draft: Draft) -> bool:
+    """Whether a draft is a fair case: something to do, and something to keep."""
+    edit = draft.masks.edit
+    differs = np.any(draft.source != draft.reference, axis=2)
+    assert not np.any(differs & ~edit), "a pixel differs outside the edit"
+    if not differs.any():
+        return False
+    if draft.asks[0].wording == "relight" and edit.all():
+        return True
+    share = float(edit.mean())
+    keep = erode(~edit, GUARD)
+    return LEAST_SHARE < share < LARGEST_SHARE and bool(keep.any())
+
+
+def style_of(task: str, index: int) -> Style:
+    """The style of a case's instruction: all four in turn, in every generator."""
+    num_generators = len(GENERATORS[task])
+    turn = index // num_generators if math.gcd(num_generators, 4) > 1 else 0
+    return STYLES[(index + turn + BENCHMARK_TASKS.index(task)) % len(STYLES)]
+
+
+def finish(
+    draft: Draft, split: Split, task: str, index: int, rng: np.random.Generator
+) -> Case:
+    """Gives a draft its name, words and tags."""
+    style = style_of(task, index)
+    return Case(
+        id=f"{split}/{task}/{index:03d}",
+        task=task,
+        split=split,
+        index=index,
+        generator=draft.generator,
+        instructions=instructions(draft.asks, style, rng),
+        style=style,
+        source=draft.source,
+        reference=draft.reference,
+        masks=draft.masks,
+        photo_box=draft.photo_box,
+        facts=draft.asks[0].facts,
+        kept_texts=draft.kept_texts,
+        target_texts=draft.target_texts,
+        target_objects=draft.target_objects,
+        questions=questions(draft.asks, draft.kept_texts),
+        tags=case_tags(draft, style),
+        licence="Apache-2.0",
+    )
+
+
+def _studio(rng: np.random.Generator, task: str, size: tuple[int, int]) -> Draft | None:
+    shot = shoot(sample_shot_edit(rng, task, size))
+    return studio_draft(shot, task) if shot else None
+
+
+def _layout(rng: np.random.Generator, task: str, size: tuple[int, int]) -> Draft | None:
+    drawn = draw_card(rng, task, size)
+    return layout_draft(drawn, None) if drawn else None
+
+
+def _overlay(
+    rng: np.random.Generator, task: str, size: tuple[int, int]
+) -> Draft | None:
+    under = plain_shot(rng, size)
+    kinds = ("layout", "move") if task == "layout" else (task,)
+    drawn = draw_overlay(rng, choose(rng, kinds), under.pair.source, taken_by(under))
+    return overlay_draft(drawn, under) if drawn else None
+
+
+_DRAW: Mapping[
+    Generator, Callable[[np.random.Generator, str, tuple[int, int]], Draft | None]
+] = {"studio": _studio, "layout": _layout, "overlay": _overlay}
