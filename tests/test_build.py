@@ -7,8 +7,10 @@ import pytest
 import tensorflow_datasets as tfds
 
 from data import build, tiny
+from tbstar_jax.data_engine.store.index import read_index
 from tbstar_jax.errors import UserError, run_command
 from tbstar_jax.input_pipeline.records import RecordSource
+from tbstar_jax.model.presets import tiny as tiny_model
 
 TINY = ["--num-base=6", "--num-stage1=8", "--num-stage2=8", "--num-heldout=5"]
 
@@ -34,6 +36,13 @@ def test_the_command_writes_four_sets_that_open(built):
         source = RecordSource(out / name, split)
         assert len(source) == count
         assert source[count - 1].key == f"{name}-0-{count - 1:06d}"
+
+
+@pytest.mark.parametrize("name", ["base", "stage1", "stage2", "heldout"])
+def test_the_shipped_model_takes_every_instruction(built, name):
+    out, _ = built
+    lengths = read_index(out / name)["instruction_bytes"].to_pylist()
+    assert 0 < max(lengths) <= tiny_model().byte_conditioner.max_tokens - 2
 
 
 def test_a_set_opens_with_tensorflow_datasets_without_tensorflow(built):
