@@ -42,7 +42,7 @@ PART_EXPONENTS: Mapping[str, Mapping[str, float]] = {
     "object_replace": {"gone": 0.2, "color": 0.7, "shape": 0.7},
     "light_shadow": {"field": 0.6, "chromaticity": 0.2, "detail": 0.2},
     "outpaint": {"filled": 0.1, "seam": 0.3, "statistics": 0.5, "texture": 0.1},
-    "layout": {"region": 0.4, "gone": 0.1, "placed": 0.25, "intact": 0.25},
+    "layout": {"region": 0.3, "gone": 0.1, "placed": 0.3, "intact": 0.3},
     "repair_zoom": {"clean": 0.4, "level": 0.2, "detail": 0.2, "intact": 0.2},
 }
 """By task, the parts of E and their exponents."""

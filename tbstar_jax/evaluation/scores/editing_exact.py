@@ -122,7 +122,7 @@ def _placed(view: View, which: int) -> float:
         return 0.0
     scores = []
     for box in after:
-        match = match_object(view, box, view.labs[which])
+        match = match_object(view.labs[which], view.reference_lab, box)
         overlap = _shifted_iou(box, match)
         scores.append(max(0.0, match.likeness) * overlap)
     return float(np.mean(scores))

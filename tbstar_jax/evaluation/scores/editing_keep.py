@@ -11,7 +11,6 @@ from tbstar_jax.evaluation.scores.editing_measures import (
     LEAST_PIXELS,
     View,
     above_chance,
-    best_match,
     box_mask,
     dilate,
     distribution_skill,
@@ -107,7 +106,7 @@ def _bounds(mask: Bool[np.ndarray, "h w"]) -> Box:
 
 
 def _shape(view: View, box: Box) -> float | None:
-    values = [match_object(view, box, lab).likeness for lab in view.labs]
+    values = [match_object(lab, view.reference_lab, box).likeness for lab in view.labs]
     way = progress(values[0], values[1], values[2], least=0.05)
     return None if way is None else above_chance(way)
 
@@ -116,12 +115,7 @@ def _gone(view: View) -> float | None:
     """How far the match of the source's thing fell, from the source's to the end."""
     boxes = [one.before for one in view.case.target_objects if one.before is not None]
     box = boxes[0] if boxes else _bounds(view.case.masks.edit)
-    margin = max(2, min(box.height, box.width) // 12)
-    mask = box_mask(box, view.case.size, margin)
-    reach = max(4, min(box.height, box.width) // 4)
-    values = [
-        best_match(lab, view.source_lab, mask, reach).likeness for lab in view.labs
-    ]
+    values = [match_object(lab, view.source_lab, box).likeness for lab in view.labs]
     return progress(values[0], values[1], values[2], least=0.05)
 
 

@@ -26,6 +26,8 @@ _SPREAD = 5
 """Side of the box over which the weights of a change are spread, pixels."""
 _FLOOR_WEIGHT = 0.1
 """Of the mean weight: what unchanged pixels of an edit region count."""
+_MATCH_SIDE = 48
+"""Pixels of the shorter side at which things are matched."""
 _GUARD = 4
 """Pixels around an edit that preservation does not count."""
 _ALIKE = 1.0
@@ -362,12 +364,27 @@ def best_match(
     )
 
 
-def match_object(view: View, box: Box, lab: Float[np.ndarray, "h w 3"]) -> Match:
-    """Looks near a box for what the reference shows in it, some of the ground too."""
+def match_object(
+    lab: Float[np.ndarray, "h w 3"], pattern: Float[np.ndarray, "h w 3"], box: Box
+) -> Match:
+    """Looks near a box of `lab` for what `pattern` shows in it and a little around.
+
+    Large things are compared in a smaller picture, to 1/48 of their size.
+    """
+    step = max(1, min(box.height, box.width) // _MATCH_SIDE)
     margin = max(2, min(box.height, box.width) // 12)
-    mask = box_mask(box, view.case.size, margin)
     reach = max(4, min(box.height, box.width) // 4)
-    return best_match(lab, view.reference_lab, mask, reach)
+    mask = box_mask(box, lab.shape[:2], margin)
+    if step > 1:
+        mask = mask[::step, ::step]
+        lab, pattern = (
+            ndimage.uniform_filter(one, step, axes=(0, 1))[::step, ::step]
+            for one in (lab, pattern)
+        )
+    match = best_match(lab, pattern, mask, max(1, reach // step))
+    return dataclasses.replace(
+        match, rows=match.rows * step, columns=match.columns * step
+    )
 
 
 def outline_band(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:

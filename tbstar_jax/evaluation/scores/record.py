@@ -1,8 +1,11 @@
 """What is stored of one scored answer: a line of `records.jsonl`."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
+
+from tbstar_jax.errors import UserError
 
 AnswerStatus: TypeAlias = Literal["ok", "missing", "wrong_size", "decode_error"]
 """`wrong_size` is scored all the same, resized by the recorded rule; the other two have
@@ -45,3 +48,101 @@ class ScoreRecord:
     edit_parts: Mapping[str, float]
     metrics: Mapping[str, float]
     output: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as JSON values; an infinite metric as "inf", NaN as null."""
+        values = {
+            field.name: getattr(self, field.name) for field in dataclasses.fields(self)
+        }
+        size = None if self.size is None else list(self.size)
+        metrics = {name: _stored(value) for name, value in self.metrics.items()}
+        texts = {"tags": dict(self.tags), "edit_parts": dict(self.edit_parts)}
+        return values | texts | {"size": size, "metrics": metrics}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "ScoreRecord":
+        """Reads what `to_json` wrote.
+
+        Raises:
+          UserError: a field is missing, unknown, or holds what it may not.
+        """
+        names = {field.name for field in dataclasses.fields(cls)}
+        if set(values) != names:
+            wrong = sorted(str(name) for name in names ^ set(values))
+            state = "lacks" if wrong[0] in names else "has the unknown field"
+            raise UserError(f"a score record {state} {wrong[0][:40]!r}")
+        texts = {name: _text(name, values[name]) for name in _TEXTS}
+        if texts["status"] not in get_args(AnswerStatus):
+            raise _wrong("status", texts["status"])
+        scores = {name: _share(name, values[name]) for name in _SCORES}
+        tags = _object("tags", values["tags"])
+        parts = _object("edit_parts", values["edit_parts"])
+        metrics = _object("metrics", values["metrics"])
+        fields: dict[str, Any] = {
+            **texts,
+            **scores,
+            "tags": {key: _text("tags", value) for key, value in tags.items()},
+            "edit_parts": {key: _share(key, value) for key, value in parts.items()},
+            "metrics": {key: _metric(key, value) for key, value in metrics.items()},
+            "size": _size(values["size"]),
+        }
+        return cls(**fields)
+
+
+_TEXTS = ("system", "prompt", "case", "task", "language", "status", "output")
+_SCORES = ("edit", "preservation", "consistency")
+_INFINITE = {"inf": math.inf, "-inf": -math.inf}
+
+
+def _stored(value: float) -> float | str | None:
+    if math.isnan(value):
+        return None
+    return value if math.isfinite(value) else ("inf" if value > 0 else "-inf")
+
+
+def _wrong(name: str, value: object) -> UserError:
+    return UserError(f"field {name[:40]!r} of a score record is {repr(value)[:60]}")
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise _wrong(name, value)
+    return value
+
+
+def _object(name: str, value: object) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise _wrong(name, value)
+    return value
+
+
+def _share(name: str, value: object) -> float:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not 0 <= value <= 1:  # type: ignore[operator]
+        raise _wrong(name, value)
+    return float(value)  # type: ignore[arg-type]
+
+
+def _metric(name: str, value: object) -> float:
+    if value is None:
+        return math.nan
+    if isinstance(value, str) and value in _INFINITE:
+        return _INFINITE[value]
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except OverflowError:  # an integer of hundreds of digits
+            raise _wrong(name, value) from None
+        if math.isfinite(number):
+            return number
+    raise _wrong(name, value)
+
+
+def _size(value: object) -> tuple[int, int] | None:
+    if value is None:
+        return None
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise _wrong("size", value)
+    if not all(type(side) is int and side >= 1 for side in value):
+        raise _wrong("size", value)
+    return value[0], value[1]
