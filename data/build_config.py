@@ -10,6 +10,11 @@ from tbstar_jax.data_engine.collect.source import Format, SourceSpec, guess_form
 from tbstar_jax.data_engine.construct.http_expert import HttpExpert
 from tbstar_jax.data_engine.filter.rules import STAGE_1, Profile
 from tbstar_jax.data_engine.language import MAX_INSTRUCTION_BYTES
+from tbstar_jax.data_engine.local_models import (
+    AestheticModel,
+    EmbeddingModel,
+    SegmentationModel,
+)
 from tbstar_jax.data_engine.studio.blender.process import BlenderSettings
 from tbstar_jax.errors import UserError
 from tbstar_jax.vlm.client import VlmConfig
@@ -76,6 +81,9 @@ class CollectConfig:
       min_side: least pixels of a photo's shorter side, else it is rejected.
       max_aspect: largest ratio of a photo's sides, likewise.
       min_sharpness: least score `sharpness`, likewise.
+      aesthetic: a model that scores photos, noted as `aesthetic`; None: no score.
+      min_aesthetic: least score `aesthetic` of a photo, else it is rejected, also when
+        the model has none for it; None: scores decide nothing.
     """
 
     sources: tuple[SourceConfig, ...] = ()
@@ -86,6 +94,16 @@ class CollectConfig:
     min_side: int = 64
     max_aspect: float = 4.0
     min_sharpness: float = 0.0
+    aesthetic: AestheticModel | None = None
+    min_aesthetic: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.min_aesthetic is not None and self.aesthetic is None:
+            raise UserError(
+                f"collect.min_aesthetic is {self.min_aesthetic}, but nothing scores "
+                'photos; name a model with --set \'collect.aesthetic={"model": '
+                '{"path": "FILE.onnx"}}\''
+            )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -94,15 +112,24 @@ class ExpertConfig:
 
     Attributes:
       is_classical: image processing without weights.
+      segmenter: a model that finds the product for it; None: GrabCut.
       editor: a weights folder or public checkpoint of ours; None: no model of ours.
       editor_tasks: what the editor is asked for.
       http: a server that edits; asked first.
     """
 
     is_classical: bool = True
+    segmenter: SegmentationModel | None = None
     editor: Path | None = None
     editor_tasks: tuple[str, ...] = ("bg_white", "recolor", "object_remove")
     http: HttpExpert | None = None
+
+    def __post_init__(self) -> None:
+        if self.segmenter is not None and not self.is_classical:
+            raise UserError(
+                "construct.expert.segmenter finds products for the classical expert, "
+                "which is off; leave it out, or set construct.expert.is_classical=true"
+            )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -158,14 +185,28 @@ class FilterConfig:
       profile: limits, and which rules flag instead of rejecting.
       ocr_languages: read texts with the program tesseract, e.g. `chi_sim+eng`; None
         compares their edges.
+      embedder: an image encoder, for the score `embedding_similarity` and its limits;
+        None: no such score.
       is_judged: ask the vision-language model for a score, too.
       num_examples: pictures per rule in the report.
     """
 
     profile: Profile = STAGE_1
     ocr_languages: str | None = None
+    embedder: EmbeddingModel | None = None
     is_judged: bool = False
     num_examples: int = 4
+
+    def __post_init__(self) -> None:
+        limits = dataclasses.asdict(self.profile.limits)
+        asked = [one.limit for one in self.profile.overrides if one.value is not None]
+        asked += [name for name, value in limits.items() if value is not None]
+        similar = [name for name in asked if name.endswith("_embedding_similarity")]
+        if similar and self.embedder is None:
+            raise UserError(
+                f"{similar[0]} is set, but nothing embeds pictures; name a model with "
+                '--set \'filter.embedder={"model": {"path": "FILE.onnx"}}\''
+            )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
 """`--stage=collect`: sources become photos and pairs, measured, duplicates told."""
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
@@ -28,6 +29,7 @@ from tbstar_jax.data_engine.store.index import (
     score_columns,
     write_statuses,
 )
+from tbstar_jax.data_engine.store.summary import read_status_counts
 from tbstar_jax.errors import UserError
 from tbstar_jax.input_pipeline.records import EditRecord, RecordSource
 
@@ -67,7 +69,9 @@ def collect(
             rows_per_unit=config.collect.rows_per_shard,
             keep_alpha=config.collect.keeps_alpha,
         )
-        measured = ThenStage(first=read, method=Quality(), seed=config.seed)
+        aesthetic = config.collect.aesthetic
+        quality = Quality(scorers=() if aesthetic is None else (aesthetic,))
+        measured = ThenStage(first=read, method=quality, seed=config.seed)
         stage = ThenStage(
             first=measured,
             method=Scale(max_pixels=config.collect.max_pixels),
@@ -113,6 +117,8 @@ def _deduplicate(
         )
         if kind == "photos":
             _reject_poor(config, place)
+            statuses = read_status_counts(place)
+            report = dataclasses.replace(report, statuses=statuses)
         reports.append(report)
     return reports
 
@@ -154,11 +160,16 @@ def _reject_poor(config: BuildConfig, photos: Path) -> None:
     limits = config.collect
     sides = np.minimum(scores["rows"], scores["columns"])
     aspect = np.maximum(scores["aspect"], 1 / scores["aspect"])
-    rules: tuple[tuple[str, Bool[np.ndarray, " n"]], ...] = (
+    rules: list[tuple[str, Bool[np.ndarray, " n"]]] = [
         ("small", sides < limits.min_side),
         ("aspect", aspect > limits.max_aspect),
         ("blurred", scores["sharpness"] < limits.min_sharpness),
-    )
+    ]
+    if limits.min_aesthetic is not None:
+        nowhere = np.full(len(sides), np.nan)
+        # Not the opposite comparison: it would keep a photo without a score.
+        is_pleasing = scores.get("aesthetic", nowhere) >= limits.min_aesthetic
+        rules.append(("aesthetic", ~is_pleasing))
     statuses = np.asarray(table["made_status"].to_pylist(), object)
     is_ours = ~np.strings.startswith(statuses.astype(str), "rejected")
     statuses[is_ours] = KEPT

@@ -4,6 +4,7 @@ from data.build_config import OF_PHOTOS, BuildConfig, MethodName
 from data.models import BasePainter, editor_expert
 from data.places import TRAIN, Places
 from tbstar_jax.data_engine.construct.classical.expert import ClassicalExpert
+from tbstar_jax.data_engine.construct.classical.segmented import SegmentedExpert
 from tbstar_jax.data_engine.construct.cutout import CUTOUT_TASKS, CutoutComposite
 from tbstar_jax.data_engine.construct.expert import ExpertMethod, TaskShare
 from tbstar_jax.data_engine.construct.in_context import InContext
@@ -115,7 +116,12 @@ def _expert_method(config: BuildConfig) -> ExpertMethod:
             editor_expert(settings.expert.editor, settings.expert.editor_tasks)
         )
     if settings.expert.is_classical:
-        experts.append(ClassicalExpert())
+        segmenter = settings.expert.segmenter
+        experts.append(
+            ClassicalExpert()
+            if segmenter is None
+            else SegmentedExpert(segmenter=segmenter)
+        )
     done = {task for expert in experts for task in expert.tasks}
     asked = NEEDED if config.vlm is not None else RULE_TASKS
     return ExpertMethod(

@@ -66,11 +66,13 @@ def measuring(config: BuildConfig) -> MeasurePairs:
     """The method that measures."""
     languages = config.filter.ocr_languages
     reader = None if languages is None else Tesseract(languages=languages)
+    embedder = config.filter.embedder
     if not config.filter.is_judged:
-        return MeasurePairs(reader=reader)
+        return MeasurePairs(reader=reader, embedder=embedder)
     assert config.vlm is not None  # checked with the settings
     return MeasurePairs(
         reader=reader,
+        embedder=embedder,
         judge=VlmPairJudge(vlm=config.vlm, seed=config.seed),
         num_threads=config.vlm.server.max_concurrency,
     )

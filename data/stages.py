@@ -36,8 +36,10 @@ def run_stages(
       is_rebuild_allowed: whether finished sets of other content are replaced.
 
     Raises:
-      UserError: a stage lacks its input or the extra `data`; or see `run_stage`.
+      UserError: a stage lacks its input, its model or the extra `data`; or see
+        `run_stage`.
     """
+    _check_models(names, config)
     if "construct" in names:
         sources = config.collect.sources if "collect" in names else ()
         check_photos(config.construct.methods, sources, places)
@@ -58,6 +60,19 @@ def run_stages(
         places.configs.mkdir(exist_ok=True)
         text = to_json(config)
         write_durably(places.configs / f"{name}.json", text.encode())
+
+
+def _check_models(names: Sequence[str], config: BuildConfig) -> None:
+    """Loads the models of all stages once: no hours of work before a wrong file."""
+    used = (
+        (("collect",), config.collect.aesthetic),
+        (("construct",), config.construct.expert.segmenter),
+        (("filter", "augment"), config.filter.embedder),
+    )
+    for stages, model in used:
+        if model is not None and not set(stages).isdisjoint(names):
+            with model.open():
+                pass
 
 
 def _stage(name: str) -> Callable[..., list[StageReport]]:
