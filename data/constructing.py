@@ -1,6 +1,6 @@
 """`--stage=construct`: pairs from photos, and from nothing; one set per method."""
 
-from data.build_config import OF_PHOTOS, BuildConfig, MethodName
+from data.build_config import BuildConfig, MethodName
 from data.models import BasePainter, editor_expert
 from data.places import TRAIN, Places
 from tbstar_jax.data_engine.construct.classical.expert import ClassicalExpert
@@ -21,10 +21,8 @@ from tbstar_jax.data_engine.layout.overlay_method import OverlayMethod
 from tbstar_jax.data_engine.layout.stage import LayoutStage
 from tbstar_jax.data_engine.stage import Method, Stage
 from tbstar_jax.data_engine.store.compact import AsJpeg
-from tbstar_jax.data_engine.store.index import INDEX
 from tbstar_jax.data_engine.store.query import Query
 from tbstar_jax.data_engine.studio.stage import StudioStage
-from tbstar_jax.errors import UserError
 
 # Of these a companion is needed, which nothing in the configuration names.
 _ALONE = tuple(t for t in CUTOUT_TASKS if t not in ("object_add", "object_remove"))
@@ -44,16 +42,9 @@ def construct(
       is_rebuild_allowed: whether finished sets of other content are replaced.
 
     Raises:
-      UserError: a method needs photos, and none were collected; or see `run_stage`.
+      UserError: see `run_stage`; that there are photos is checked before, by
+        `freshness.check_photos`.
     """
-    photos = places.collected("photos")
-    wanting = [name for name in config.construct.methods if name in OF_PHOTOS]
-    if wanting and not (photos / INDEX).is_file():
-        raise UserError(
-            f"{', '.join(wanting)} make pairs of photos, but there are none in "
-            f"{photos}; run --stage=collect --source=FOLDER first, or choose others "
-            "with --set construct.methods=studio,layout"
-        )
     reports = []
     for name in config.construct.methods:
         stage: Stage | None = _from_photos(config, name, places)
