@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from tbstar_jax.geometry import erode
-from tbstar_jax.metrics.registration import global_shift
+from tbstar_jax.metrics.registration import register
 from tbstar_jax.metrics.similarity import (
     ciede2000_mean,
     mask_iou,
@@ -119,7 +119,7 @@ def consistency_scores(
         ciede2000_outside=float(ciede2000_mean(source, edited, outside)),
         share_identical_outside=float(share_identical(source, edited, outside)),
         share_identical=float(share_identical(source, edited)),
-        shift=global_shift(source, edited, outside).magnitude,
+        shift=register(source, edited, outside).shift,
         gate_iou=gate_iou,
     )
 

@@ -13,7 +13,6 @@ columns) to a picture. A record to be drawn is a plan (`in_context_prompts.py`).
 import contextlib
 import dataclasses
 import functools
-import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Protocol, TypeAlias, get_args, runtime_checkable
@@ -39,7 +38,7 @@ from tbstar_jax.geometry import erode
 from tbstar_jax.input_pipeline.images import encode_png
 from tbstar_jax.input_pipeline.records import EditRecord
 from tbstar_jax.metrics.color import srgb_to_lab
-from tbstar_jax.metrics.registration import Shift, global_shift
+from tbstar_jax.metrics.registration import Registration, register
 from tbstar_jax.tasks import task_by_id
 
 Paint: TypeAlias = Callable[[str, int, tuple[int, int]], UInt8[np.ndarray, "h w 3"]]
@@ -229,23 +228,23 @@ def _displacement(
     the one away, and a displaced copy is alike only where it is flat; so an answer of a
     pixel or more counts when undoing it makes the pictures agree better.
     """
-    shifts = [global_shift(source, target, mask) for mask in (None, erode(~changed, 2))]
-    found = [shift for shift in shifts if not math.isnan(shift.magnitude)]
+    motions = [register(source, target, mask) for mask in (None, erode(~changed, 2))]
+    found = [motion for motion in motions if motion.is_known]
     least = disagreement(source, target)
-    within = [shift.magnitude for shift in found if _whole(shift) == (0, 0)]
+    within = [motion.shift for motion in found if _whole(motion) == (0, 0)]
     best = min(within, default=0.0)
-    for shift in found:
-        rows, columns = _whole(shift)
+    for motion in found:
+        rows, columns = _whole(motion)
         if max(abs(rows), abs(columns)) >= min(source.shape[:2]) // 2:
             continue
         error = disagreement(_cut(source, -rows, -columns), _cut(target, rows, columns))
         if error < 0.9 * least:
-            best, least = shift.magnitude, error
+            best, least = motion.shift, error
     return best
 
 
-def _whole(shift: Shift) -> tuple[int, int]:
-    return round(shift.rows), round(shift.columns)
+def _whole(motion: Registration) -> tuple[int, int]:
+    return round(motion.rows), round(motion.columns)
 
 
 def _cut(
