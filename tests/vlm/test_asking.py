@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from tbstar_jax.vlm.asking import ask_for
+from tbstar_jax.vlm.asking import NotAnAnswerError, ask_for, ask_until_read
 from tbstar_jax.vlm.client import VlmClient, VlmConfig
 from tbstar_jax.vlm.cost import Prices, Usage
 from tbstar_jax.vlm.messages import Message
@@ -88,3 +88,32 @@ def test_it_never_makes_an_answer_up(body, status, num_asks):
     assert answer.status == status
     assert len(seeds) == num_asks
     assert answer.is_transient == (status in ("rate_limited", "http_error"))
+
+
+def test_free_text_is_asked_for_until_it_can_be_read():
+    def read(text):
+        if not text.isdigit():
+            raise NotAnAnswerError("refused" if text == "no" else "unparsed", text)
+        return int(text)
+
+    with serving(
+        lambda _, index: Answer(body=completion(["hm", "7", "no"][min(index, 2)]))
+    ) as (url, server):
+        client = VlmClient(
+            VlmConfig(
+                server=ServerConfig(base_url=url),
+                model="judge",
+                prices=Prices(
+                    input_per_million=0.0, output_per_million=0.0, currency="USD"
+                ),
+            )
+        )
+        messages = (Message(role="user", parts=("Score?",)),)
+        answers = [
+            ask_until_read(client, read, messages, schema=None, seed=0, num_asks=3)
+            for _ in range(2)
+        ]
+    assert [answer.value for answer in answers] == [7, None]
+    assert [answer.statuses for answer in answers] == [("unparsed", "ok"), ("refused",)]
+    assert [reply.text for reply in answers[0].replies] == ["hm", "7"]
+    assert len(server.requests) == 3

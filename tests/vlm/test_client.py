@@ -429,3 +429,20 @@ def test_two_processes_share_the_cache(tmp_path):
     assert outputs == ["Answer 0. 1\n", "Answer 0. 0\n"]
     assert (here.text, here.num_requests) == ("Answer 0.", 0)
     assert len(server.requests) == 1
+
+
+def test_without_a_seed_sent_seeds_are_samples_of_one_question(tmp_path):
+    with serving(Answer(body=completion("Good."))) as (url, server):
+        client = VlmClient(config(url, cache=tmp_path, sends_seed=False))
+        replies = [client.ask(MESSAGES, seed, None) for seed in (0, 1, 0)]
+    assert len(server.requests) == 2
+    assert all("seed" not in request.json() for request in server.requests)
+    assert [reply.is_from_cache for reply in replies] == [False, False, True]
+
+
+def test_a_reply_names_its_question_in_the_cache(tmp_path):
+    with serving(Answer(body=completion("Good."))) as (url, _):
+        client = VlmClient(config(url, cache=tmp_path))
+        first, second = client.ask(MESSAGES, 0, None), client.ask(MESSAGES, 0, None)
+    (stored,) = tmp_path.rglob("*.json")
+    assert first.key == second.key == stored.stem

@@ -25,6 +25,7 @@ from tbstar_jax.vlm.cache import request_key
 from tbstar_jax.vlm.client import VlmConfig
 from tbstar_jax.vlm.cost import Prices
 from tbstar_jax.vlm.server import ServerConfig
+from tbstar_jax.vlm.strict_json import read_json
 
 _MAX_BYTES = 1 << 20
 _UNPRICED = Prices(input_per_million=0.0, output_per_million=0.0, currency="")
@@ -196,7 +197,7 @@ class JudgeConfig:
         return ", ".join([f"{self.mode} ({words})", *self.departures()])
 
     def provenance(self) -> dict[str, Any]:
-        """What a report says of the judge, as JSON values: no key, no variable's name."""
+        """What a report says of the judge, as JSON values; nothing of its key."""
         rubric = self.rubric()
         return {
             "label": self.label(),
@@ -233,22 +234,28 @@ def read_judge(path: Path) -> JudgeConfig:
     Raises:
       UserError: not readable, an unknown key (naming the nearest) or a wrong value.
     """
-    try:
-        data = path.read_bytes()
-        if len(data) > _MAX_BYTES:
-            raise UserError(f"{path} has {len(data)} bytes; no judge needs so many")
-        values = yaml.safe_load(data.decode())
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read: {error}") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        if isinstance(error, UserError):
-            raise
-        reason = " ".join(str(error).split())[:300]
-        raise UserError(f"{path} is no YAML: {reason}") from error
+    values = _values_in(path)
     try:
         return from_dict(JudgeConfig, _with_defaults(JudgeConfig, values, "the judge"))
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
+
+
+def _values_in(path: Path) -> Any:
+    try:
+        data = path.read_bytes()
+        text = data.decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read: {error}") from error
+    if len(data) > _MAX_BYTES:
+        raise UserError(f"{path} has {len(data)} bytes; no judge needs so many")
+    is_json = path.suffix == ".json"
+    try:
+        return read_json(text) if is_json else yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        kind = "JSON" if is_json else "YAML"
+        reason = " ".join(str(error).split())[:300]
+        raise UserError(f"{path} is no {kind}: {reason}") from error
 
 
 def _with_defaults(cls: type, values: Any, where: str) -> dict[str, Any]:
@@ -258,9 +265,10 @@ def _with_defaults(cls: type, values: Any, where: str) -> dict[str, Any]:
     fields = {field.name: field for field in dataclasses.fields(cls)}
     for key in values:
         if key not in fields:
-            near = difflib.get_close_matches(str(key), fields, n=1, cutoff=0.0)
+            near = difflib.get_close_matches(str(key), fields, n=2, cutoff=0.0)
             raise UserError(
-                f"{where} has no setting {str(key)[:40]!r}; the nearest is {near[0]}"
+                f"{where} has no setting {str(key)[:40]!r}; the nearest are "
+                f"{' and '.join(near)}"
             )
     complete = {
         name: _plain(field.default)

@@ -19,6 +19,7 @@ MAX_REASON = 1000
 """Longest reason that is kept, in characters."""
 
 _MAX_LINE = 300
+_MAX_LINES = 2000
 _MAX_LISTS = 100
 _FLAT_LIST = re.compile(r"\[[^\[\]]*\]")
 _NUMBER = re.compile(r"[+-]?\d{1,9}(?:\.\d{1,9})?")
@@ -93,6 +94,8 @@ def read_marks(
     if len(text) > MAX_CHARACTERS:
         _reject("the reply is too long")
     text = without_thoughts(text)
+    if text.count("\n") > _MAX_LINES:
+        _reject("the reply has too many lines")
     lines = [found for line in text.splitlines() if (found := _mark(line))]
     if names is not None:
         wanted = [name.casefold() for name in names]

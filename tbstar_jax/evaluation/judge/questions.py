@@ -182,7 +182,7 @@ def _messages(
 
 
 def _vie_scores(text: str) -> Read:
-    scores, reason = parse.read_scores(text, count=2, lowest=0, highest=_BEST)
+    scores, reason = parse.read_scores(text, count=2, lowest=0.0, highest=float(_BEST))
     return Read(scores=scores, reason=reason)
 
 

@@ -19,7 +19,7 @@ from concurrent.futures import (
     wait,
 )
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import numpy as np
 from jaxtyping import UInt8
@@ -37,32 +37,9 @@ GIVE_UP_AFTER = 16
 """Results in a row that the server did not answer, after which a run stops."""
 
 
-@runtime_checkable
-class Record(Protocol):
-    """A `Judgement` or a `Comparison`."""
+Record: TypeAlias = Judgement | Comparison
 
-    @property
-    def key(self) -> str:
-        """Names what was asked, and of whom."""
-
-    @property
-    def content(self) -> str:
-        """SHA-256 of request and pictures."""
-
-    @property
-    def status(self) -> str:
-        """What came of it."""
-
-    @property
-    def detail(self) -> str:
-        """What was wrong."""
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether asking again would change nothing."""
-
-
-_Record = TypeVar("_Record", bound=Record)
+_Record = TypeVar("_Record", Judgement, Comparison)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
