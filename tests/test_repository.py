@@ -84,6 +84,10 @@ def test_transformers_is_imported_in_one_file_at_most():
     assert len(files_that_import("transformers")) <= 1
 
 
+def test_onnxruntime_is_imported_in_one_file():
+    assert files_that_import("onnxruntime") == ["tbstar_jax/metrics/onnx_model.py"]
+
+
 def test_tests_mirror_the_package():
     """A test folder has the name of a package folder, so tests are easy to find."""
     special = {"golden", "parity"}

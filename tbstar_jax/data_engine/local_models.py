@@ -44,7 +44,8 @@ class EmbeddingModel:
     """An image encoder: DINOv2, the image part of CLIP or SigLIP, and the like.
 
     Attributes:
-      model: gives `[1 d]`, or `[1 n d]`, whose first token (class or pooled) is taken.
+      model: gives `[1 d]`, `[1 d 1 1]`, or `[1 n d]`, whose first token (class or
+        pooled) is taken.
     """
 
     model: OnnxImageModel
@@ -200,6 +201,8 @@ def _unit_vector(
 ) -> Float[np.ndarray, " d"]:
     """The embedding of a picture, of length 1."""
     answer = run(image)
+    if answer.ndim == 4 and answer.shape[2:] == (1, 1):
+        answer = answer[:, :, 0, 0]
     is_one = answer.ndim in (2, 3) and answer.shape[0] == 1
     if not is_one or 0 in answer.shape or answer.shape[-1] < 2:
         raise UserError(

@@ -109,6 +109,13 @@ def test_the_first_token_is_the_embedding(tmp_path):
         np.testing.assert_allclose(embed(photo), [0.6, 0, 0, 0.8], rtol=1e-6)
 
 
+def test_what_was_pooled_over_pixels_is_an_embedding(tmp_path):
+    nodes = [("GlobalAveragePool", ["x"], ["y"])]
+    path = onnx_files.write(tmp_path / "pooled.onnx", nodes)
+    with EmbeddingModel(model=plain(path)).open() as embed:
+        np.testing.assert_allclose(embed(flat(153, 0, 204)), [0.6, 0, 0.8], rtol=1e-6)
+
+
 def test_an_embedding_is_a_vector(tmp_path, brightness, reddish):
     for model in (brightness, reddish):
         with (
