@@ -263,7 +263,8 @@ def distribution_distance(
 
     The sum over L*, a*, b* of the Wasserstein-1 distance, and the texture's.
     """
-    apart = np.abs(distribution(lab, mask) - distribution(reference, mask))
+    quantiles = [distribution(_smooth(one, 1.0), mask) for one in (lab, reference)]
+    apart = np.abs(quantiles[0] - quantiles[1])
     fine = abs(texture(lab, mask) - texture(reference, mask))
     return float(apart.mean(axis=0).sum()) + texture_weight * fine
 
@@ -371,6 +372,7 @@ def match_object(
 
     Large things are compared in a smaller picture, to 1/48 of their size.
     """
+    lab, pattern = (_smooth(one, 1.0) for one in (lab, pattern))
     step = max(1, min(box.height, box.width) // _MATCH_SIDE)
     margin = max(2, min(box.height, box.width) // 12)
     reach = max(4, min(box.height, box.width) // 4)
