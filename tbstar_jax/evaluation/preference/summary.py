@@ -218,7 +218,7 @@ def _pair(
 
 def _preference(votes: Sequence[Vote], config: BootstrapConfig) -> Preference:
     outcomes = [vote.outcome for vote in votes]
-    gsb = _mean(votes, [_SIGN[outcome] for outcome in outcomes], config)
+    gsb = _mean(votes, [float(_SIGN[one]) for one in outcomes], config)
     win_rate = dataclasses.replace(
         gsb, mean=(1 + gsb.mean) / 2, low=(1 + gsb.low) / 2, high=(1 + gsb.high) / 2
     )
@@ -230,7 +230,7 @@ def _preference(votes: Sequence[Vote], config: BootstrapConfig) -> Preference:
         both_bad=both_bad,
         gsb=gsb,
         win_rate=win_rate,
-        both_bad_share=_mean(votes, [one == "bad" for one in outcomes], config),
+        both_bad_share=_mean(votes, [float(one == "bad") for one in outcomes], config),
     )
 
 
@@ -252,7 +252,7 @@ def _mean(
 
 def _left_share(votes: Sequence[Vote], config: BootstrapConfig) -> Interval:
     decided = [vote for vote in votes if _SIGN[vote.outcome]]
-    return _mean(decided, [_chose_left(vote) for vote in decided], config)
+    return _mean(decided, [float(_chose_left(vote)) for vote in decided], config)
 
 
 def _chose_left(vote: Vote) -> bool:
