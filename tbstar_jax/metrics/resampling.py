@@ -133,7 +133,7 @@ def level_of(
     height, width = (side // step for side in plane.shape)
     squares = plane[: height * step, : width * step].reshape(height, step, width, step)
     if plane.dtype == bool:
-        return squares.all(axis=(1, 3))
+        return np.logical_and.reduce(squares, axis=(1, 3))
     return squares.mean(axis=(1, 3))
 
 

@@ -16,6 +16,12 @@ from tbstar_jax.metrics.color import ciede2000, srgb_to_lab, unit_image
 SSIM_WINDOW = 11
 """Rows and columns of SSIM's Gaussian window (sigma 1.5)."""
 
+TILE = 32
+"""Rows and columns of a tile."""
+
+MIN_TILE_PIXELS = 256
+"""Pixels that a tile must count to have a mean: a quarter of a whole one."""
+
 
 def masked_mean(
     values: Shaped[Any, "*b h w"], mask: Bool[Any, "*b h w"] | None = None
@@ -58,24 +64,115 @@ def psnr(
     return xp.where(is_exact, xp.inf, decibel)
 
 
+def ciede2000_map(
+    first: Shaped[Any, "*b h w 3"], second: Shaped[Any, "*b h w 3"]
+) -> Float[Any, "*b h w"]:
+    """Returns the CIEDE2000 difference of two sRGB images, pixel by pixel."""
+    return ciede2000(srgb_to_lab(first), srgb_to_lab(second))
+
+
 def ciede2000_mean(
     first: Shaped[Any, "*b h w 3"],
     second: Shaped[Any, "*b h w 3"],
     mask: Bool[Any, "*b h w"] | None = None,
 ) -> Float[Any, "*b"]:
     """Returns the mean CIEDE2000 difference of two sRGB images."""
-    return masked_mean(ciede2000(srgb_to_lab(first), srgb_to_lab(second)), mask)
+    return masked_mean(ciede2000_map(first, second), mask)
 
 
 def share_within(
-    first: Shaped[Any, "*b h w 3"],
-    second: Shaped[Any, "*b h w 3"],
+    difference: Float[Any, "*b h w"],
     threshold: float,
     mask: Bool[Any, "*b h w"] | None = None,
 ) -> Float[Any, "*b"]:
-    """Returns the share of pixels with CIEDE2000 at most `threshold`, in [0, 1]."""
-    difference = ciede2000(srgb_to_lab(first), srgb_to_lab(second))
+    """Returns the share of pixels that differ by at most `threshold`, in [0, 1].
+
+    Over the kept region against the source it is what was preserved, over the edit
+    region against the reference the edit's accuracy.
+
+    Args:
+      difference: of `ciede2000_map`.
+      threshold: in the same unit; 2 is just visible, 10 is another colour.
+      mask: the pixels to count; all when absent.
+    """
     return masked_mean(difference <= threshold, mask)
+
+
+def tile_means(
+    difference: Float[Any, "*b h w"], mask: Bool[Any, "*b h w"] | None = None
+) -> Float[Any, "*b rows columns"]:
+    """Averages the counted pixels of every tile of 32 x 32 pixels.
+
+    Tiles start at the first row and column; the last ones may be cut off. A tile that
+    counts fewer than 256 pixels is NaN.
+    """
+    xp: ModuleType = difference.__array_namespace__()
+    if mask is None:
+        mask = xp.ones(difference.shape, dtype=bool)
+    total = _tile_sums(xp.where(mask, difference, 0.0))
+    count = _tile_sums(xp.where(mask, 1.0, 0.0))
+    mean = total / xp.maximum(count, 1.0)
+    return xp.where(count >= MIN_TILE_PIXELS, mean, xp.nan)
+
+
+def tile95(
+    difference: Float[Any, "*b h w"], mask: Bool[Any, "*b h w"] | None = None
+) -> Float[Any, "*b"]:
+    """Returns the 95th percentile of `tile_means`: what the mean of a picture hides.
+
+    Linear between the two nearest tiles; NaN where no tile counts enough pixels.
+    """
+    xp: ModuleType = difference.__array_namespace__()
+    means = tile_means(difference, mask)
+    means = means.reshape(*means.shape[:-2], -1)
+    known = ~xp.isnan(means)
+    ordered = xp.sort(xp.where(known, means, xp.inf), axis=-1)
+    count = xp.asarray(xp.sum(known, axis=-1), dtype=float)
+    place = xp.maximum(0.95 * (count - 1), 0.0)
+    below = xp.floor(place)
+    low, high = (
+        xp.take_along_axis(ordered, xp.asarray(at, dtype=int)[..., None], axis=-1)
+        for at in (below, xp.ceil(place))
+    )
+    low, high = low[..., 0], high[..., 0]
+    # The two may both be infinite where no tile is known.
+    rise = xp.where(count > 0, high - xp.where(count > 0, low, 0.0), 0.0)
+    return xp.where(count > 0, low + (place - below) * rise, xp.nan)
+
+
+def edit_iou(
+    asked: Float[Any, "*b h w"],
+    left: Float[Any, "*b h w"],
+    threshold: float,
+    edit: Bool[Any, "*b h w"],
+    uncounted: Bool[Any, "*b h w"] | None = None,
+) -> Float[Any, "*b"]:
+    """Scores where an edit landed by intersection over union, in [0, 1].
+
+    With the change C = the edit region where source and reference differ by more than
+    the threshold: the pixels of C that are right, over C and all pixels outside C that
+    are wrong. A copy of the source scores 0, the reference 1, and what is changed
+    needlessly costs. NaN where C is empty. PaintBench, docs/metric.md, whose M is C.
+
+    Args:
+      asked: `ciede2000_map` of source and reference.
+      left: the same of reference and edited picture.
+      threshold: below it a pixel is right.
+      edit: what the instruction permits to change.
+      uncounted: pixels outside the change that cannot be wrong (a guard band).
+    """
+    xp: ModuleType = asked.__array_namespace__()
+    change = edit & (asked > threshold)
+    is_right = left <= threshold
+    is_wrong = ~is_right & ~change
+    if uncounted is not None:
+        is_wrong = is_wrong & ~uncounted
+    right, whole = (
+        xp.asarray(xp.sum(pixels, axis=(-2, -1)), dtype=float)
+        for pixels in (change & is_right, change | is_wrong)
+    )
+    has_change = xp.any(change, axis=(-2, -1))
+    return xp.where(has_change, right / xp.maximum(whole, 1.0), xp.nan)
 
 
 def share_identical(
@@ -125,6 +222,16 @@ def mask_iou(
     union = xp.asarray(xp.sum(first | second, axis=(-2, -1)), dtype=float)
     both = xp.asarray(xp.sum(first & second, axis=(-2, -1)), dtype=float)
     return xp.where(union > 0, both / xp.maximum(union, 1.0), 1.0)
+
+
+def _tile_sums(values: Float[Any, "*b h w"]) -> Float[Any, "*b rows columns"]:
+    xp: ModuleType = values.__array_namespace__()
+    height, width = values.shape[-2:]
+    rest = [(0, 0)] * (values.ndim - 2) + [(0, -height % TILE), (0, -width % TILE)]
+    padded = xp.pad(values, rest)
+    rows, columns = (side // TILE for side in padded.shape[-2:])
+    tiles = padded.reshape(*values.shape[:-2], rows, TILE, columns, TILE)
+    return xp.sum(tiles, axis=(-3, -1))
 
 
 def _window_mean(image: Float[Any, "*b h w c"]) -> Float[Any, "*b vh vw c"]:

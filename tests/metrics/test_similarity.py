@@ -66,9 +66,83 @@ def test_shares_count_pixels():
     second[0, 0, 2] += 1  # invisible
     second[0, 1] = 255
     assert similarity.share_identical(first, second) == 0.5
-    assert similarity.share_within(first, second, 1.0) == 0.75
+    difference = similarity.ciede2000_map(first, second)
+    assert similarity.share_within(difference, 1.0) == 0.75
     bottom = np.array([[False, False], [True, True]])
     assert similarity.share_identical(first, second, bottom) == 1.0
+    assert similarity.share_within(difference, 1.0, ~bottom) == 0.5
+    assert similarity.share_within(np.full((1, 1), 2.0), 2.0) == 1  # at most
+    assert similarity.ciede2000_mean(first, second) == difference.mean()
+
+
+def test_tiles_have_means_where_they_count_a_quarter():
+    difference = np.zeros((40, 64))
+    difference[:32, 32:] = 5.0
+    difference[32:, :32] = 7.0
+    mask = np.ones((40, 64), bool)
+    mask[:, 32:] = False
+    mask[:16, 32:48] = True  # 256 pixels
+    means = similarity.tile_means(difference, mask)
+    np.testing.assert_array_equal(means, [[0, 5], [7, np.nan]])
+    mask[0, 32] = False
+    expected = [[0, np.nan], [7, np.nan]]
+    np.testing.assert_array_equal(similarity.tile_means(difference, mask), expected)
+    np.testing.assert_array_equal(similarity.tile_means(difference), [[0, 5], [7, 0]])
+
+
+def test_tile95_is_the_percentile_of_the_tiles():
+    difference = np.random.default_rng(0).random((2, 160, 130))
+    means = similarity.tile_means(difference).reshape(2, -1)
+    expected = np.nanpercentile(means, 95, axis=1)
+    np.testing.assert_allclose(similarity.tile95(difference), expected)
+    lost = np.zeros((320, 320))  # 100 tiles, of which five are lost: one counts
+    lost[:32, : 5 * 32] = 40.0
+    assert similarity.tile95(lost) == pytest.approx(0.05 * 40)
+    lost[:32, : 6 * 32] = 40.0
+    assert similarity.tile95(lost) == 40
+    assert similarity.share_within(lost, 2.0) == 0.94
+    assert np.isnan(similarity.tile95(lost, lost > 40))
+    assert np.isnan(similarity.tile95(lost[:15, :16]))
+
+
+def test_the_iou_of_an_edit_punishes_what_is_missed_and_what_is_spoilt():
+    asked = np.zeros((4, 5))
+    asked[0] = 20.0
+    edit = np.zeros((4, 5), bool)
+    edit[:2] = True  # the second row may change and does not
+    perfect = np.zeros((4, 5))
+
+    def iou(left, uncounted=None):
+        return similarity.edit_iou(asked, left, 5.0, edit, uncounted)
+
+    assert iou(perfect) == 1
+    assert iou(asked) == 0  # a copy of the source
+    missed, spoilt = perfect.copy(), perfect.copy()
+    missed[0, 0] = 6.0
+    assert iou(missed) == pytest.approx(4 / 5)
+    spoilt[1, 0] = spoilt[2, 0] = spoilt[3, :3] = 6.0
+    assert iou(spoilt) == pytest.approx(5 / 10)
+    guard = np.zeros((4, 5), bool)
+    guard[2] = True
+    assert iou(spoilt, guard) == pytest.approx(5 / 9)
+    assert np.isnan(similarity.edit_iou(asked, perfect, 30.0, edit))
+
+
+def test_the_twins_of_tiles_and_iou_are_equal():
+    rng = np.random.default_rng(3)
+    asked, left = (rng.random((2, 70, 90), np.float32) * 10 for _ in range(2))
+    mask = rng.random((2, 70, 90)) < 0.6
+    mask[1] = False
+    for function, arrays in (
+        (similarity.tile95, (left, mask)),
+        (similarity.tile_means, (left, mask)),
+        (lambda a, b, m: similarity.edit_iou(a, b, 5.0, m, ~m), (asked, left, mask)),
+        (lambda a, m: similarity.share_within(a, 5.0, m), (asked, mask)),
+    ):
+        expected = function(*arrays)
+        result = jax.jit(function)(*(jnp.asarray(array) for array in arrays))
+        assert result.shape == expected.shape
+        np.testing.assert_allclose(result, expected, rtol=1e-5)
 
 
 def test_ciede2000_mean_sees_only_the_mask():

@@ -1,0 +1,294 @@
+"""What an answer kept of the photo: the measures outside the edit, and P.
+
+The kept region is the complement of the edit mask, dilated by a guard band. There the
+answer is compared with the source twice: as it lies, and registered, with one global
+shift and zoom undone, which separates "moved" from "changed".
+
+    P = mean over t in {2, 5, 10} of the share of registered pixels within CIEDE2000 t
+        x  shift factor  x  zoom factor
+
+Each factor is 1 up to 0.5 px or 0.2 % and falls linearly to 0 at 8 px or 5 %.
+
+Where registration fails, the answer is compared as it lies and the factors are 1: what
+moved then shows in the shares. Where the edit may change everything, nothing is kept
+pixel by pixel and the measures are NaN; all that can be said is whether things lie where
+the reference has them, so P is the factors of the motion against the reference over the
+whole picture, and 0 where the reference has texture and the answer cannot be laid on it.
+"""
+
+import dataclasses
+import math
+
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+
+from tbstar_jax.geometry import erode
+from tbstar_jax.metrics.color import ciede2000, srgb_to_lab
+from tbstar_jax.metrics.registration import (
+    Registration,
+    has_texture,
+    register,
+    shown,
+    unregistered,
+)
+from tbstar_jax.metrics.similarity import (
+    SSIM_WINDOW,
+    masked_mean,
+    psnr,
+    share_identical,
+    share_within,
+    ssim,
+    tile95,
+)
+
+THRESHOLDS = (2.0, 5.0, 10.0)
+"""CIEDE2000: just visible, plain, another colour."""
+
+MIN_KEPT_SHARE = 0.01
+"""Of the canvas: with less outside the guard band, the edit may change everything."""
+
+_FREE_SHIFT, _LOST_SHIFT = 0.5, 8.0
+"""Pixels of the canvas."""
+_FREE_ZOOM, _LOST_ZOOM = 0.002, 0.05
+
+_NAN = math.nan
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Preservation:
+    """Measures over the kept region; NaN where nothing is kept.
+
+    Attributes:
+      score: P, in [0, 1].
+      kept_share: the kept region's share of the canvas.
+      psnr_keep: dB against the source; inf where identical.
+      ssim_keep: structural similarity, windows wholly inside.
+      shift_rows: pixels the answer lies lower; NaN where registration fails.
+      shift_columns: pixels it lies further right.
+      zoom: its scale.
+      psnr_keep_registered: the same as `psnr_keep` after undoing the motion, over what
+        the moved answer shows.
+      ssim_keep_registered: likewise.
+      drift: mean signed change of L*, a*, b*, as it lies.
+      ciede2000_keep: mean difference, as it lies.
+      within: shares within CIEDE2000 2, 5 and 10, as it lies.
+      within_registered: the same after undoing the motion.
+      tile95: 95th percentile of the means of 32 x 32 tiles, registered.
+      share_identical: of bit-identical pixels, as it lies.
+    """
+
+    score: float
+    kept_share: float
+    psnr_keep: float
+    ssim_keep: float
+    shift_rows: float
+    shift_columns: float
+    zoom: float
+    psnr_keep_registered: float
+    ssim_keep_registered: float
+    drift: tuple[float, float, float]
+    ciede2000_keep: float
+    within: tuple[float, float, float]
+    within_registered: tuple[float, float, float]
+    tile95: float
+    share_identical: float
+
+    @property
+    def shift(self) -> float:
+        """Length of the displacement, in pixels."""
+        return math.hypot(self.shift_rows, self.shift_columns)
+
+    @property
+    def drift_norm(self) -> float:
+        """Length of the drift, in Lab units."""
+        return math.hypot(*self.drift)
+
+    def as_metrics(self) -> dict[str, float]:
+        """Returns all measures but P by flat names."""
+        metrics = {
+            name: getattr(self, name)
+            for name in (
+                "kept_share",
+                "psnr_keep",
+                "ssim_keep",
+                "psnr_keep_registered",
+                "ssim_keep_registered",
+                "shift_rows",
+                "shift_columns",
+                "shift",
+                "zoom",
+                "drift_norm",
+                "ciede2000_keep",
+                "tile95",
+                "share_identical",
+            )
+        }
+        metrics |= dict(zip(("drift_l", "drift_a", "drift_b"), self.drift, strict=True))
+        for name, shares in (
+            ("keep_within", self.within),
+            ("keep_within_registered", self.within_registered),
+        ):
+            for threshold, share in zip(THRESHOLDS, shares, strict=True):
+                metrics[f"{name}_{threshold:.0f}"] = share
+        return metrics
+
+
+def guard_band(size: tuple[int, int]) -> int:
+    """Pixels around an edit that count on neither side: 4 at 512 pixels.
+
+    A 128th of the longer side, at least 2 (antialiasing and chroma do not shrink with
+    the picture) and at most 8.
+    """
+    return min(8, max(2, round(max(size) / 128)))
+
+
+def kept_region(edit: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+    """Returns what lies outside an edit and its guard band; empty if next to nothing."""
+    kept = erode(~edit, guard_band((edit.shape[0], edit.shape[1])))
+    if kept.mean() < MIN_KEPT_SHARE:
+        return np.zeros_like(kept)
+    return kept
+
+
+def preservation(
+    source: UInt8[np.ndarray, "h w 3"],
+    reference: UInt8[np.ndarray, "h w 3"],
+    edited: UInt8[np.ndarray, "h w 3"],
+    edit: Bool[np.ndarray, "h w"],
+) -> Preservation:
+    """Measures what an answer kept.
+
+    Args:
+      source: the photo, on the canvas of the answer.
+      reference: the right edit; asked only where nothing is kept.
+      edited: the answer, of the same size.
+      edit: what the instruction permits to change.
+    """
+    kept = kept_region(edit)
+    if not kept.any():
+        return _nothing_kept(reference, edited)
+    lab = srgb_to_lab(source)
+    motion = register(source, edited, kept)
+    raw = _Comparison.of(source, lab, edited, kept)
+    registered = raw
+    if motion.is_known and not motion.is_still:
+        visible = kept & shown((kept.shape[0], kept.shape[1]), motion)
+        if visible.any():
+            back = unregistered(edited, motion, fill=source)
+            registered = _Comparison.of(source, lab, back, visible)
+    return Preservation(
+        score=float(np.mean(registered.within)) * factor(motion),
+        kept_share=float(kept.mean()),
+        psnr_keep=raw.psnr,
+        ssim_keep=raw.ssim,
+        shift_rows=motion.rows,
+        shift_columns=motion.columns,
+        zoom=motion.zoom,
+        psnr_keep_registered=registered.psnr,
+        ssim_keep_registered=registered.ssim,
+        drift=raw.drift,
+        ciede2000_keep=raw.mean,
+        within=raw.within,
+        within_registered=registered.within,
+        tile95=registered.tile95,
+        share_identical=float(share_identical(source, edited, kept)),
+    )
+
+
+def factor(motion: Registration) -> float:
+    """Returns what a motion leaves of P: shift factor times zoom factor, in [0, 1].
+
+    1 where the motion is unknown.
+    """
+    if not motion.is_known:
+        return 1.0
+    return _ramp(motion.shift, _FREE_SHIFT, _LOST_SHIFT) * _ramp(
+        abs(motion.zoom - 1), _FREE_ZOOM, _LOST_ZOOM
+    )
+
+
+def _ramp(value: float, free: float, lost: float) -> float:
+    return min(1.0, max(0.0, (lost - value) / (lost - free)))
+
+
+def _nothing_kept(
+    reference: UInt8[np.ndarray, "h w 3"], edited: UInt8[np.ndarray, "h w 3"]
+) -> Preservation:
+    motion = register(reference, edited)
+    is_lost = not motion.is_known and has_texture(reference)
+    return Preservation(
+        score=0.0 if is_lost else factor(motion),
+        kept_share=0.0,
+        psnr_keep=_NAN,
+        ssim_keep=_NAN,
+        shift_rows=_NAN,
+        shift_columns=_NAN,
+        zoom=_NAN,
+        psnr_keep_registered=_NAN,
+        ssim_keep_registered=_NAN,
+        drift=(_NAN, _NAN, _NAN),
+        ciede2000_keep=_NAN,
+        within=(_NAN, _NAN, _NAN),
+        within_registered=(_NAN, _NAN, _NAN),
+        tile95=_NAN,
+        share_identical=_NAN,
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Comparison:
+    """One picture against the source, over a mask."""
+
+    psnr: float
+    ssim: float
+    drift: tuple[float, float, float]
+    mean: float
+    within: tuple[float, float, float]
+    tile95: float
+
+    @classmethod
+    def of(
+        cls,
+        source: UInt8[np.ndarray, "h w 3"],
+        lab: Float[np.ndarray, "h w 3"],
+        edited: UInt8[np.ndarray, "h w 3"],
+        mask: Bool[np.ndarray, "h w"],
+    ) -> "_Comparison":
+        """Compares; colours only where pixels differ, which the gate's hardly do."""
+        differs = mask & np.any(source != edited, axis=-1)
+        here, there = lab[differs], srgb_to_lab(edited[differs])
+        difference = np.zeros(mask.shape)
+        difference[differs] = ciede2000(here, there)
+        drift = (there - here).sum(axis=0) / mask.sum() if mask.any() else [_NAN] * 3
+        return cls(
+            psnr=float(psnr(source, edited, mask)),
+            ssim=_ssim(source, edited, mask, is_same=not differs.any()),
+            drift=(float(drift[0]), float(drift[1]), float(drift[2])),
+            mean=float(masked_mean(difference, mask)),
+            within=_shares(difference, mask),
+            tile95=float(tile95(difference, mask)),
+        )
+
+
+def _ssim(
+    source: UInt8[np.ndarray, "h w 3"],
+    edited: UInt8[np.ndarray, "h w 3"],
+    mask: Bool[np.ndarray, "h w"],
+    *,
+    is_same: bool,
+) -> float:
+    """SSIM over a mask; NaN where no window fits. Not computed where nothing differs."""
+    if not is_same:
+        return float(ssim(source, edited, mask))
+    reach = SSIM_WINDOW // 2
+    has_window = erode(mask, reach)[reach:-reach, reach:-reach].any()
+    return 1.0 if has_window else _NAN
+
+
+def _shares(
+    difference: Float[np.ndarray, "h w"], mask: Bool[np.ndarray, "h w"]
+) -> tuple[float, float, float]:
+    first, second, third = (
+        float(share_within(difference, threshold, mask)) for threshold in THRESHOLDS
+    )
+    return first, second, third
