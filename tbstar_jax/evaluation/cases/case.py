@@ -17,7 +17,7 @@ from tbstar_jax.data_engine.facts import Facts
 from tbstar_jax.geometry import Box
 
 Language: TypeAlias = Literal["en", "zh"]
-Split: TypeAlias = Literal["smoke", "mini", "dev", "test", "fresh", "hard"]
+Split: TypeAlias = Literal["smoke", "mini", "dev", "test", "fresh", "hard", "photo"]
 GroundTruth: TypeAlias = Literal["exact", "attributes", "keep"]
 """What the reference proves: every pixel; the attributes that were asked for, in one of
 several good drawings; or only that the rest is kept."""

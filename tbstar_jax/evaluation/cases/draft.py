@@ -133,6 +133,12 @@ def ink_color(
     return int(red), int(green), int(blue)
 
 
+def is_readable(text: TargetText, size: tuple[int, int]) -> bool:
+    """Whether a text of an edit is large enough to be read, and compared, at a size."""
+    least = 9 if text.language == "zh" else 8
+    return text.box.height >= max(least, min(size) // 64)
+
+
 def no_mask(size: tuple[int, int]) -> Bool[np.ndarray, "h w"]:
     """Marks nothing."""
     return np.zeros(size, bool)

@@ -49,6 +49,7 @@ from tbstar_jax.evaluation.cases.draft import (
     box_from_edges,
     box_of,
     ink_color,
+    is_readable,
     no_mask,
 )
 from tbstar_jax.evaluation.cases.regions import around, without, zone
@@ -62,7 +63,8 @@ Alter = Callable[[np.random.Generator, Edit], Edit | None]
 _SEEN = 0.5
 _LEAST_TEXT = 6
 _WORDLESS = ("recolor", "layout", "move")
-_OPEN_TASKS = ("text_add", "object_add", "object_replace")
+_TEXT_REPLACE = ("text_replace_en", "text_replace_zh")
+_OPEN_TASKS = (*_TEXT_REPLACE, "text_add", "object_add", "object_replace")
 
 
 def draw_card(
@@ -87,13 +89,12 @@ def draw_overlay(
       task: of the benchmark, or `move`.
       photo: its pixels.
       taken: where no part may lie: the product.
-      alter: what is done to an edit before it is drawn.
+      alter: what is done to an edit before it has the benchmark's words.
     """
 
     def sample(rng: np.random.Generator) -> Edit | None:
         edit = sample_photo_edit(rng, task, photo, taken)
-        edit = _retexted(rng, edit)
-        return alter(rng, edit) if alter and edit else edit
+        return _retexted(rng, alter(rng, edit) if alter and edit else edit)
 
     return draw_edit(rng, sample, photo)
 
@@ -111,7 +112,7 @@ def layout_draft(drawn: Drawn, product: Bool[np.ndarray, "h w"] | None) -> Draft
     edit = drawn.edit
     parts = _parts(drawn)
     targets = _target_texts(drawn, parts)
-    if any(one.box.height < _LEAST_TEXT for one in targets):
+    if not all(is_readable(one, edit.before.size) for one in targets):
         return None
     if edit.window is not None:
         changed = np.ones(edit.before.size, bool)
@@ -126,14 +127,16 @@ def layout_draft(drawn: Drawn, product: Bool[np.ndarray, "h w"] | None) -> Draft
         edit=permitted,
         product=_about(edit, parts.before, of_photo),
         product_after=_about(
-            edit, parts.after, product if product is not None else _product(drawn.target)
+            edit,
+            parts.after,
+            product if product is not None else _product(drawn.target),
         ),
         shadow=_shadow(drawn),
         text=parts.ink,
     )
     return Draft(
         generator="layout" if product is None else "overlay",
-        asks=(ask_of(edit),),
+        asks=_asks(edit),
         source=drawn.pair.source,
         reference=drawn.pair.target,
         masks=masks,
@@ -146,12 +149,13 @@ def layout_draft(drawn: Drawn, product: Bool[np.ndarray, "h w"] | None) -> Draft
     )
 
 
-def ask_of(edit: Edit) -> Ask:
-    """The edit in words."""
-    assert edit.wording != "identity", "an identity is no case"
+def _asks(edit: Edit) -> tuple[Ask, ...]:
+    """The edit in words; none where nothing is edited."""
+    if edit.wording == "identity":
+        return ()
     is_removal = edit.wording == "object_remove"
     wording: Wording = "part_remove" if is_removal else edit.wording
-    return Ask(wording=wording, facts=edit.facts)
+    return (Ask(wording=wording, facts=edit.facts),)
 
 
 def part_support(drawing: Drawing, *ids: str) -> Bool[np.ndarray, "h w"]:
@@ -238,9 +242,9 @@ def _covered(drawing: Drawing, ids: tuple[str, ...]) -> Bool[np.ndarray, "h w"]:
             layers = layers[1:]
         for layer in layers:
             rows, columns = layer.alpha.shape
-            marked[
-                layer.top : layer.top + rows, layer.left : layer.left + columns
-            ] |= layer.alpha > _SEEN
+            marked[layer.top : layer.top + rows, layer.left : layer.left + columns] |= (
+                layer.alpha > _SEEN
+            )
     return marked
 
 
@@ -278,11 +282,12 @@ def _open_to(
     """All that the instruction leaves open, without what is certainly kept."""
     edit = drawn.edit
     kept = [
-        part.id
-        for part in edit.after.parts
-        if part.id not in (*parts.ids, "product")
+        part.id for part in edit.after.parts if part.id not in (*parts.ids, "product")
     ]
-    if edit.task == "object_replace":
+    if edit.task in _TEXT_REPLACE:
+        # Another good font has its ink elsewhere in the same line.
+        region = around(changed, share=0.05)
+    elif edit.task == "object_replace":
         region = around(changed)
     else:
         region = zone(edit.facts.position, edit.before.size)
@@ -297,9 +302,7 @@ def _kept_texts(
         box = box_from_edges(note["box"])
         is_kept = note["kept"] and not edit_mask[box.slices].any()
         if is_kept and box.height >= _LEAST_TEXT:
-            found.append(
-                KeptText(text=note["text"], language=_language(note), box=box)
-            )
+            found.append(KeptText(text=note["text"], language=_language(note), box=box))
     return tuple(found)
 
 
@@ -318,7 +321,8 @@ def _target_texts(drawn: Drawn, parts: _Parts) -> tuple[TargetText, ...]:
     notes = [
         note
         for note in text_boxes(drawn.source, drawn.target)
-        if not note["kept"] and (note["part"] in parts.ids and note["part"] != "product")
+        if not note["kept"]
+        and (note["part"] in parts.ids and note["part"] != "product")
     ]
     old = [note for note in notes if note["image"] == "source"]
     new = [note for note in notes if note["image"] == "target"]

@@ -33,6 +33,7 @@ from tbstar_jax.evaluation.cases.draft import (
     box_from_edges,
     box_of,
     ink_color,
+    is_readable,
     no_mask,
 )
 from tbstar_jax.evaluation.cases.regions import around, beside, row_spans, without
@@ -42,6 +43,7 @@ from tbstar_jax.geometry import Box
 
 TEXT_TASKS = ("text_remove", "text_replace_en", "text_replace_zh", "text_add")
 
+_CLOSE = 0.88
 _SEEN = 0.5
 _INKED = 0.3
 _LEAST_TEXT = 6
@@ -67,7 +69,31 @@ def sample_shot_edit(
 ) -> Edit:
     """Draws a studio edit of a task of the benchmark, with the benchmark's words."""
     kinds = ("layout", "layout", "move") if task == "layout" else (task,)
-    return retext_studio(sample_edit(rng, choose(rng, kinds), size), draw_renaming(rng))
+    if task == "light_shadow" and rng.random() < 0.5:
+        return retext_studio(_local_light(rng, size), draw_renaming(rng))
+    edit = retext_studio(sample_edit(rng, choose(rng, kinds), size), draw_renaming(rng))
+    # A label is a small part of its picture: come as close as the things allow.
+    return zoomed(edit, _CLOSE) if task in TEXT_TASKS else edit
+
+
+def _local_light(rng: np.random.Generator, size: tuple[int, int]) -> Edit:
+    """An edit of light that leaves most of the picture alone."""
+    while True:
+        edit = sample_edit(rng, "light_shadow", size)
+        if edit.before.light.warmth == edit.after.light.warmth:
+            return edit
+
+
+def zoomed(edit: Edit, factor: float) -> Edit:
+    """The edit seen at a field of view `factor` times as wide."""
+    camera = edit.before.camera
+    wide = round(camera.field_of_view * factor, 3)
+    camera = dataclasses.replace(camera, field_of_view=wide)
+    return dataclasses.replace(
+        edit,
+        before=dataclasses.replace(edit.before, camera=camera),
+        after=dataclasses.replace(edit.after, camera=camera),
+    )
 
 
 def shoot(edit: Edit) -> Shot | None:
@@ -117,7 +143,7 @@ def studio_draft(shot: Shot, task: str) -> Draft | None:
     """
     edit, pair = shot.edit, shot.pair
     targets = target_texts(shot)
-    if task in TEXT_TASKS and any(one.box.height < _LEAST_TEXT for one in targets):
+    if not all(is_readable(one, edit.before.size) for one in targets):
         return None
     permitted = _permitted(shot, task)
     return Draft(

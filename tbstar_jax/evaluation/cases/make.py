@@ -27,6 +27,7 @@ from tbstar_jax.evaluation.cases.from_studio import (
     shoot,
     studio_draft,
 )
+from tbstar_jax.evaluation.cases.hard import hard_draft
 from tbstar_jax.evaluation.cases.overlaid import overlay_draft, plain_shot, taken_by
 from tbstar_jax.evaluation.cases.questions import questions
 from tbstar_jax.evaluation.cases.seeds import case_generator
@@ -99,11 +100,10 @@ def make_case(split: Split, task: str, index: int, seed: int | None = None) -> C
             "seed of at least 0, and all others have none"
         )
     key = seed or 0
-    generator = GENERATORS[task][index % len(GENERATORS[task])]
     size = size_of(split, index)
     for attempt in range(_ATTEMPTS):
         rng = case_generator(split, key, task, index, f"scene-{attempt}")
-        draft = _DRAW[generator](rng, task, size)
+        draft = _draft(rng, split, task, index, size)
         if draft is not None and is_sound(draft):
             words = case_generator(split, key, task, index, "words")
             return finish(draft, split, task, index, words)
@@ -162,6 +162,15 @@ def finish(
         tags=case_tags(draft, style),
         licence="Apache-2.0",
     )
+
+
+def _draft(
+    rng: np.random.Generator, split: Split, task: str, index: int, size: tuple[int, int]
+) -> Draft | None:
+    if split == "hard":
+        return hard_draft(rng, task, index, size)
+    generator = GENERATORS[task][index % len(GENERATORS[task])]
+    return _DRAW[generator](rng, task, size)
 
 
 def _studio(rng: np.random.Generator, task: str, size: tuple[int, int]) -> Draft | None:

@@ -141,7 +141,10 @@ PHRASES: Mapping[Wording, Phrases] = {
                 "把{place}价格由{text}更正为{new_text}",
             ),
         ),
-        ("price {place}: {new_text}, was {text}", "{place}价格：{new_text}，原为{text}"),
+        (
+            "price {place}: {new_text}, was {text}",
+            "{place}价格：{new_text}，原为{text}",
+        ),
     ),
     "text_add": Phrases(
         (

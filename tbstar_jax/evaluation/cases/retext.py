@@ -81,7 +81,9 @@ def retext_scene(scene: Scene, renaming: Renaming) -> Scene:
         label = item.label
         if label is not None and label.text:
             text = renaming.labels[label.text]
-            item = dataclasses.replace(item, label=dataclasses.replace(label, text=text))
+            item = dataclasses.replace(
+                item, label=dataclasses.replace(label, text=text)
+            )
         items.append(item)
     return dataclasses.replace(scene, items=tuple(items))
 
@@ -117,9 +119,7 @@ def retext_layout(edit: layout.Edit, renaming: Renaming) -> layout.Edit:
     )
 
 
-def _retext_facts(
-    facts: Facts, texts: Mapping[str, str], renaming: Renaming
-) -> Facts:
+def _retext_facts(facts: Facts, texts: Mapping[str, str], renaming: Renaming) -> Facts:
     return dataclasses.replace(
         facts,
         text=texts[facts.text] if facts.text else None,

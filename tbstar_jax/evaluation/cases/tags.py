@@ -40,9 +40,7 @@ def _count(count: int) -> str:
 
 
 def _script(texts: Sequence[TargetText]) -> str:
-    kinds = {
-        "number" if text.language is None else text.language for text in texts
-    }
+    kinds = {"number" if text.language is None else text.language for text in texts}
     return "none" if not kinds else kinds.pop() if len(kinds) == 1 else "mixed"
 
 

@@ -24,7 +24,10 @@ STYLES: tuple[Style, ...] = ("imperative", "merchant", "terse", "verbose")
 
 _MERCHANT: tuple[tuple[str, str], ...] = (
     ("For our shop listing, please {core}.", "店铺上新用图，麻烦{core}。"),
-    ("Hi, for the product page please {core}, thanks!", "您好，详情页要用，请{core}，谢谢！"),
+    (
+        "Hi, for the product page please {core}, thanks!",
+        "您好，详情页要用，请{core}，谢谢！",
+    ),
     ("We are updating our store: please {core}.", "我们在更新店铺，请{core}。"),
 )
 
@@ -119,7 +122,9 @@ def _slots(ask: Ask, language: Language) -> Mapping[str, str]:
         "over": _over(filled, language),
         "measure": ask.measure_zh,
         "new_size": facts.new_size or "",
-        "size_word": {"larger": "更大", "smaller": "更小"}.get(facts.new_size or "", ""),
+        "size_word": {"larger": "更大", "smaller": "更小"}.get(
+            facts.new_size or "", ""
+        ),
         "counted": _counted(facts.count, noun, ask, language),
         "new_counted": _counted(facts.new_count, noun, ask, language),
     }
@@ -170,9 +175,7 @@ def _over(filled: Mapping[str, str], language: Language) -> str:
     return f"over the picture of the {noun}" if language == "en" else f"{noun}图上的"
 
 
-def _counted(
-    count: int | None, noun: str, ask: Ask, language: Language
-) -> str:
+def _counted(count: int | None, noun: str, ask: Ask, language: Language) -> str:
     if count is None:
         return ""
     if language == "zh":

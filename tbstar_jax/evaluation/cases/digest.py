@@ -1,0 +1,28 @@
+"""What a case is, as one hash."""
+
+import hashlib
+import json
+
+import numpy as np
+
+from tbstar_jax.evaluation.cases.case import Case
+
+MASKS = ("edit", "product", "product_after", "shadow", "text")
+"""Names of the fields of `Masks`."""
+
+
+def case_digest(case: Case) -> str:
+    """SHA-256 over pixels, masks and instructions, hexadecimal.
+
+    Whoever scores with the same digests has the same questions and the same answers.
+    """
+    digest = hashlib.sha256()
+    box = case.photo_box
+    edges = None if box is None else [box.top, box.left, box.height, box.width]
+    words = [case.id, list(case.size), edges, sorted(case.instructions.items())]
+    digest.update(json.dumps(words, ensure_ascii=True).encode())
+    digest.update(np.ascontiguousarray(case.source).tobytes())
+    digest.update(np.ascontiguousarray(case.reference).tobytes())
+    for name in MASKS:
+        digest.update(np.packbits(getattr(case.masks, name)).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,303 @@
+"""A prompt as a line of JSON, and back.
+
+Fields, one line per prompt:
+
+    id, pair_id            of the prompt; of its case, which the other language shares
+    bench_version, split, task, index, seed, lang, generator, licence
+    instruction, instruction_style
+    inputs                 [{path, sha256, role: "photo"}]: what a system is given
+    reference              {path, sha256, gt_level: exact | attributes | keep}
+    masks                  {edit, product, product_after, shadow, text}: {path, sha256}
+    size_in, size_out      [rows, columns] of the photo and of the answer
+    targets                text [{box, old, new, script, ink_rgb, px_height}],
+                           objects [{name, box_before, box_after}],
+                           outpaint {place_box} or null
+    keep_text              [{box, string, script}]
+    facts                  the words of the edit
+    tags, questions        [{en, zh, answer, kind}]
+
+What must be kept is the complement of `masks.edit`; scores leave a guard of some pixels
+between. Boxes are [top, left, height, width], pixels of the canvas. Paths are relative
+to the folder of the file.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from tbstar_jax.data_engine.facts import Facts
+from tbstar_jax.errors import UserError
+from tbstar_jax.evaluation.cases.case import (
+    BENCHMARK_TASKS,
+    GROUND_TRUTH,
+    Case,
+    KeptText,
+    Language,
+    Question,
+    Split,
+    TargetObject,
+    TargetText,
+)
+from tbstar_jax.evaluation.cases.fields import Fields
+from tbstar_jax.evaluation.cases.seeds import BENCHMARK_VERSION
+from tbstar_jax.evaluation.cases.wording import STYLES
+from tbstar_jax.geometry import Box
+
+LANGUAGES: tuple[Language, ...] = get_args(Language)
+_SCRIPTS = (*LANGUAGES, "number")
+_KINDS = ("edit", "keep", "text", "count", "color")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StoredFile:
+    """A file of a case.
+
+    Attributes:
+      path: relative to the folder of the records, with `/`.
+      sha256: of its bytes, hexadecimal.
+    """
+
+    path: str
+    sha256: str
+
+
+def prompt_record(
+    case: Case, language: Language, files: Mapping[str, StoredFile], seed: int
+) -> dict[str, Any]:
+    """One line.
+
+    Args:
+      case: what is asked.
+      language: of the instruction.
+      files: `photo`, `reference`, and the masks by name.
+      seed: the case was drawn with; 0 where there is none.
+    """
+    stored = {name: dataclasses.asdict(file) for name, file in files.items()}
+    photo = stored.pop("photo")
+    reference = stored.pop("reference")
+    return {
+        "id": f"{case.id}/{language}",
+        "pair_id": case.id,
+        "bench_version": BENCHMARK_VERSION,
+        "split": case.split,
+        "task": case.task,
+        "index": case.index,
+        "seed": seed,
+        "lang": language,
+        "generator": case.generator,
+        "licence": case.licence,
+        "instruction": case.instructions[language],
+        "instruction_style": case.style,
+        "inputs": [{**photo, "role": "photo"}],
+        "reference": {**reference, "gt_level": GROUND_TRUTH[case.task]},
+        "masks": stored,
+        "size_in": list(case.photo.shape[:2]),
+        "size_out": list(case.size),
+        "targets": _targets(case),
+        "keep_text": [
+            {
+                "box": _edges(one.box),
+                "string": one.text,
+                "script": _script(one.language),
+            }
+            for one in case.kept_texts
+        ],
+        "facts": case.facts.to_json(),
+        "tags": dict(case.tags),
+        "questions": [dataclasses.asdict(one) for one in case.questions],
+    }
+
+
+def _targets(case: Case) -> dict[str, Any]:
+    return {
+        "text": [
+            {
+                "box": _edges(one.box),
+                "old": one.old,
+                "new": one.new,
+                "script": _script(one.language),
+                "ink_rgb": list(one.ink),
+                "px_height": one.box.height,
+            }
+            for one in case.target_texts
+        ],
+        "objects": [
+            {
+                "name": one.name,
+                "box_before": _edges(one.before),
+                "box_after": _edges(one.after),
+            }
+            for one in case.target_objects
+        ],
+        "outpaint": (
+            None if case.photo_box is None else {"place_box": _edges(case.photo_box)}
+        ),
+    }
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ReadPrompt:
+    """A line that was read: all of a case but its pictures.
+
+    Attributes:
+      pair_id: id of the case.
+      language: of the instruction.
+      instruction: the text.
+      files: `photo`, `reference` and the masks by name.
+      size: rows and columns of the answer.
+      photo_box: where the photo lies on it.
+      fields: the other arguments of `Case`.
+    """
+
+    pair_id: str
+    language: Language
+    instruction: str
+    files: Mapping[str, StoredFile]
+    size: tuple[int, int]
+    photo_box: Box | None
+    fields: Mapping[str, Any]
+
+
+def read_prompt(line: Fields, mask_names: tuple[str, ...]) -> ReadPrompt:
+    """Checks a line and takes it apart.
+
+    Args:
+      line: the object.
+      mask_names: the masks it must have.
+
+    Raises:
+      UserError: a field is missing or holds what it may not.
+    """
+    if line.number("bench_version") != BENCHMARK_VERSION:
+        line.refuse("bench_version", f"{BENCHMARK_VERSION}, as this software's")
+    language: Any = line.text("lang", LANGUAGES)
+    case_id = line.text("pair_id")
+    split = line.text("split", get_args(Split))
+    task = line.text("task", BENCHMARK_TASKS)
+    index = line.number("index", 0, 10**6)
+    if case_id != f"{split}/{task}/{index:03d}":
+        line.refuse("pair_id", f"{split}/{task}/{index:03d}")
+    inputs = line.objects("inputs")
+    if len(inputs) != 1:
+        line.refuse("inputs", "a list of one photo")
+    masks = line.object("masks")
+    files = {
+        "photo": _file(inputs[0]),
+        "reference": _file(line.object("reference")),
+        **{name: _file(masks.object(name)) for name in mask_names},
+    }
+    targets = line.object("targets")
+    outpaint = targets.raw("outpaint")
+    place = None if outpaint is None else targets.object("outpaint").box("place_box")
+    fields: dict[str, Any] = {
+        "task": task,
+        "split": split,
+        "index": index,
+        "generator": line.text("generator", ("studio", "layout", "overlay", "photo")),
+        "style": line.text("instruction_style", STYLES),
+        "facts": _facts(line),
+        "kept_texts": tuple(_kept(one) for one in line.objects("keep_text")),
+        "target_texts": tuple(_target_text(one) for one in targets.objects("text")),
+        "target_objects": tuple(
+            _target_object(one) for one in targets.objects("objects")
+        ),
+        "questions": tuple(_question(one) for one in line.objects("questions")),
+        "tags": line.texts("tags"),
+        "licence": line.text("licence"),
+    }
+    size = _size(line)
+    _require_inside(line, size, place, fields)
+    return ReadPrompt(
+        pair_id=case_id,
+        language=language,
+        instruction=line.text("instruction"),
+        files=files,
+        size=size,
+        photo_box=place,
+        fields=fields,
+    )
+
+
+def _file(fields: Fields) -> StoredFile:
+    sha256 = fields.text("sha256")
+    if len(sha256) != 64 or set(sha256) - set("0123456789abcdef"):
+        fields.refuse("sha256", "64 hexadecimal digits")
+    return StoredFile(path=fields.text("path"), sha256=sha256)
+
+
+def _facts(line: Fields) -> Facts:
+    values = line.raw("facts")
+    if not isinstance(values, dict):
+        line.refuse("facts", "an object")
+    try:
+        return Facts.from_json(values)
+    except UserError as error:
+        raise UserError(f"{line.where}: {error}") from error
+
+
+def _kept(one: Fields) -> KeptText:
+    return KeptText(
+        text=one.text("string"), language=_language(one), box=one.box("box")
+    )
+
+
+def _target_text(one: Fields) -> TargetText:
+    return TargetText(
+        old=one.text_or_none("old"),
+        new=one.text_or_none("new"),
+        language=_language(one),
+        box=one.box("box"),
+        ink=one.color("ink_rgb"),
+    )
+
+
+def _target_object(one: Fields) -> TargetObject:
+    return TargetObject(
+        name=one.text("name"),
+        before=one.box_or_none("box_before"),
+        after=one.box_or_none("box_after"),
+    )
+
+
+def _question(one: Fields) -> Question:
+    kind: Any = one.text("kind", _KINDS)
+    return Question(
+        en=one.text("en"), zh=one.text("zh"), answer=one.flag("answer"), kind=kind
+    )
+
+
+def _language(one: Fields) -> Language | None:
+    script: Any = one.text("script", _SCRIPTS)
+    return None if script == "number" else script
+
+
+def _script(language: Language | None) -> str:
+    return language or "number"
+
+
+def _size(line: Fields) -> tuple[int, int]:
+    size = line.raw("size_out")
+    is_fine = isinstance(size, list) and len(size) == 2
+    if not is_fine or any(type(v) is not int or not 1 <= v <= 16384 for v in size):
+        line.refuse("size_out", "two integers, rows and columns")
+    return size[0], size[1]
+
+
+def _require_inside(
+    line: Fields, size: tuple[int, int], place: Box | None, fields: Mapping[str, Any]
+) -> None:
+    boxes = [one.box for one in (*fields["kept_texts"], *fields["target_texts"])]
+    for one in fields["target_objects"]:
+        boxes += [one.before, one.after]
+    for box in (*boxes, place):
+        if box is not None and (
+            box.top + box.height > size[0] or box.left + box.width > size[1]
+        ):
+            raise UserError(
+                f"{line.where}: a box of {box.width}x{box.height} pixels at "
+                f"x={box.left}, y={box.top} leaves the canvas of {size[1]}x{size[0]}"
+            )
+
+
+def _edges(box: Box | None) -> list[int] | None:
+    return None if box is None else [box.top, box.left, box.height, box.width]

@@ -1,0 +1,286 @@
+"""Cases in a folder: PNG files and one JSON line per prompt, written once and checked.
+
+    cases.jsonl                              all lines, case by case
+    pictures/<split>/<task>/<index>/*.png    photo, reference and masks
+    pictures/<split>/<task>/<index>/case.json    the lines of this case, written last
+
+A case is there when its `case.json` is and every file has the hash that it tells, so
+that writing goes on where it was interrupted. What is read may come from anybody.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, UInt8
+from tqdm import tqdm
+
+from tbstar_jax.errors import UserError
+from tbstar_jax.evaluation.cases.case import Case, Masks, Split
+from tbstar_jax.evaluation.cases.digest import MASKS
+from tbstar_jax.evaluation.cases.fields import Fields
+from tbstar_jax.evaluation.cases.make import make_case
+from tbstar_jax.evaluation.cases.schema import (
+    LANGUAGES,
+    ReadPrompt,
+    StoredFile,
+    prompt_record,
+    read_prompt,
+)
+from tbstar_jax.evaluation.cases.splits import case_names
+from tbstar_jax.geometry import OutpaintPlan, place_on_canvas
+from tbstar_jax.input_pipeline.images import decode_image, decode_mask, encode_png
+
+INDEX = "cases.jsonl"
+MAX_FILE_BYTES = 256 << 20
+"""Largest picture file that is read."""
+
+MAX_LINE_BYTES = 1 << 20
+"""Longest line that is read."""
+
+MAX_LINES = 200_000
+"""Most prompts that are read."""
+
+
+def write_split(
+    split: Split,
+    folder: Path,
+    *,
+    seed: int | None = None,
+    num_workers: int = 1,
+    tasks: Sequence[str] | None = None,
+) -> None:
+    """Draws the cases of a split into a folder, without those that are there.
+
+    Args:
+      split: one of `splits.SPLITS`.
+      folder: made where absent.
+      seed: for `fresh`.
+      num_workers: processes that draw.
+      tasks: only these; None for all.
+
+    Raises:
+      UserError: an unknown split, or a seed where none belongs.
+    """
+    names = [
+        (task, index)
+        for task, index in case_names(split)
+        if tasks is None or task in tasks
+    ]
+    ids = [f"{split}/{task}/{index:03d}" for task, index in names]
+    todo = [
+        (split, *name, seed, folder)
+        for id, name in zip(ids, names, strict=True)
+        if not _is_written(id, folder, seed or 0)
+    ]
+    with tqdm(total=len(todo), desc=f"{split}: cases", unit="case") as bar:
+        if num_workers <= 1:
+            for job in todo:
+                _draw(job)
+                bar.update()
+        else:
+            # Spawned, since threads of the parent (JAX has some) do not survive a fork.
+            with ProcessPoolExecutor(num_workers, get_context("spawn")) as pool:
+                for _ in pool.map(_draw, todo):
+                    bar.update()
+    _write_index(ids, folder)
+
+
+def write_cases(cases: Iterable[Case], folder: Path, *, seed: int = 0) -> None:
+    """Writes cases that somebody made, without those that are there.
+
+    Args:
+      cases: each with an id of its own.
+      folder: made where absent.
+      seed: they were drawn with.
+    """
+    ids = []
+    for case in tqdm(cases, desc="cases", unit="case"):
+        if not _is_written(case.id, folder, seed):
+            _write_case(case, folder, seed)
+        ids.append(case.id)
+    _write_index(ids, folder)
+
+
+def load_cases(folder: Path, tasks: Sequence[str] | None = None) -> Iterator[Case]:
+    """Reads a folder of cases, one after the other.
+
+    Args:
+      folder: as `write_cases` left it, or made by anybody.
+      tasks: only these; None for all.
+
+    Yields:
+      Cases in the order of the lines.
+
+    Raises:
+      UserError: no cases, a line or file that is not what it must be, or a path that
+        leaves the folder.
+    """
+    path = folder / INDEX
+    if not path.is_file():
+        raise UserError(f"{folder} has no cases: the file {INDEX} is missing")
+    waiting: ReadPrompt | None = None
+    seen: set[str] = set()
+    for line in _lines(path):
+        prompt = read_prompt(line, MASKS)
+        if waiting is None:
+            waiting = prompt
+            continue
+        if prompt.pair_id != waiting.pair_id or prompt.language == waiting.language:
+            raise UserError(
+                f"{line.where} belongs to {prompt.pair_id!r} ({prompt.language}), but "
+                f"must be the other language of {waiting.pair_id!r}"
+            )
+        if prompt.pair_id in seen:
+            raise UserError(f"{line.where} has the case {prompt.pair_id!r} again")
+        seen.add(prompt.pair_id)
+        if tasks is None or waiting.fields["task"] in tasks:
+            yield _load(waiting, prompt, folder)
+        waiting = None
+    if waiting is not None:
+        raise UserError(f"{path} ends after one language of {waiting.pair_id!r}")
+
+
+def _draw(job: tuple[Split, str, int, int | None, Path]) -> None:
+    split, task, index, seed, folder = job
+    _write_case(make_case(split, task, index, seed), folder, seed or 0)
+
+
+def _write_case(case: Case, folder: Path, seed: int) -> None:
+    pictures = {
+        "photo": encode_png(case.photo),
+        "reference": encode_png(case.reference),
+    }
+    for name in MASKS:
+        marked: Bool[np.ndarray, "h w"] = getattr(case.masks, name)
+        pictures[name] = encode_png(np.where(marked, np.uint8(255), np.uint8(0)))
+    files = {}
+    for name, data in pictures.items():
+        path = f"pictures/{case.id}/{name}.png"
+        _replace(folder / path, data)
+        files[name] = StoredFile(path=path, sha256=hashlib.sha256(data).hexdigest())
+    lines = [
+        json.dumps(prompt_record(case, language, files, seed), ensure_ascii=False)
+        for language in LANGUAGES
+    ]
+    _replace(_lines_of(case.id, folder), ("\n".join(lines) + "\n").encode())
+
+
+def _is_written(case_id: str, folder: Path, seed: int) -> bool:
+    path = _lines_of(case_id, folder)
+    try:
+        prompts = [read_prompt(line, MASKS) for line in _lines(path)]
+        told = {line.number("seed", 0, 2**63) for line in _lines(path)}
+        for file in prompts[0].files.values():
+            _read(file, folder)
+    except (OSError, UserError, IndexError):
+        return False
+    return len(prompts) == len(LANGUAGES) and told == {seed}
+
+
+def _lines_of(case_id: str, folder: Path) -> Path:
+    return folder / "pictures" / case_id / "case.json"
+
+
+def _write_index(ids: Sequence[str], folder: Path) -> None:
+    lines = [_lines_of(id, folder).read_bytes() for id in ids]
+    _replace(folder / INDEX, b"".join(lines))
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Writes a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part.write_bytes(data)
+    os.replace(part, path)
+
+
+def _lines(path: Path) -> Iterator[Fields]:
+    with path.open("rb") as file:
+        for number in range(1, MAX_LINES + 2):
+            line = file.readline(MAX_LINE_BYTES + 1)
+            if not line:
+                return
+            where = f"line {number} of {path.name}"
+            if len(line) > MAX_LINE_BYTES or number > MAX_LINES:
+                raise UserError(
+                    f"{where} is too much: a set of cases may have {MAX_LINES} lines "
+                    f"of {MAX_LINE_BYTES} bytes"
+                )
+            try:
+                values = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                raise UserError(f"{where} is no JSON: {error}") from error
+            yield Fields(values, where)
+
+
+def _load(first: ReadPrompt, second: ReadPrompt, folder: Path) -> Case:
+    if (first.files, first.size, first.photo_box) != (
+        second.files,
+        second.size,
+        second.photo_box,
+    ):
+        raise UserError(f"the two languages of {first.pair_id!r} show other pictures")
+    size, id = first.size, first.pair_id
+    photo = _picture(first.files["photo"], folder)
+    source = photo
+    if first.photo_box is not None:
+        _require_size(photo, (first.photo_box.height, first.photo_box.width), id)
+        plan = OutpaintPlan(canvas=size, photo=first.photo_box)
+        source = place_on_canvas(photo, plan)
+    reference = _picture(first.files["reference"], folder)
+    masks = {name: _mask(first.files[name], folder) for name in MASKS}
+    for picture in (source, reference, *masks.values()):
+        _require_size(picture, size, id)
+    return Case(
+        id=id,
+        instructions={one.language: one.instruction for one in (first, second)},
+        source=source,
+        reference=reference,
+        masks=Masks(**masks),
+        photo_box=first.photo_box,
+        **first.fields,
+    )
+
+
+def _require_size(picture: np.ndarray, size: tuple[int, int], id: str) -> None:
+    if picture.shape[:2] != size:
+        raise UserError(
+            f"a picture of {id!r} has {picture.shape[1]}x{picture.shape[0]} pixels, but "
+            f"must have {size[1]}x{size[0]}"
+        )
+
+
+def _picture(file: StoredFile, folder: Path) -> UInt8[np.ndarray, "h w 3"]:
+    return decode_image(_read(file, folder), file.path)
+
+
+def _mask(file: StoredFile, folder: Path) -> Bool[np.ndarray, "h w"]:
+    return decode_mask(_read(file, folder), file.path) > 127
+
+
+def _read(file: StoredFile, folder: Path) -> bytes:
+    """The bytes of a file inside the folder, if they are what the record says."""
+    root = folder.resolve()
+    path = (root / file.path).resolve()
+    if not path.is_relative_to(root) or Path(file.path).is_absolute():
+        raise UserError(f"the path {file.path!r} leaves the folder {folder}")
+    if not path.is_file():
+        raise UserError(f"{file.path!r} is missing in {folder}, or is no file")
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise UserError(
+            f"{file.path!r} has {path.stat().st_size} bytes, but a picture may have "
+            f"{MAX_FILE_BYTES}"
+        )
+    data = path.read_bytes()
+    if hashlib.sha256(data).hexdigest() != file.sha256:
+        raise UserError(
+            f"{file.path!r} is not the picture that its record names: its SHA-256 is "
+            "another; write the cases again"
+        )
+    return data
