@@ -127,6 +127,8 @@ class _Stratum:
     def _means(self, drawn: np.ndarray) -> np.ndarray:
         # An infinite summand would turn into NaN where its case is drawn zero times.
         means = drawn @ self.sums / (drawn @ self.counts)
+        if not (self.above.any() or self.below.any()):
+            return means
         means[drawn @ self.above > 0] += np.inf
         below = drawn @ self.below > 0
         with np.errstate(invalid="ignore"):  # both signs: no mean

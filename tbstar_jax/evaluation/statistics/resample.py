@@ -12,6 +12,9 @@ import zlib
 import numpy as np
 from jaxtyping import Float
 
+_CHUNK = 200
+"""Resamples at a time: they stay in the cache."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BootstrapConfig:
@@ -69,13 +72,13 @@ def draw_counts(
     if num_cases < 2:
         raise ValueError(f"{num_cases} case cannot be resampled")
     generator = np.random.default_rng([config.seed, zlib.crc32(stratum.encode())])
-    shape = (config.num_resamples, num_cases - 1)
-    drawn = generator.integers(0, num_cases, shape, np.int32)
-    rows = np.arange(config.num_resamples, dtype=np.int64)[:, None] * num_cases
-    counts = np.bincount(
-        (drawn + rows).ravel(), minlength=config.num_resamples * num_cases
-    )
-    return counts.reshape(-1, num_cases).astype(np.float64)
+    counts = np.empty((config.num_resamples, num_cases))
+    for start in range(0, config.num_resamples, _CHUNK):
+        part = counts[start : start + _CHUNK]
+        drawn = generator.integers(0, num_cases, (len(part), num_cases - 1))
+        drawn += np.arange(len(part))[:, None] * num_cases
+        part.ravel()[:] = np.bincount(drawn.ravel(), minlength=part.size)
+    return counts
 
 
 def percentiles(
