@@ -134,22 +134,24 @@ def text_skill(
       The mean over the texts, in [0, 1]: 0 for the source, 1 for the reference; NaN
       without a text in which they differ.
     """
-    known = [_known(text) for text in target_texts]
-    images = (source, reference, answer)
-    reads = _read([(image, known) for image in images], reader)
-    skills = []
-    for text, one, *texts in zip(target_texts, known, *reads, strict=True):
-        if text.new is None:
-            skill = 1.0 - max(
-                ink_left(source, reference, answer, text.box),
-                structure_left(source, reference, answer, text.box),
-            )
-        else:
-            skill = _reading_skill(one.text, texts)
-            if math.isnan(skill):
-                skill = _drawing_skill(source, reference, answer, text)
-        skills.append(skill if math.isnan(skill) else min(1.0, max(0.0, skill)))
-    return _mean(skills)
+    written = [text for text in target_texts if text.new is not None]
+    removed = [text for text in target_texts if text.new is None]
+    known = [_known(text) for text in written]
+    reads = _read([(image, known) for image in (source, reference, answer)], reader)
+    skills = [
+        1.0
+        - max(
+            ink_left(source, reference, answer, text.box),
+            structure_left(source, reference, answer, text.box),
+        )
+        for text in removed
+    ]
+    for text, one, *texts in zip(written, known, *reads, strict=True):
+        skill = _reading_skill(one.text, texts)
+        if math.isnan(skill):
+            skill = _drawing_skill(source, reference, answer, text)
+        skills.append(skill)
+    return _mean(x if math.isnan(x) else min(1.0, max(0.0, x)) for x in skills)
 
 
 def _reading_skill(target: str, texts: Sequence[str | None]) -> float:
@@ -173,14 +175,11 @@ def _drawing_skill(
 
 
 def _known(text: TargetText | KeptText) -> KeptText:
-    """What a reader is to find: the new text, or the old one of a removal.
+    """What a reader is to find.
 
     A number's language is that of the signs around it: `59.9` and the unit yuan.
     """
-    if isinstance(text, KeptText):
-        words = text.text
-    else:
-        words = text.old or "" if text.new is None else text.new
+    words = text.text if isinstance(text, KeptText) else text.new or ""
     is_chinese = any("\u4e00" <= character <= "\u9fff" for character in words)
     language = text.language or ("zh" if is_chinese else None)
     return KeptText(text=words, language=language, box=text.box)

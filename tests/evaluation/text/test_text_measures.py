@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from tbstar_jax.evaluation.cases.case import KeptText, TargetText
-from tbstar_jax.evaluation.text import Reader, text_measures, text_skill
+from tbstar_jax.evaluation.text.measures import text_measures, text_skill
+from tbstar_jax.evaluation.text.reader import Reader
 from tests.evaluation.text.written import plate, union
 
 SIZE = (72, 240)
