@@ -72,9 +72,7 @@ def text_measures(
         keep_text_exact     share that is read right, or as it is read in the source
         keep_glyph_iou      overlap of the ink with the source's, in [0, 1]
     """
-    written = [text for text in target_texts if text.new is not None]
-    removed = [text for text in target_texts if text.new is None]
-    wanted = [_known(text) for text in written]
+    wanted = [_known(text) for text in target_texts if text.new is not None]
     stays = [_known(text) for text in kept_texts]
     found, ceiling, kept, before = _read(
         [(answer, wanted), (reference, wanted), (answer, stays), (source, stays)],
@@ -86,14 +84,7 @@ def text_measures(
         "text_ned": _mean_of(ned, wanted, found),
         "text_exact": _mean_of(exact, wanted, found),
         "price_exact": _mean_of(price_exact, wanted, found),
-        "glyph_iou": _mean(glyph_overlap(reference, answer, t.box) for t in written),
-        "ink_left": _mean(ink_left(source, reference, answer, t.box) for t in removed),
-        "ink_color_error": _mean(
-            ink_color_error(reference, answer, text.box) for text in written
-        ),
-        "ink_height_ratio": _mean(
-            ink_height_ratio(reference, answer, text.box) for text in written
-        ),
+        **_drawing_measures(source, reference, answer, target_texts),
         "keep_text_cer": _mean_of(cer, stays, kept),
         "keep_text_cer_ceiling": _mean_of(cer, stays, before),
         "keep_text_exact": _mean(map(_reads_as_before, stays, before, kept)),
@@ -152,6 +143,27 @@ def text_skill(
             skill = _drawing_skill(source, reference, answer, text)
         skills.append(skill)
     return _mean(x if math.isnan(x) else min(1.0, max(0.0, x)) for x in skills)
+
+
+def _drawing_measures(
+    source: UInt8[np.ndarray, "h w 3"],
+    reference: UInt8[np.ndarray, "h w 3"],
+    answer: UInt8[np.ndarray, "h w 3"],
+    target_texts: Sequence[TargetText],
+) -> dict[str, float]:
+    """Those of the texts of the edit that need no reader."""
+    written = [text.box for text in target_texts if text.new is not None]
+    removed = [text.box for text in target_texts if text.new is None]
+    return {
+        "glyph_iou": _mean(glyph_overlap(reference, answer, box) for box in written),
+        "ink_left": _mean(ink_left(source, reference, answer, box) for box in removed),
+        "ink_color_error": _mean(
+            ink_color_error(reference, answer, box) for box in written
+        ),
+        "ink_height_ratio": _mean(
+            ink_height_ratio(reference, answer, box) for box in written
+        ),
+    }
 
 
 def _reading_skill(target: str, texts: Sequence[str | None]) -> float:
