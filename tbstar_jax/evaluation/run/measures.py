@@ -55,12 +55,12 @@ MEASURES: tuple[Measure, ...] = (
     _measure("psnr_keep", "PSNR", "preservation", True, "dB", True),
     _measure("ssim_keep", "SSIM", "preservation"),
     _measure("shift", "shift", "preservation", False, "px"),
-    _measure("zoom_percent", "zoom", "preservation", False, "%"),
+    _measure("zoom", "zoom", "preservation", None),
     _measure(
         "psnr_keep_registered", "PSNR, registered", "preservation", True, "dB", True
     ),
     _measure("ssim_keep_registered", "SSIM, registered", "preservation"),
-    _measure("drift", "drift", "preservation", False, "ΔE"),
+    _measure("drift_norm", "drift", "preservation", False, "ΔE"),
     _measure("drift_l", "drift L*", "preservation", None),
     _measure("drift_a", "drift a*", "preservation", None),
     _measure("drift_b", "drift b*", "preservation", None),

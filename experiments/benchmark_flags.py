@@ -1,0 +1,223 @@
+"""The command line of a benchmark run."""
+
+import argparse
+import dataclasses
+from pathlib import Path
+from typing import get_args
+
+from data.parser import Parser
+from tbstar_jax.errors import UserError
+from tbstar_jax.evaluation.answers.answer import System
+from tbstar_jax.evaluation.answers.checkpoint import Checkpoint, Modules
+from tbstar_jax.evaluation.answers.endpoint import Endpoint
+from tbstar_jax.evaluation.cases.case import Language, Split
+from tbstar_jax.inference.pipeline import SHIPPED_WEIGHTS
+from tbstar_jax.inference.preserve import Preserve
+from tbstar_jax.tasks import task_by_id
+from tbstar_jax.vlm.server import ServerConfig
+
+RUNS = Path("runs/benchmark")
+_REPLY_BYTES = 64 << 20
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CaseFlags:
+    """Which cases are asked.
+
+    Attributes:
+      split: of the shipped ones.
+      seed: of the split `fresh`; None for the others.
+      folder: with cases that are there already, or are to be made there; None: below
+        `runs/benchmark/cases`.
+      photos: folder of the user's own photos, instead of a split.
+      tasks: asked; empty: all.
+      languages: asked.
+      workers: processes that draw and score.
+    """
+
+    split: Split
+    seed: int | None
+    folder: Path | None
+    photos: Path | None
+    tasks: tuple[str, ...]
+    languages: tuple[Language, ...]
+    workers: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunFlags:
+    """A benchmark run.
+
+    Attributes:
+      cases: what is asked.
+      system: who answers; None: `outputs` holds the answers.
+      name: of the system.
+      outputs: folder of another system's pictures.
+      out: folder of the run.
+      judge: file that says which model judges; None: none does.
+      vae: weights folder whose autoencoder is an anchor; None: no such anchor.
+    """
+
+    cases: CaseFlags
+    system: System | None
+    name: str
+    outputs: Path | None
+    out: Path
+    judge: Path | None
+    vae: Path | None
+
+
+def add_case_options(parser: argparse.ArgumentParser) -> None:
+    """Adds what chooses cases."""
+    add = parser.add_argument
+    add("--split", choices=get_args(Split), default="mini", help="%(default)s")
+    add("--seed", type=int, help="of the split fresh: any number not used before")
+    add("--cases", type=Path, metavar="DIR", help="where the cases are, or are made")
+    add("--photos", type=Path, metavar="DIR", help="your own photos instead of a split")
+    add("--tasks", default="", metavar="ID,ID", help="some tasks (default: all)")
+    add("--language", choices=("en", "zh", "both"), default="both", help="%(default)s")
+    add("--workers", type=int, default=2, help="processes (%(default)s)")
+
+
+def case_flags(options: argparse.Namespace) -> CaseFlags:
+    """Checks them.
+
+    Raises:
+      UserError: an unknown task, a seed without `fresh` or the reverse, no worker.
+    """
+    tasks = tuple(name for name in options.tasks.split(",") if name)
+    for name in tasks:
+        task_by_id(name)
+    if (options.split == "fresh") != (options.seed is not None):
+        raise UserError(
+            "--split=fresh and --seed go together: a fresh set is drawn from a number "
+            "that nobody has used before, for example --split=fresh --seed=20261126"
+        )
+    if options.workers < 1:
+        raise UserError(f"--workers is {options.workers}, but must be at least 1")
+    languages: tuple[Language, ...] = ("en", "zh")
+    if options.language != "both":
+        languages = (options.language,)
+    return CaseFlags(
+        split=options.split,
+        seed=options.seed,
+        folder=options.cases,
+        photos=options.photos,
+        tasks=tasks,
+        languages=languages,
+        workers=options.workers,
+    )
+
+
+def parse_run(argv: list[str]) -> RunFlags:
+    """Reads the command line of a run.
+
+    Raises:
+      UserError: options that are not valid, or contradict each other.
+    """
+    parser = Parser(
+        prog="python -m experiments.benchmark",
+        description="Scores a checkpoint, a folder of outputs or an endpoint. Further "
+        "commands: list, cases, compare, report, judge, canary, audit, preference, "
+        "public; each has its own --help.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    who = parser.add_mutually_exclusive_group()
+    who.add_argument("--checkpoint", type=Path, metavar="DIR", help="weights to run")
+    who.add_argument("--outputs", type=Path, metavar="DIR", help="pictures to score")
+    who.add_argument("--endpoint", metavar="URL", help="a server that edits")
+    add("--name", help="of the system in reports (default: of the folder or model)")
+    add("--out", type=Path, help="folder of the run (default: below runs/benchmark)")
+    add("--judge", type=Path, metavar="FILE", help="judge.yaml: who judges")
+    add_case_options(parser)
+    model = parser.add_argument_group("with --checkpoint")
+    add = model.add_argument
+    add("--modules", choices=get_args(Modules), help="default: all that it has")
+    add("--steps", type=int, help="sampling steps (default: the checkpoint's)")
+    add("--guidance", type=float, help="scale (default: the checkpoint's)")
+    add("--preserve", choices=get_args(Preserve), help="default: the checkpoint's")
+    add("--noise-seed", type=int, default=0, help="of every edit (%(default)s)")
+    server = parser.add_argument_group("with --endpoint")
+    add = server.add_argument
+    add("--protocol", choices=("openai_edits", "json"), default="openai_edits")
+    add("--model", help="as the server names it")
+    add("--api-key-env", metavar="NAME", help="environment variable with the key")
+    add("--concurrency", type=int, default=4, help="requests at once (%(default)s)")
+    options = parser.parse_args(argv)
+    _refuse_unused(parser, options)
+    cases = case_flags(options)
+    system = _system(options)
+    name = options.name or _name(options)
+    what = "photos" if cases.photos else cases.split
+    return RunFlags(
+        cases=cases,
+        system=system,
+        name=name,
+        outputs=options.outputs,
+        out=options.out or RUNS / name / what,
+        judge=options.judge,
+        vae=system.directory if isinstance(system, Checkpoint) else None,
+    )
+
+
+def _name(options: argparse.Namespace) -> str:
+    """A name for folders and reports, of letters that files may have."""
+    if options.outputs is not None:
+        text = options.outputs.resolve().name
+    elif options.endpoint is not None:
+        text = options.model or "endpoint"
+    else:
+        text = (options.checkpoint or SHIPPED_WEIGHTS).resolve().name
+        text += f"-{options.modules}" if options.modules else ""
+    return "".join(c if c.isalnum() or c in "-_." else "-" for c in text) or "system"
+
+
+def _system(options: argparse.Namespace) -> System | None:
+    if options.outputs is not None:
+        return None
+    name = options.name or _name(options)
+    if options.endpoint is not None:
+        if options.model is None:
+            raise UserError("--endpoint needs --model, the name the server knows it by")
+        return Endpoint(
+            name=name,
+            server=ServerConfig(
+                base_url=options.endpoint,
+                api_key_env=options.api_key_env,
+                max_reply_bytes=_REPLY_BYTES,
+                max_concurrency=options.concurrency,
+                reply_timeout_s=600.0,
+            ),
+            protocol=options.protocol,
+            model=options.model,
+            seed=options.noise_seed,
+        )
+    return Checkpoint(
+        name=name,
+        directory=options.checkpoint or SHIPPED_WEIGHTS,
+        modules=options.modules,
+        seed=options.noise_seed,
+        num_steps=options.steps,
+        guidance=options.guidance,
+        preserve=options.preserve,
+    )
+
+
+def _refuse_unused(
+    parser: argparse.ArgumentParser, options: argparse.Namespace
+) -> None:
+    """An option without effect is an error."""
+    is_model = options.outputs is None and options.endpoint is None
+    is_server = options.endpoint is not None
+    of_model = ("modules", "steps", "guidance", "preserve")
+    of_server = ("protocol", "model", "api_key_env", "concurrency")
+    for names, is_used, who in (
+        (of_model, is_model, "--checkpoint"),
+        (of_server, is_server, "--endpoint"),
+        (("noise_seed",), is_model or is_server, "--checkpoint or --endpoint"),
+    ):
+        for name in names:
+            if not is_used and getattr(options, name) != parser.get_default(name):
+                flag = "--" + name.replace("_", "-")
+                raise UserError(f"{flag} has no effect without {who}; leave it out")

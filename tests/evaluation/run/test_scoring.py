@@ -1,0 +1,129 @@
+"""Every picture is scored once, whoever is killed and however many processes score."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tbstar_jax.errors import UserError
+from tbstar_jax.evaluation.run import scoring
+from tbstar_jax.evaluation.run.scoring import Candidate, read_records, score_all
+from tbstar_jax.input_pipeline.images import encode_png
+from tests.support.benchmark_cases import case
+
+CASES = [case(index=index) for index in range(3)]
+
+
+def candidate(picture, system="ours", languages=("en",)):
+    return Candidate(system=system, languages=languages, picture=picture, output="")
+
+
+def references():
+    return [(one, [candidate(one.reference)]) for one in CASES]
+
+
+def scored(jobs, path, num_workers=1):
+    return score_all(
+        jobs,
+        path,
+        with_reader=False,
+        num_workers=num_workers,
+        total=len(jobs),
+        title="test",
+    )
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    calls = []
+    original = scoring._score_case
+
+    def count(case, candidates, with_reader):
+        calls.extend((case.id, one.system) for one in candidates)
+        return original(case, candidates, with_reader)
+
+    monkeypatch.setattr(scoring, "_score_case", count)
+    return calls
+
+
+def test_references_and_copies_get_the_ends_of_the_scale(tmp_path):
+    both = ("en", "zh")
+    jobs = [
+        (
+            one,
+            [
+                candidate(one.reference, "reference", both),
+                candidate(one.source, "copy", both),
+            ],
+        )
+        for one in CASES
+    ]
+    records = scored(jobs, tmp_path / "records.jsonl")
+    assert len(records) == 12
+    for (system, prompt), record in records.items():
+        assert (record.system, record.prompt) == (system, prompt)
+        assert prompt.endswith(record.language)
+        assert record.edit == (1.0 if system == "reference" else 0.0)
+        assert record.preservation == 1.0
+
+
+def test_what_is_missing_or_broken_has_no_score(tmp_path):
+    good, broken = tmp_path / "good.png", tmp_path / "broken.png"
+    good.write_bytes(encode_png(CASES[0].reference))
+    broken.write_bytes(b"no picture")
+    pictures = [good, broken, None, tmp_path / "gone.png", np.zeros((32, 64, 3), "u1")]
+    jobs = [
+        (CASES[0], [candidate(picture, str(number))])
+        for number, picture in enumerate(pictures)
+    ]
+    records = scored(jobs, tmp_path / "records.jsonl")
+    statuses = [record.status for record in records.values()]
+    assert statuses == ["ok", "decode_error", "missing", "decode_error", "wrong_size"]
+    assert [record.consistency for record in records.values()][1:4] == [0.0, 0.0, 0.0]
+
+
+def test_a_second_run_computes_nothing(tmp_path, counted):
+    path = tmp_path / "records.jsonl"
+    first = scored(references(), path)
+    before = path.read_bytes()
+    assert scored(references(), path) == first
+    assert len(counted) == 3
+    assert path.read_bytes() == before
+
+
+def test_a_changed_picture_is_scored_again_and_counts(tmp_path, counted):
+    path = tmp_path / "records.jsonl"
+    scored(references(), path)
+    jobs = [(CASES[0], [candidate(CASES[0].source)]), *references()[1:]]
+    records = scored(jobs, path)
+    assert len(counted) == 4
+    assert records["ours", f"{CASES[0].id}/en"].edit == 0.0
+    assert len(path.read_text().splitlines()) == 4
+    last = read_records(path)
+    assert len(last) == 3
+    assert last["ours", f"{CASES[0].id}/en"][1].edit == 0.0
+
+
+def test_a_torn_line_is_computed_again(tmp_path, counted):
+    path = tmp_path / "records.jsonl"
+    whole = scored(references(), path)
+    data = path.read_bytes()
+    path.write_bytes(data[:-20])
+    assert scored(references(), path) == whole
+    assert path.read_bytes() == data
+    assert len(counted) == 4
+
+
+def test_processes_change_nothing(tmp_path):
+    scored(references(), tmp_path / "one.jsonl")
+    scored(references(), tmp_path / "two.jsonl", num_workers=2)
+    one, two = (tmp_path / f"{name}.jsonl" for name in ("one", "two"))
+    assert one.read_bytes() == two.read_bytes()
+
+
+@pytest.mark.parametrize("line", [{"key": "k"}, {"key": "k", "record": {"system": 1}}])
+def test_a_foreign_line_is_named(tmp_path, line):
+    path = tmp_path / "records.jsonl"
+    path.write_text(json.dumps(line) + "\n")
+    with pytest.raises(UserError, match="line 1"):
+        scored(references(), path)
