@@ -7,8 +7,10 @@ never change: when their scores do, it was the judge.
 
 import dataclasses
 import itertools
+import json
 import statistics
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -20,6 +22,8 @@ from tbstar_jax.evaluation.judge.item import Item
 from tbstar_jax.evaluation.judge.judge import Judge
 from tbstar_jax.evaluation.judge.judgement import JudgementStatus
 from tbstar_jax.evaluation.judge.modes import SCALES
+from tbstar_jax.vlm.schema import NotValidError, read_as
+from tbstar_jax.vlm.strict_json import NotJsonError, read_json
 
 MAX_MOVE = 0.03
 """Largest move of the mean that passes, of the scale's length: 0.3 of 0 to 10."""
@@ -180,6 +184,29 @@ def check_canary(previous: Canary | None, current: Canary) -> None:
             f"{previous.mean:.2f} on {previous.date} ({previous.model}, now "
             f"{current.model}); scores of the two dates must not be compared"
         )
+
+
+def write_canary(canary: Canary, path: Path) -> None:
+    """Stores a canary as JSON, to compare later ones with."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(dataclasses.asdict(canary), indent=1, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def read_canary(path: Path) -> Canary | None:
+    """Reads a stored canary; None where there is none yet.
+
+    Raises:
+      UserError: the file holds something else.
+    """
+    if not path.exists():
+        return None
+    try:
+        return read_as(Canary, read_json(path.read_bytes()), "the canary")
+    except (NotJsonError, NotValidError) as error:
+        raise UserError(
+            f"{path} holds no canary: {error}; move it away to start a new record"
+        ) from error
 
 
 def _require_scores(canary: Canary) -> None:

@@ -5,6 +5,7 @@ swayed by the order: that is a tie, and counted as inconsistent.
 """
 
 import dataclasses
+from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -135,6 +136,44 @@ def compare(
         verdict=verdict,
         is_consistent=is_consistent,
         cost=cost_of(asked, judge.config.prices),
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Tally:
+    """What many comparisons of two systems come to.
+
+    Attributes:
+      num_a: pairs that the first system won.
+      num_b: that the second won.
+      num_tie: ties, inconsistent ones included.
+      num_inconsistent: pairs whose orders disagreed.
+      num_failed: pairs without a verdict.
+    """
+
+    num_a: int
+    num_b: int
+    num_tie: int
+    num_inconsistent: int
+    num_failed: int
+
+    @property
+    def coverage(self) -> float:
+        """Share of pairs that have a verdict, in [0, 1]; 0 without any pair."""
+        num_ok = self.num_a + self.num_b + self.num_tie
+        return num_ok / max(1, num_ok + self.num_failed)
+
+
+def tally(comparisons: Iterable[Comparison]) -> Tally:
+    """Counts the verdicts on one pair of systems."""
+    found = list(comparisons)
+    verdicts = [one.verdict for one in found]
+    return Tally(
+        num_a=verdicts.count("a"),
+        num_b=verdicts.count("b"),
+        num_tie=verdicts.count("tie"),
+        num_inconsistent=sum(one.is_consistent is False for one in found),
+        num_failed=verdicts.count(None),
     )
 
 

@@ -1,6 +1,7 @@
 """The messages of each mode, and the reader of their answers."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeAlias
 
@@ -68,6 +69,9 @@ class Read:
     reason: str
 
 
+Reader: TypeAlias = Callable[[str], Read]
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Question:
     """One call.
@@ -82,7 +86,7 @@ class Question:
     part: rubrics.Part
     messages: tuple[Message, ...]
     schema: Mapping[str, Any] | None
-    read: Callable[[str], Read]
+    read: Reader
 
 
 def questions_of(
@@ -108,46 +112,36 @@ def questions_of(
     source = as_sent(item.source, settings)
     edited = as_sent(answer, settings, size)
 
-    def messages(part: rubrics.Part, *pictures: bytes) -> tuple[Message, ...]:
-        return _messages(rubric, rubric.text(part, item), pictures, settings)
+    def ask(
+        part: rubrics.Part, pictures: tuple[bytes, ...], form: type | None, read: Reader
+    ) -> Question:
+        return Question(
+            part=part,
+            messages=_messages(rubric, rubric.text(part, item), pictures, settings),
+            schema=None if form is None else schema_of(form),
+            read=read,
+        )
 
     if mode == "imgedit":
-        return (
-            Question(
-                part="imgedit",
-                messages=messages("imgedit", source, edited),
-                schema=None,
-                read=lambda text: _marks(text, rubric.marks(item.task)),
-            ),
-        )
+        names = rubric.marks(item.task)
+        marks = functools.partial(_marks, names=names)
+        return (ask("imgedit", (source, edited), None, marks),)
     if mode == "checklist":
         if not item.checks:
             raise UserError(
                 f"{item.prompt} has no questions, so mode checklist cannot judge it"
             )
         truths = tuple(check.answer for check in item.checks)
+        checked = functools.partial(_checked, truths=truths)
+        return (ask("checklist", (source, edited), Answers, checked),)
+    if mode in JSON_MODES:
         return (
-            Question(
-                part="checklist",
-                messages=messages("checklist", source, edited),
-                schema=schema_of(Answers),
-                read=lambda text: _checked(text, truths),
-            ),
+            ask("sc", (source, edited), Consistency, _consistency),
+            ask("pq", (edited,), Quality, _quality),
         )
-    is_strict = mode in JSON_MODES
     return (
-        Question(
-            part="sc",
-            messages=messages("sc", source, edited),
-            schema=schema_of(Consistency) if is_strict else None,
-            read=_consistency if is_strict else _vie_scores,
-        ),
-        Question(
-            part="pq",
-            messages=messages("pq", edited),
-            schema=schema_of(Quality) if is_strict else None,
-            read=_quality if is_strict else _vie_scores,
-        ),
+        ask("sc", (source, edited), None, _vie_scores),
+        ask("pq", (edited,), None, _vie_scores),
     )
 
 

@@ -35,7 +35,7 @@ def rejudge(
       label: names this run, e.g. its date: letters, digits, dots and hyphens.
 
     Returns:
-      The new judgements, and how they differ from the earlier ones.
+      The new judgements, by system and prompt, and how they differ from the earlier.
 
     Raises:
       UserError: nothing was judged before, an edit has changed since, the label names
@@ -45,9 +45,12 @@ def rejudge(
         raise UserError(
             f"the label {label[:64]!r} names no folder; write e.g. a date, 2026-11-26"
         )
-    earlier = [
-        one for one in read_records(previous, Judgement).values() if one.status == "ok"
-    ]
+    # In the journal, they stand in the order of the replies.
+    records = sorted(
+        read_records(previous, Judgement).values(),
+        key=lambda one: (one.system, one.prompt),
+    )
+    earlier = [one for one in records if one.status == "ok"]
     if not earlier:
         raise UserError(f"{previous} holds no judged picture")
     if config.cache is not None:

@@ -142,13 +142,11 @@ def run_jobs(
       note: shown beside the progress bar.
 
     Returns:
-      A record per job, in their order.
-
-    Raises:
-      UserError: see `judge_all`.
+      A record per job, in their order; raises as `judge_all`.
     """
     records: dict[int, _Record] = {}
     waiting: dict[Future[_Record], int] = {}
+    seen: set[str] = set()
     failures = 0
     with (
         Journal(path) as journal,
@@ -167,8 +165,9 @@ def run_jobs(
 
         try:
             for index, job in enumerate(jobs):
-                old = done.get(job.key)
-                if old is not None and old.is_settled and old.content == job.content:
+                assert job.key not in seen, "one edit per system and prompt"
+                seen.add(job.key)
+                if (old := _settled(done, job)) is not None:
                     records[index] = old
                     bar.update()
                     continue
@@ -211,6 +210,13 @@ def read_records(path: Path, cls: type[_Record]) -> dict[str, _Record]:
             if source == path or old is None or old.content != record.content:
                 found[record.key] = record
     return found
+
+
+def _settled(done: Mapping[str, _Record], job: Job[_Record]) -> _Record | None:
+    """The record of a job that needs not be done again."""
+    old = done.get(job.key)
+    is_same = old is not None and old.is_settled and old.content == job.content
+    return old if is_same else None
 
 
 def _counted(failures: int, record: Record) -> int:

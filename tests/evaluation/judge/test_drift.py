@@ -12,7 +12,9 @@ from tbstar_jax.evaluation.judge.canary import (
     CanaryScore,
     Rung,
     check_canary,
+    read_canary,
     run_canary,
+    write_canary,
 )
 from tbstar_jax.evaluation.judge.judge import Judge
 from tbstar_jax.evaluation.judge.rejudge import rejudge
@@ -168,6 +170,16 @@ def test_a_replayed_judge_has_no_canary(tmp_path):
     judge = config("http://127.0.0.1:9/v1", cache=tmp_path, replay=True)
     with pytest.raises(UserError, match="cannot run with replay"):
         run_canary(judge, ladder, 3, "today")
+
+
+def test_a_canary_is_stored_and_read_back(tmp_path):
+    path = tmp_path / "canary" / "judge.json"
+    assert read_canary(path) is None
+    write_canary(canary(2.0, None, 8.0), path)
+    assert read_canary(path) == canary(2.0, None, 8.0)
+    path.write_text("{}")
+    with pytest.raises(UserError, match="holds no canary"):
+        read_canary(path)
 
 
 def test_a_mean_that_moves_by_more_than_three_tenths_fails():

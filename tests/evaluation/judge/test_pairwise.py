@@ -6,7 +6,7 @@ import pytest
 
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.judge.judge import Judge
-from tbstar_jax.evaluation.judge.pairwise import compare
+from tbstar_jax.evaluation.judge.pairwise import Tally, compare, tally
 from tbstar_jax.evaluation.judge.run import Work, compare_all
 from tests.evaluation.judge.judged import VIE, answering, config, item, picture
 
@@ -103,6 +103,21 @@ def test_comparisons_are_resumed_and_missing_pictures_not_asked_about(tmp_path):
     assert again == first
     assert len(server.requests) == 2
     assert len(path.read_text().splitlines()) == 2
+
+
+def test_verdicts_are_counted_inconsistent_ones_as_ties():
+    found = []
+    for replies in [("first", "second"), ("second", "first"), ("first", "first")]:
+        with answering(*map(says, replies)) as (url, _):
+            found.append(compared(url))
+    with answering("hm") as (url, _):
+        found.append(compared(url, re_asks=0))
+    counted = tally(found)
+    assert counted == Tally(
+        num_a=1, num_b=1, num_tie=1, num_inconsistent=1, num_failed=1
+    )
+    assert counted.coverage == 0.75
+    assert tally([]).coverage == 0
 
 
 def test_a_judge_of_another_mode_does_not_compare():
