@@ -1,4 +1,18 @@
 """The e-commerce cases: what a benchmark asks, with what is true of the answer.
 
-case        one scene: photo, reference, masks, texts, instructions in both languages
+case          one scene: photo, reference, masks, texts, instructions in both languages
+make          a case of a split, by task and index
+splits        how many cases a split has, and how large
+photo_cases   cases on a user's own photographs
+store         cases in a folder, written and read
+manifest      whether cases are those that numbers were published with
+sheet         a picture of one case per task
+
+seeds, vocabulary, retext               random numbers and words, apart from training's
+from_studio, from_layout, overlaid      what draws the pictures
+spoiled, hard, harder                   damaged photos, the hard split
+draft, parts, regions                   masks and boxes
+wording, phrases, studio_words          instructions
+questions, tags                         checklists and slices
+schema, fields, digest                  the record of a case
 """

@@ -83,6 +83,7 @@ class Draft:
       target_objects: likewise.
       tags: what is known of the picture: family, background, num_objects, ...
       digests: of the parameters before and after, hexadecimal.
+      licence: SPDX id of the pictures.
     """
 
     generator: Literal["studio", "layout", "overlay", "photo"]
@@ -96,6 +97,7 @@ class Draft:
     target_objects: tuple[TargetObject, ...]
     tags: Mapping[str, str]
     digests: tuple[str, ...]
+    licence: str = "Apache-2.0"
 
 
 def box_of(mask: Bool[np.ndarray, "h w"]) -> Box | None:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from tbstar_jax.errors import UserError
 from tbstar_jax.geometry import Box
@@ -55,13 +55,12 @@ class Fields:
         value = self._values.get(name)
         if type(value) is not int or not least <= value <= largest:
             self.refuse(name, f"an integer from {least} to {largest}")
-        return int(value)  # type: ignore[arg-type]
+        return int(value)
 
     def color(self, name: str) -> tuple[int, int, int]:
         """Three integers, 0..255."""
         value = self._values.get(name)
-        is_fine = isinstance(value, list) and len(value) == 3
-        if not is_fine or any(type(v) is not int or not 0 <= v <= 255 for v in value):
+        if not _are_integers(value, 3, 255):
             self.refuse(name, "three integers from 0 to 255")
         red, green, blue = value  # type: ignore[misc]
         return red, green, blue
@@ -69,10 +68,7 @@ class Fields:
     def box(self, name: str) -> Box:
         """Top, left, height and width in pixels, not empty."""
         value = self._values.get(name)
-        is_fine = isinstance(value, list) and len(value) == 4
-        if not is_fine or any(
-            type(v) is not int or not 0 <= v <= _MAX_SIDE for v in value
-        ):
+        if not _are_integers(value, 4, _MAX_SIDE):
             self.refuse(name, "four integers: top, left, height, width")
         top, left, height, width = value  # type: ignore[misc]
         if height < 1 or width < 1:
@@ -94,7 +90,7 @@ class Fields:
             self.refuse(name, f"a list of at most {_MAX_ENTRIES} objects")
         return [
             Fields(one, f"entry {k} of {name!r} in {self.where}")
-            for k, one in enumerate(value)  # type: ignore[arg-type]
+            for k, one in enumerate(value)
         ]
 
     def texts(self, name: str) -> dict[str, str]:
@@ -111,7 +107,7 @@ class Fields:
         """The value as it is."""
         return self._values.get(name)
 
-    def refuse(self, name: str, wanted: str) -> None:
+    def refuse(self, name: str, wanted: str) -> NoReturn:
         """Raises what is wrong with a field.
 
         Raises:
@@ -119,6 +115,14 @@ class Fields:
         """
         found = _shown(self._values.get(name))
         raise UserError(f"{self.where}: {name!r} is {found}, but must be {wanted}")
+
+
+def _are_integers(value: object, count: int, largest: int) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == count
+        and all(type(one) is int and 0 <= one <= largest for one in value)
+    )
 
 
 def _shown(value: object) -> str:

@@ -6,7 +6,6 @@ after share every layer the edit does not touch, so both differ only where the c
 layers reach.
 """
 
-import dataclasses
 import functools
 from collections.abc import Callable
 from itertools import zip_longest
@@ -16,7 +15,6 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from tbstar_jax.data_engine.layout.card import (
-    Card,
     Damage,
     Price,
     Product,
@@ -29,10 +27,10 @@ from tbstar_jax.data_engine.layout.card import (
 from tbstar_jax.data_engine.layout.drawing import Drawing, reach
 from tbstar_jax.data_engine.layout.edit import Edit
 from tbstar_jax.data_engine.layout.edits import sample_card_edit, sample_photo_edit
-from tbstar_jax.data_engine.layout.naming import noun_of, text_of
+from tbstar_jax.data_engine.layout.naming import noun_of
 from tbstar_jax.data_engine.layout.pairs import Drawn, draw_edit
 from tbstar_jax.data_engine.layout.text_boxes import text_boxes
-from tbstar_jax.data_engine.render.layers import Layer, support
+from tbstar_jax.data_engine.render.layers import support
 from tbstar_jax.data_engine.render.sampling import choose
 from tbstar_jax.data_engine.render.scene import Background
 from tbstar_jax.evaluation.cases.case import (
@@ -52,6 +50,14 @@ from tbstar_jax.evaluation.cases.draft import (
     is_readable,
     no_mask,
 )
+from tbstar_jax.evaluation.cases.parts import (
+    WORDLESS,
+    Parts,
+    covered_by,
+    part_support,
+    parts_of,
+    print_layers,
+)
 from tbstar_jax.evaluation.cases.regions import around, without, zone
 from tbstar_jax.evaluation.cases.retext import draw_renaming, retext_layout
 from tbstar_jax.geometry import Box
@@ -62,7 +68,6 @@ Alter = Callable[[np.random.Generator, Edit], Edit | None]
 
 _SEEN = 0.5
 _LEAST_TEXT = 6
-_WORDLESS = ("recolor", "layout", "move")
 _TEXT_REPLACE = ("text_replace_en", "text_replace_zh")
 _OPEN_TASKS = (*_TEXT_REPLACE, "text_add", "object_add", "object_replace")
 
@@ -110,7 +115,7 @@ def layout_draft(drawn: Drawn, product: Bool[np.ndarray, "h w"] | None) -> Draft
       The draft, or None where a text of the edit is too small to be read.
     """
     edit = drawn.edit
-    parts = _parts(drawn)
+    parts = parts_of(drawn)
     targets = _target_texts(drawn, parts)
     if not all(is_readable(one, edit.before.size) for one in targets):
         return None
@@ -158,12 +163,6 @@ def _asks(edit: Edit) -> tuple[Ask, ...]:
     return (Ask(wording=wording, facts=edit.facts),)
 
 
-def part_support(drawing: Drawing, *ids: str) -> Bool[np.ndarray, "h w"]:
-    """Marks every pixel that some parts of a drawing reach."""
-    layers = [layer for id in ids for layer in drawing.layers.get(id, [])]
-    return support(layers, drawing.card.size)
-
-
 def _sample_card(
     rng: np.random.Generator, task: str, size: tuple[int, int]
 ) -> Edit | None:
@@ -180,82 +179,14 @@ def _retexted(rng: np.random.Generator, edit: Edit | None) -> Edit | None:
     return retext_layout(edit, renaming) if edit else None
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class _Parts:
-    """What the changed parts cover: ids, alpha above half, ink of their texts."""
-
-    ids: tuple[str, ...]
-    before: Bool[np.ndarray, "h w"]
-    after: Bool[np.ndarray, "h w"]
-    ink: Bool[np.ndarray, "h w"]
-
-
-def _parts(drawn: Drawn) -> _Parts:
-    old, new = drawn.edit.before, drawn.edit.after
-    ids = tuple(
-        dict.fromkeys(
-            part.id
-            for part in (*old.parts, *new.parts)
-            if old.part(part.id) != new.part(part.id)
-        )
-    )
-    ink = no_mask(old.size)
-    for drawing in (drawn.source, drawn.target):
-        for id in ids if drawn.edit.task not in _WORDLESS else ():
-            if drawing.card.part(id) and id != "product":
-                for layer in _print_layers(drawing, id):
-                    ink |= _strong(layer, old.size)
-    return _Parts(
-        ids=ids,
-        before=_covered(drawn.source, ids),
-        after=_covered(drawn.target, ids),
-        ink=ink,
-    )
-
-
-def _print_layers(drawing: Drawing, id: str) -> list[Layer]:
-    part = drawing.card.part(id)
-    assert part is not None, "the drawing lacks the part"
-    if not text_of(part):
-        return []
-    layers = drawing.layers[id]
-    has_two = isinstance(part, Price) and part.old_text is not None
-    return layers[-2:] if has_two else layers[-1:]
-
-
-def _strong(layer: Layer, size: tuple[int, int]) -> Bool[np.ndarray, "h w"]:
-    """Marks where a layer is at least half as dense as at its densest."""
-    marked = no_mask(size)
-    rows, columns = layer.alpha.shape
-    window = marked[layer.top : layer.top + rows, layer.left : layer.left + columns]
-    if layer.alpha.size and layer.alpha.max() > 0:
-        window |= layer.alpha >= _SEEN * layer.alpha.max()
-    return marked
-
-
-def _covered(drawing: Drawing, ids: tuple[str, ...]) -> Bool[np.ndarray, "h w"]:
-    marked = no_mask(drawing.card.size)
-    for id in ids:
-        part = drawing.card.part(id)
-        layers = drawing.layers.get(id, [])
-        if isinstance(part, Product) and part.has_shadow:
-            layers = layers[1:]
-        for layer in layers:
-            rows, columns = layer.alpha.shape
-            marked[layer.top : layer.top + rows, layer.left : layer.left + columns] |= (
-                layer.alpha > _SEEN
-            )
-    return marked
-
-
 def _product(drawing: Drawing) -> Bool[np.ndarray, "h w"]:
-    return _covered(drawing, ("product",))
+    return covered_by(drawing, ("product",))
 
 
 def _about(
     edit: Edit, parts: Bool[np.ndarray, "h w"], product: Bool[np.ndarray, "h w"]
 ) -> Bool[np.ndarray, "h w"]:
-    """Parts that are recoloured, added, removed, replaced or moved; else the product."""
+    """Parts recoloured, added, removed, replaced or moved; else the product."""
     is_parts = edit.task in ("recolor", "layout", "move") or edit.task.startswith(
         "object_"
     )
@@ -275,7 +206,7 @@ def _shadow(drawn: Drawn) -> Bool[np.ndarray, "h w"]:
 
 def _open_to(
     drawn: Drawn,
-    parts: _Parts,
+    parts: Parts,
     changed: Bool[np.ndarray, "h w"],
     product: Bool[np.ndarray, "h w"],
 ) -> Bool[np.ndarray, "h w"]:
@@ -314,9 +245,9 @@ def _language(note: dict[str, Any]) -> Language | None:
     return language
 
 
-def _target_texts(drawn: Drawn, parts: _Parts) -> tuple[TargetText, ...]:
+def _target_texts(drawn: Drawn, parts: Parts) -> tuple[TargetText, ...]:
     """Pairs what a changed part says before with what it says after."""
-    if drawn.edit.task in _WORDLESS:
+    if drawn.edit.task in WORDLESS:
         return ()
     notes = [
         note
@@ -346,7 +277,7 @@ def _target_texts(drawn: Drawn, parts: _Parts) -> tuple[TargetText, ...]:
 def _ink_of(
     drawing: Drawing, note: dict[str, Any], picture: Photo
 ) -> tuple[int, int, int]:
-    layers = _print_layers(drawing, note["part"])
+    layers = print_layers(drawing, note["part"])
     part = drawing.card.part(note["part"])
     is_old = isinstance(part, Price) and part.old_text == note["text"]
     layer = layers[0] if is_old else layers[-1]
@@ -364,7 +295,7 @@ def _union(boxes: list[Box]) -> Box:
     return box_from_edges((top, left, bottom, right))
 
 
-def _target_objects(drawn: Drawn, parts: _Parts) -> tuple[TargetObject, ...]:
+def _target_objects(drawn: Drawn, parts: Parts) -> tuple[TargetObject, ...]:
     edit = drawn.edit
     is_about_objects = edit.task in ("layout", "move") or (
         edit.task.startswith("object_")
@@ -378,8 +309,8 @@ def _target_objects(drawn: Drawn, parts: _Parts) -> tuple[TargetObject, ...]:
         found.append(
             TargetObject(
                 name=noun_of(part).en,
-                before=box_of(_covered(drawn.source, (id,))),
-                after=box_of(_covered(drawn.target, (id,))),
+                before=box_of(covered_by(drawn.source, (id,))),
+                after=box_of(covered_by(drawn.target, (id,))),
             )
         )
     return tuple(found)

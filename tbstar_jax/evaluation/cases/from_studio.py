@@ -28,7 +28,6 @@ from tbstar_jax.evaluation.cases.case import (
     TargetText,
 )
 from tbstar_jax.evaluation.cases.draft import (
-    Ask,
     Draft,
     box_from_edges,
     box_of,
@@ -207,7 +206,7 @@ def _permitted(shot: Shot, task: str) -> Bool[np.ndarray, "h w"]:
         return shot.region
     number = edit.touched_after[0]
     kept = [k for k in range(len(edit.after.items)) if k not in edit.touched_after]
-    others = (pair.after.coverage[kept] > 0).any(axis=0)
+    others = np.any(pair.after.coverage[kept] > 0, axis=0)
     if task == "object_add":
         open_to = beside(pair.after.coverage[number] > _SEEN, others)
     else:
@@ -224,7 +223,7 @@ def _about(
     if task in ("bg_white", "bg_scene", "light_shadow"):
         touched = tuple(range(len(frame.coverage)))
     numbers = list(touched)
-    return (frame.coverage[numbers] > _SEEN).any(axis=0)
+    return np.any(frame.coverage[numbers] > _SEEN, axis=0)
 
 
 def _shadow(shot: Shot, task: str) -> Bool[np.ndarray, "h w"]:

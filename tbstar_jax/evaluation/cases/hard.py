@@ -7,7 +7,7 @@ Cases take turns by index:
               of another colour, which leaves nothing to be kept, is not among them.
     tiny      texts and badges of half the size; things seen from further away
     contrast  ink, marks and damage close to their ground; a backdrop close to the
-              product (backgrounds and outpainting, where this means nothing, are `dense`)
+              product (`dense` for backgrounds and outpainting, where it means nothing)
     dense     as many other overlays as find room, none of which may change
 
 Both edits are exact: the reference shows the overlays after their edit on the render
@@ -26,7 +26,7 @@ from tbstar_jax.data_engine.layout.edit import Edit as LayoutEdit
 from tbstar_jax.data_engine.layout.pairs import Drawn
 from tbstar_jax.data_engine.render.sampling import choose
 from tbstar_jax.data_engine.studio.edits import Edit
-from tbstar_jax.data_engine.studio.scene import Scene, color_of
+from tbstar_jax.data_engine.studio.scene import Scene, color_of, scene_digest
 from tbstar_jax.evaluation.cases.draft import Draft
 from tbstar_jax.evaluation.cases.from_layout import (
     Alter,
@@ -46,6 +46,7 @@ from tbstar_jax.evaluation.cases.harder import crowded, faint, shrunk
 from tbstar_jax.evaluation.cases.overlaid import (
     covered,
     overlay_draft,
+    plain_scene,
     plain_shot,
     taken_by,
 )
@@ -113,16 +114,23 @@ def hard_draft(
     return dataclasses.replace(draft, tags={**draft.tags, "difficulty": kind})
 
 
+def hard_digests(
+    rng: np.random.Generator, task: str, index: int, size: tuple[int, int]
+) -> tuple[str, ...]:
+    """Digests of the scenes that `hard_draft` draws first; arguments as there."""
+    if hard_kind(task, index) == "two" or task in STUDIO_TASKS:
+        edit = sample_shot_edit(rng, _under(rng, task), size)
+        return scene_digest(edit.before), scene_digest(edit.after)
+    return (scene_digest(plain_scene(rng, size)),)
+
+
 def _two(rng: np.random.Generator, task: str, size: tuple[int, int]) -> Draft | None:
     is_studio = task in STUDIO_TASKS
-    under_task = task if is_studio else choose(rng, _UNDER)
-    if task == "outpaint":
-        # A thing beside the product may lie where the photo does not reach.
-        under_task = "recolor"
-    over_task = choose(rng, _SECOND) if is_studio else task
+    under_task = _under(rng, task)
     shot = _shot(rng, under_task, size)
     if shot is None:
         return None
+    over_task = choose(rng, _SECOND) if is_studio else task
     photo = shot.pair.source
     drawn = draw_overlay(rng, over_task, photo, taken_by(shot))
     below = studio_draft(shot, under_task)
@@ -142,6 +150,14 @@ def _two(rng: np.random.Generator, task: str, size: tuple[int, int]) -> Draft | 
     )
 
 
+def _under(rng: np.random.Generator, task: str) -> str:
+    """The task of the studio edit below the overlays."""
+    if task in STUDIO_TASKS:
+        return task
+    # A thing beside the product may lie where an outpainting's photo does not reach.
+    return "recolor" if task == "outpaint" else choose(rng, _UNDER)
+
+
 def _dense_studio(
     rng: np.random.Generator, task: str, size: tuple[int, int]
 ) -> Draft | None:
@@ -157,11 +173,15 @@ def _dense_studio(
     if drawn is None or below is None or above is None:
         return None
     draft = _stacked(drawn, shot, above, below)
-    return dataclasses.replace(draft, asks=below.asks, masks=dataclasses.replace(
-        draft.masks,
-        product=below.masks.product,
-        product_after=below.masks.product_after,
-    ))
+    return dataclasses.replace(
+        draft,
+        asks=below.asks,
+        masks=dataclasses.replace(
+            draft.masks,
+            product=below.masks.product,
+            product_after=below.masks.product_after,
+        ),
+    )
 
 
 def _shot(rng: np.random.Generator, task: str, size: tuple[int, int]) -> Shot | None:
@@ -232,9 +252,7 @@ def _stacked(drawn: Drawn, shot: Shot, above: Draft, below: Draft) -> Draft:
     # What an opaque overlay hides does not change, whatever happens below it.
     is_open = drawn.source.shows_backdrop() | drawn.target.shows_backdrop()
     edited = above.masks.edit | (below.masks.edit & is_open)
-    kept = [
-        one for one in above.kept_texts if not edited[one.box.slices].any()
-    ]
+    kept = [one for one in above.kept_texts if not edited[one.box.slices].any()]
     masks = dataclasses.replace(
         above.masks,
         edit=edited,

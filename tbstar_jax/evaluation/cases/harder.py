@@ -134,7 +134,8 @@ def _faint(part: Part, photo: Photo) -> Part | None:
         case Price():
             return dataclasses.replace(part, ink=_mixed(part.ink, part.plate.rgb))
         case Text() if part.outline is None:
-            ground = part.plate.rgb if part.plate else Grounds([photo]).tones(part.rect)[0]
+            below = Grounds([photo]).tones(part.rect)[0]
+            ground = part.plate.rgb if part.plate else below
             return dataclasses.replace(part, ink=_mixed(part.ink, ground))
         case _:
             return None

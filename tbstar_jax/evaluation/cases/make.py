@@ -32,6 +32,7 @@ from tbstar_jax.evaluation.cases.overlaid import overlay_draft, plain_shot, take
 from tbstar_jax.evaluation.cases.questions import questions
 from tbstar_jax.evaluation.cases.seeds import case_generator
 from tbstar_jax.evaluation.cases.splits import case_names, size_of, split_plan
+from tbstar_jax.evaluation.cases.spoiled import spoiled_draft
 from tbstar_jax.evaluation.cases.tags import case_tags
 from tbstar_jax.evaluation.cases.wording import STYLES, Style, instructions
 from tbstar_jax.geometry import erode
@@ -54,7 +55,7 @@ GENERATORS: Mapping[str, tuple[Generator, ...]] = {
     "light_shadow": ("studio", "studio", "layout"),
     "outpaint": ("overlay", "layout"),
     "layout": ("studio", "layout", "studio", "overlay"),
-    "repair_zoom": ("overlay", "layout"),
+    "repair_zoom": ("overlay", "layout", "studio"),
 }
 """What draws a task, in turn."""
 
@@ -62,7 +63,15 @@ GUARD = 4
 """Distance of the keep region from the edit, in pixels."""
 
 LEAST_SHARE, LARGEST_SHARE = 0.002, 0.995
-"""Bounds of the edit's share of the canvas, but for a light of another colour."""
+"""Bounds of the edit's share of the canvas, but for `GLOBAL_WORDINGS`."""
+
+LEAST_KEPT = 0.002
+"""Least share of the canvas further than `GUARD` from the edit."""
+
+GLOBAL_WORDINGS = ("relight", "sharpen")
+"""Light of another colour, noise and casts reach every pixel: nothing is left to be
+kept, and `masks.edit` is all. What such an answer preserves cannot be told from pixels
+alone; half of the cases of light and of spoiled photos are local instead."""
 
 _ATTEMPTS = 40
 
@@ -123,11 +132,11 @@ def is_sound(draft: Draft) -> bool:
     assert not np.any(differs & ~edit), "a pixel differs outside the edit"
     if not differs.any():
         return False
-    if draft.asks[0].wording == "relight" and edit.all():
+    if draft.asks[0].wording in GLOBAL_WORDINGS and edit.all():
         return True
     share = float(edit.mean())
-    keep = erode(~edit, GUARD)
-    return LEAST_SHARE < share < LARGEST_SHARE and bool(keep.any())
+    keep = float(erode(~edit, GUARD).mean())
+    return LEAST_SHARE < share < LARGEST_SHARE and keep >= LEAST_KEPT
 
 
 def style_of(task: str, index: int) -> Style:
@@ -140,7 +149,15 @@ def style_of(task: str, index: int) -> Style:
 def finish(
     draft: Draft, split: Split, task: str, index: int, rng: np.random.Generator
 ) -> Case:
-    """Gives a draft its name, words and tags."""
+    """Gives a draft its name, words and tags.
+
+    Args:
+      draft: what was drawn.
+      split: of the case.
+      task: of the benchmark.
+      index: in its task.
+      rng: chooses among phrasings.
+    """
     style = style_of(task, index)
     return Case(
         id=f"{split}/{task}/{index:03d}",
@@ -160,7 +177,7 @@ def finish(
         target_objects=draft.target_objects,
         questions=questions(draft.asks, draft.kept_texts),
         tags=case_tags(draft, style),
-        licence="Apache-2.0",
+        licence=draft.licence,
     )
 
 
@@ -174,6 +191,8 @@ def _draft(
 
 
 def _studio(rng: np.random.Generator, task: str, size: tuple[int, int]) -> Draft | None:
+    if task == "repair_zoom":
+        return spoiled_draft(rng, size)
     shot = shoot(sample_shot_edit(rng, task, size))
     return studio_draft(shot, task) if shot else None
 

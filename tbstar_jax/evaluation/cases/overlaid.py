@@ -8,34 +8,36 @@ from jaxtyping import Bool
 from tbstar_jax.data_engine.layout.card import Rect, card_digest
 from tbstar_jax.data_engine.layout.pairs import Drawn
 from tbstar_jax.data_engine.studio.sampling import Needs, sample_scene
-from tbstar_jax.data_engine.studio.scene import scene_digest
+from tbstar_jax.data_engine.studio.scene import Scene, scene_digest
 from tbstar_jax.evaluation.cases.draft import Draft, box_of
-from tbstar_jax.evaluation.cases.from_layout import (
-    layout_draft,
-    part_support,
-)
+from tbstar_jax.evaluation.cases.from_layout import layout_draft
 from tbstar_jax.evaluation.cases.from_studio import (
     Shot,
     kept_texts,
     scene_tags,
     still,
-    things,
 )
+from tbstar_jax.evaluation.cases.parts import part_support
 from tbstar_jax.evaluation.cases.retext import draw_renaming, retext_scene
 
 _ROOM = 1.5
 _SEEN = 0.5
 
 
-def plain_shot(rng: np.random.Generator, size: tuple[int, int]) -> Shot:
-    """Draws and renders a product photo with room for overlays around the things.
+def plain_scene(rng: np.random.Generator, size: tuple[int, int]) -> Scene:
+    """Draws a product photo with room for overlays around the things.
 
     Args:
       rng: source of random numbers.
       size: rows and columns, pixels.
     """
     scene, _ = sample_scene(rng, size, 2, Needs(room=_ROOM))
-    return still(retext_scene(scene, draw_renaming(rng)))
+    return retext_scene(scene, draw_renaming(rng))
+
+
+def plain_shot(rng: np.random.Generator, size: tuple[int, int]) -> Shot:
+    """Draws and renders a product photo; arguments as in `plain_scene`."""
+    return still(plain_scene(rng, size))
 
 
 def taken_by(shot: Shot) -> tuple[Rect, ...]:

@@ -1,4 +1,4 @@
-"""What edits are called: core clauses and a terse form, English and Chinese side by side.
+"""What edits are called: clauses and a terse form, English and Chinese side by side.
 
 Both sides of a pair have the same slots, so that they say the same.
 """
@@ -360,8 +360,8 @@ PHRASES: Mapping[Wording, Phrases] = {
     "sharpen": Phrases(
         (
             (
-                "undo the {defect} of this picture and show what it should look like",
-                "消除这张图的{defect}，还原它应有的样子",
+                "undo the {defect} in this picture and show what it should look like",
+                "消除图中的{defect}，还原它应有的样子",
             ),
         ),
         ("picture without {defect}", "无{defect}版本"),

@@ -3,8 +3,8 @@
 import dataclasses
 from collections.abc import Mapping
 
-from tbstar_jax.evaluation.cases.case import BENCHMARK_TASKS, Split
 from tbstar_jax.errors import UserError
+from tbstar_jax.evaluation.cases.case import BENCHMARK_TASKS, Split
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

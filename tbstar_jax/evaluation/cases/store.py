@@ -251,8 +251,8 @@ def _load(first: ReadPrompt, second: ReadPrompt, folder: Path) -> Case:
 def _require_size(picture: np.ndarray, size: tuple[int, int], id: str) -> None:
     if picture.shape[:2] != size:
         raise UserError(
-            f"a picture of {id!r} has {picture.shape[1]}x{picture.shape[0]} pixels, but "
-            f"must have {size[1]}x{size[0]}"
+            f"a picture of {id!r} has {picture.shape[1]}x{picture.shape[0]} pixels, "
+            f"but must have {size[1]}x{size[0]}"
         )
 
 

@@ -14,11 +14,12 @@ def case_tags(draft: Draft, style: str) -> dict[str, str]:
     """Names to values, all of them always there.
 
     Args:
-      draft: the case; what it brings itself is kept.
+      draft: the case; `photo`, the SHA-256 of a user's photo, is kept too.
       style: of the instruction.
     """
     known = dict(draft.tags)
-    return {
+    photo = {"photo": known["photo"]} if "photo" in known else {}
+    return photo | {
         "generator": draft.generator,
         "style": style,
         "kind": draft.asks[0].wording,
@@ -60,7 +61,7 @@ def _share(share: float) -> str:
 def _contrast(
     picture: UInt8[np.ndarray, "h w 3"], product: Bool[np.ndarray, "h w"]
 ) -> str:
-    """Contrast of the product's mean colour with that of the rest, as the web counts."""
+    """Contrast of the product's mean colour with the rest's, as the web counts it."""
     if not product.any() or product.all():
         return "none"
     inside, outside = (

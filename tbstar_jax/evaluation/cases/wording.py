@@ -33,13 +33,13 @@ _MERCHANT: tuple[tuple[str, str], ...] = (
 
 _VERBOSE: tuple[tuple[str, str], ...] = (
     (
-        "This is a product picture. Please {core}. Everything that this does not concern "
-        "should stay exactly as it is: same place, same size, same details.",
+        "This is a product picture. Please {core}. Everything that this does not "
+        "concern should stay exactly as it is: same place, same size, same details.",
         "这是一张商品图片。请{core}。与此无关的内容都要保持原样：位置、大小和细节都不变。",
     ),
     (
-        "I would like you to {core}. Take care that nothing else in the picture is moved, "
-        "resized or redrawn.",
+        "I would like you to {core}. Take care that nothing else in the picture is "
+        "moved, resized or redrawn.",
         "我想请你{core}。注意不要移动、缩放或重画画面中的其他内容。",
     ),
 )

@@ -1,0 +1,137 @@
+"""Which cases a split has: digests that are shipped in place of the pictures.
+
+A manifest maps case ids to digests, with the versions that made them. Another version
+of NumPy or Pillow may round a pixel otherwise; then the cases are as fair, but others
+than those of published numbers, and a report says so.
+
+    smoke, mini, dev   pixels, masks and instructions of every case (`case_digest`)
+    test, hard         parameters of every case's first draw, which nothing renders:
+                       that the seeds and the samplers are the same
+
+`python -m tbstar_jax.evaluation.cases.manifest smoke` writes a split's anew.
+"""
+
+import argparse
+import hashlib
+import json
+from collections.abc import Iterable
+from importlib import metadata, resources
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from tbstar_jax.data_engine.layout.bases import sample_card
+from tbstar_jax.data_engine.layout.card import card_digest
+from tbstar_jax.data_engine.studio.scene import scene_digest
+from tbstar_jax.evaluation.cases.case import Case, Split
+from tbstar_jax.evaluation.cases.digest import case_digest
+from tbstar_jax.evaluation.cases.from_studio import sample_shot_edit
+from tbstar_jax.evaluation.cases.hard import hard_digests
+from tbstar_jax.evaluation.cases.make import GENERATORS, make_case
+from tbstar_jax.evaluation.cases.overlaid import plain_scene
+from tbstar_jax.evaluation.cases.seeds import BENCHMARK_VERSION, case_generator
+from tbstar_jax.evaluation.cases.splits import case_names, size_of
+
+PIXEL_SPLITS: tuple[Split, ...] = ("smoke", "mini", "dev")
+PARAMETER_SPLITS: tuple[Split, ...] = ("test", "hard")
+
+_FOLDER = "manifest"
+_PACKAGES = ("numpy", "pillow")
+
+
+def check_manifest(cases: Iterable[Case]) -> list[str]:
+    """Compares cases with those that the benchmark was published with.
+
+    Args:
+      cases: any; those of `fresh` and `photo`, which have no manifest, are passed over.
+
+    Returns:
+      Ids of the cases that differ, in their order; `explain` tells a likely cause.
+    """
+    known: dict[str, dict[str, str]] = {}
+    differing = []
+    for case in cases:
+        if case.split not in (*PIXEL_SPLITS, *PARAMETER_SPLITS):
+            continue
+        if case.split not in known:
+            known[case.split] = read_manifest(case.split)["cases"]
+        found = (
+            case_digest(case)
+            if case.split in PIXEL_SPLITS
+            else parameter_digest(case.split, case.task, case.index)
+        )
+        if known[case.split].get(case.id) != found:
+            differing.append(case.id)
+    return differing
+
+
+def explain(split: Split) -> str:
+    """One sentence on the versions that made a manifest, and those that are here."""
+    made = read_manifest(split)["versions"]
+    here = _versions()
+    told = ", ".join(f"{name} {made[name]} (here {here[name]})" for name in _PACKAGES)
+    return f"the manifest of {split} was made with {told}"
+
+
+def read_manifest(split: Split) -> dict[str, Any]:
+    """The manifest of a split, as shipped."""
+    place = resources.files(__package__).joinpath(_FOLDER, f"{split}.json")
+    return dict(json.loads(place.read_text(encoding="utf-8")))
+
+
+def parameter_digest(split: Split, task: str, index: int) -> str:
+    """SHA-256 of what a case's first draw is rendered from, hexadecimal."""
+    rng = case_generator(split, 0, task, index, "scene-0")
+    size = size_of(split, index)
+    if split == "hard":
+        return _named(split, task, *hard_digests(rng, task, index, size))
+    generator = GENERATORS[task][index % len(GENERATORS[task])]
+    if generator == "layout":
+        return _named(split, task, card_digest(sample_card(rng, size)))
+    if generator == "studio" and task != "repair_zoom":
+        edit = sample_shot_edit(rng, task, size)
+        return _named(split, task, scene_digest(edit.before), scene_digest(edit.after))
+    return _named(split, task, scene_digest(plain_scene(rng, size)))
+
+
+def _named(*parts: str) -> str:
+    return hashlib.sha256("/".join(parts).encode()).hexdigest()
+
+
+def make_manifest(split: Split) -> dict[str, Any]:
+    """Draws a split and takes its digests."""
+    digests = {}
+    for task, index in tqdm(case_names(split), desc=f"{split}: digests", unit="case"):
+        id = f"{split}/{task}/{index:03d}"
+        if split in PIXEL_SPLITS:
+            digests[id] = case_digest(make_case(split, task, index))
+        else:
+            digests[id] = parameter_digest(split, task, index)
+    return {
+        "bench_version": BENCHMARK_VERSION,
+        "split": split,
+        "digest_of": "pixels" if split in PIXEL_SPLITS else "parameters",
+        "versions": _versions(),
+        "cases": digests,
+    }
+
+
+def _versions() -> dict[str, str]:
+    return {name: metadata.version(name) for name in _PACKAGES}
+
+
+def main() -> None:
+    """Writes the manifests of some splits into the package."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    splits = (*PIXEL_SPLITS, *PARAMETER_SPLITS)
+    parser.add_argument("splits", nargs="+", choices=splits)
+    folder = Path(__file__).parent / _FOLDER
+    folder.mkdir(exist_ok=True)
+    for split in parser.parse_args().splits:
+        text = json.dumps(make_manifest(split), indent=1)
+        (folder / f"{split}.json").write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
