@@ -99,7 +99,7 @@ def edit_score(
         has not done what was asked.
     """
     if case.task == "outpaint" and not is_size_right:
-        return EditScore(value=0.0, parts={}, weakest="size")
+        return EditScore(value=0.0, parts={"size": 0.0}, weakest="size")
     view = view_of(case, answer)
     match case.task:
         case "text_replace_en" | "text_replace_zh":

@@ -4,6 +4,8 @@ The reference gives the attribute's value; the source's value scores 0. A second
 asks whether the thing is still there: nothing may be gained by painting over it.
 """
 
+import math
+
 import numpy as np
 from jaxtyping import Bool, Float
 from scipy import ndimage
@@ -28,7 +30,7 @@ _FIELD_SIGMA = 0.015
 """Smoothing of a shading field, as a share of the shorter side."""
 _DARK = 0.02
 """Linear light added before a logarithm: shadows deeper than this look alike."""
-_LOST_CHROMA = 8.0
+_LOST_CHROMA = 5.0
 """Excess change of a*, b* that halves the score of a kept chromaticity."""
 _LUMA = (0.2126, 0.7152, 0.0722)
 
@@ -68,19 +70,16 @@ def _color_skill(view: View, part: Bool[np.ndarray, "h w"]) -> float | None:
 
 
 def _structure(view: View, part: Bool[np.ndarray, "h w"]) -> float:
-    # The step at its outline is there however the part is painted over.
-    inside = erode(part, 2)
-    if np.count_nonzero(inside) < LEAST_PIXELS:
-        inside = part
+    # The step at its outline is there however the part is painted over: outside it,
+    # every picture is filled with its own mean.
+    filled = [
+        np.where(part, lab[..., 0], lab[..., 0][part].mean()) for lab in view.labs
+    ]
 
-    def likeness(lab: Float[np.ndarray, "h w 3"]) -> float:
-        return max(
-            gradient_likeness(lab[..., 0], other[..., 0], inside)
-            for other in (view.source_lab, view.reference_lab)
-        )
+    def likeness(light: Float[np.ndarray, "h w"]) -> float:
+        return max(gradient_likeness(light, other, part) for other in filled[1:])
 
-    share = relative(likeness(view.answer_lab), likeness(view.reference_lab))
-    return above_chance(share)
+    return above_chance(relative(likeness(filled[0]), likeness(filled[2])))
 
 
 def material_parts(view: View) -> dict[str, float | None]:
@@ -131,16 +130,12 @@ def light_parts(view: View) -> dict[str, float | None]:
         _light_field(image, view.case.source, edit)
         for image in (view.answer, view.case.reference)
     ]
-    power, own = float(fields[1] @ fields[1]), float(fields[0] @ fields[0])
-    field = None
-    if power > 0:
-        shared = float(fields[0] @ fields[1])
-        field = 0.0
-        if shared > 0:
-            size = shared / power
-            cosine = shared / np.sqrt(own * power)
-            is_exact = np.array_equal(view.answer, view.case.reference)
-            field = 1.0 if is_exact else float(cosine * min(size, 1 / size))
+    own, power = (float(one @ one) for one in fields)
+    shared = float(fields[0] @ fields[1])
+    field = None if power <= 0 else 0.0
+    if power > 0 and shared > 0:
+        size = shared / power
+        field = shared / math.sqrt(own * power) * min(size, 1 / size)
     return {
         "field": field,
         "chromaticity": _chromaticity(view, edit),

@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float, UInt8
 from scipy import ndimage, signal
 
 from tbstar_jax.evaluation.cases.case import Case
+from tbstar_jax.evaluation.scores.preservation import guard_band
 from tbstar_jax.geometry import Box, erode
 from tbstar_jax.metrics.color import ciede2000, srgb_to_lab
 
@@ -28,8 +29,8 @@ _FLOOR_WEIGHT = 0.1
 """Of the mean weight: what unchanged pixels of an edit region count."""
 _MATCH_SIDE = 48
 """Pixels of the shorter side at which things are matched."""
-_GUARD = 4
-"""Pixels around an edit that preservation does not count."""
+_LEAST_RING = 4
+"""Pixels around an edit that must be intact, as the guard band around it must."""
 _ALIKE = 1.0
 """CIEDE2000 below which source and reference are alike."""
 _DAMAGED = 8.0
@@ -208,7 +209,12 @@ def intactness(view: View) -> float | None:
     left = np.exp(-visible_difference(answer, reference) / _DAMAGED)
     values = [
         float(left[region].mean())
-        for region in (edit & is_alike, dilate(edit, _GUARD) & ~edit & is_alike)
+        for region in (
+            edit & is_alike,
+            dilate(edit, max(_LEAST_RING, guard_band(view.case.size)))
+            & ~edit
+            & is_alike,
+        )
         if np.count_nonzero(region) >= LEAST_PIXELS
     ]
     return min(values, default=None)

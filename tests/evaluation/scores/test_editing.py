@@ -1,0 +1,229 @@
+"""E of every task: exact ends, monotone between, nothing for nothing or for damage."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from tbstar_jax.evaluation.scores.editing import PART_EXPONENTS
+from tbstar_jax.metrics.resampling import Motion, moved_back
+from tbstar_jax.metrics.similarity import ciede2000_mean
+from tests.evaluation.scores.answers import (
+    TASKS,
+    blend,
+    case_of,
+    edit,
+    grey,
+    jpeg,
+    noise,
+    resized,
+)
+
+FAINT = {"text_replace_en": 0.5, "text_replace_zh": 0.5, "watermark_remove": 0.7}
+"""What a JPEG leaves, at 128 px, of letters 8 px high and beside a faint mark."""
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_unchanged_source_scores_exactly_zero(task):
+    score = edit(case_of(task), case_of(task).source)
+    assert score.value == 0.0
+    assert score.parts[score.weakest] == 0.0
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_reference_scores_exactly_one(task):
+    score = edit(case_of(task), case_of(task).reference)
+    assert score.value == 1.0
+    assert set(score.parts.values()) == {1.0}
+    assert score.weakest == ""
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_parts_have_the_names_of_the_table_and_lie_in_the_unit_interval(task):
+    score = edit(case_of(task), blend(case_of(task), 0.5))
+    assert set(score.parts) <= set(PART_EXPONENTS[task])
+    assert all(0 <= value <= 1 for value in score.parts.values())
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_e_grows_on_the_way_from_source_to_reference(task):
+    case = case_of(task)
+    values = [edit(case, blend(case, share)).value for share in (0.25, 0.5, 0.75)]
+    assert values == sorted(values)
+    assert 0 < values[1] < values[2] < 1
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_noise_and_grey_earn_nothing(task):
+    case = case_of(task)
+    assert edit(case, noise(case)).value < 0.35
+    assert edit(case, grey(case)).value < 0.35
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_edits_of_other_photos_earn_nothing(task):
+    case = case_of(task)
+    region = case.masks.edit
+    scores = {}
+    for other in TASKS[::3]:
+        answer = resized(case_of(other).reference, case.size)
+        # On plain white ground a text is gone in many a picture.
+        shows_it = ciede2000_mean(case.reference, answer, region) < 5
+        if other != task and not shows_it:
+            scores[other] = edit(case, answer).value
+    assert len(scores) >= 3
+    assert {other: value for other, value in scores.items() if value >= 0.35} == {}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_jpeg_of_the_reference_keeps_most(task):
+    case = case_of(task)
+    least = FAINT.get(task, 0.8)
+    assert edit(case, jpeg(case.reference)).value >= least
+
+
+@pytest.mark.parametrize(
+    "task", [task for task in TASKS if task not in ("watermark_remove",)]
+)
+def test_a_reference_one_pixel_off_keeps_most_without_registration(task):
+    # What is left of a watermark is fainter than what a pixel moves: it needs the
+    # registration that `prompt` does first.
+    case = case_of(task)
+    moved = moved_back(case.reference, Motion(zoom=1.0, rows=0.0, columns=-1.0))
+    assert edit(case, moved).value >= 0.7
+
+
+@pytest.mark.parametrize("task", ["recolor", "object_remove", "text_remove"])
+def test_what_happens_far_from_the_edit_is_not_its_matter(task):
+    case = case_of(task)
+    far = np.zeros(case.size, bool)
+    far[:8], far[-8:] = True, True
+    masks = [case.masks.edit, case.masks.product, case.masks.product_after]
+    far &= ~np.any([_near(mask) for mask in masks], axis=0)
+    assert far.sum() > 200
+    answer = case.reference.copy()
+    answer[far] = 255 - answer[far]
+    assert edit(case, answer).value == pytest.approx(1.0, abs=1e-3)
+
+
+def _near(mask):
+    rows, columns = np.nonzero(mask)
+    near = np.zeros_like(mask)
+    for row in range(-6, 7):
+        for column in range(-6, 7):
+            r = np.clip(rows + row, 0, mask.shape[0] - 1)
+            near[r, np.clip(columns + column, 0, mask.shape[1] - 1)] = True
+    return near
+
+
+@pytest.mark.parametrize(
+    "task",
+    ["watermark_remove", "text_remove", "object_remove", "layout", "recolor"],
+)
+def test_painting_over_the_edit_region_is_not_an_edit(task):
+    case = case_of(task)
+    answer = case.reference.copy()
+    answer[case.masks.edit] = (255, 0, 255)
+    assert edit(case, answer).value < 0.2
+
+
+def test_a_neighbouring_hue_is_a_good_recolour():
+    case = case_of("recolor")
+    changed = (case.source != case.reference).any(axis=2)
+    answer = case.reference.astype(float)
+    answer[changed] = answer[changed] * (0.97, 1.0, 0.95) + (4, 0, 0)
+    score = edit(case, np.clip(np.rint(answer), 0, 255).astype(np.uint8))
+    assert 0.75 < score.value < 1
+    assert score.weakest == "color"
+
+
+def test_a_recolour_that_flattens_the_product_loses_its_structure():
+    case = case_of("recolor")
+    changed = (case.source != case.reference).any(axis=2)
+    answer = case.reference.copy()
+    answer[changed] = np.median(case.reference[changed], axis=0).astype(np.uint8)
+    score = edit(case, answer)
+    assert score.parts["color"] > 0.5
+    assert score.weakest == "structure"
+    assert score.value < 0.6
+
+
+def test_a_thing_may_stand_elsewhere_in_its_zone():
+    case = case_of("object_add")
+    box = case.target_objects[0].after
+    reach = max(2, box.width // 8)
+    change = (case.source != case.reference).any(axis=2)
+    moved = np.roll(change, reach, axis=1)
+    answer = case.source.copy()
+    answer[moved] = np.roll(case.reference, reach, axis=1)[moved]
+    score = edit(case, answer)
+    assert score.value > 0.8
+    assert score.parts["shape"] > 0.85
+
+
+def test_half_a_shadow_is_half_an_edit_of_light():
+    case = case_of("light_shadow")
+    assert edit(case, blend(case, 0.5)).parts["field"] == pytest.approx(0.5, abs=0.12)
+
+
+def test_a_colour_cast_lowers_the_chromaticity_of_an_edit_of_light():
+    case = case_of("light_shadow")
+    answer = np.clip(case.reference + np.array([25, -10, -25]), 0, 255)
+    score = edit(case, answer.astype(np.uint8))
+    assert score.parts["chromaticity"] < 0.5
+
+
+def test_a_faint_mark_is_told_by_its_pattern():
+    case = case_of("watermark_remove")
+    score = edit(case, blend(case, 0.8))
+    assert score.parts["mark"] == pytest.approx(0.8, abs=0.05)
+
+
+def test_a_fringe_of_the_old_background_lowers_the_cut_edge():
+    case = case_of("bg_white")
+    edge = _ring(case.masks.product_after)
+    answer = case.reference.copy()
+    answer[edge] = case.source[edge]
+    score = edit(case, answer)
+    assert score.weakest == "cut_edge"
+    assert score.parts["cut_edge"] < 0.7 < score.parts["background"]
+
+
+def _ring(mask):
+    grown = mask.copy()
+    for axis in (0, 1):
+        for step in (-2, -1, 1, 2):
+            grown |= np.roll(mask, step, axis)
+    return grown & ~mask
+
+
+def test_a_shadow_that_stays_is_named():
+    case = case_of("object_remove")
+    shadow = case.masks.shadow & case.masks.edit & ~case.masks.product
+    answer = case.reference.copy()
+    answer[shadow] = case.source[shadow]
+    score = edit(case, answer)
+    assert score.weakest == "shadow"
+    assert score.parts["shadow"] < 0.4 < score.parts["clean"]
+
+
+def test_a_canvas_left_grey_is_not_filled():
+    case = case_of("outpaint")
+    assert edit(case, case.source).parts["filled"] == 0.0
+
+
+def test_an_outpainting_of_another_size_scores_zero():
+    case = case_of("outpaint")
+    score = edit(case, case.reference, is_size_right=False)
+    assert (score.value, score.weakest) == (0.0, "size")
+    other = case_of("recolor")
+    assert edit(other, other.reference, is_size_right=False).value == 1.0
+
+
+def test_a_part_that_cannot_be_measured_is_left_out():
+    case = case_of("object_remove")
+    nothing = np.zeros(case.size, bool)
+    masks = dataclasses.replace(case.masks, shadow=nothing)
+    score = edit(dataclasses.replace(case, masks=masks), case.reference)
+    assert "shadow" not in score.parts
+    assert score.value == 1.0
