@@ -6,11 +6,12 @@ stands in `unanswered.jsonl` with its reason and is asked for again by the next 
 only a refusal is final.
 """
 
+import collections
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol, TypeAlias, runtime_checkable
@@ -36,7 +37,7 @@ class CannotAnswer(Exception):  # noqa: N818
         self.is_final = is_final
 
 
-_Outcome: TypeAlias = tuple[Prompt, float, CannotAnswer | None]
+_Outcome: TypeAlias = tuple[str, float, CannotAnswer | None]
 
 
 @runtime_checkable
@@ -71,13 +72,14 @@ class System(Protocol):
 
 
 def ask_system(
-    system: System, prompts: Sequence[Prompt], folder: Path
+    system: System, ids: Sequence[str], prompts: Iterable[Prompt], folder: Path
 ) -> Mapping[str, float]:
     """Asks for every picture that the folder lacks.
 
     Args:
       system: whom to ask.
-      prompts: what is asked.
+      ids: of the prompts.
+      prompts: the same prompts, drawn a few ahead: their cases are not kept.
       folder: where the pictures are, or will be.
 
     Returns:
@@ -88,11 +90,9 @@ def ask_system(
     """
     ledger = folder / "unanswered.jsonl"
     refused = {entry["prompt"] for entry in read_journal(ledger) if entry["is_final"]}
-    due = [
-        prompt
-        for prompt in prompts
-        if prompt.id not in refused and not answer_path(folder, prompt.id).exists()
-    ]
+    due = {
+        id for id in ids if id not in refused and not answer_path(folder, id).exists()
+    }
     seconds: dict[str, float] = {}
     if not due:
         return seconds
@@ -104,22 +104,19 @@ def ask_system(
             try:
                 image = answer(prompt)
             except CannotAnswer as error:
-                return prompt, time.perf_counter() - begin, error
+                return prompt.id, time.perf_counter() - begin, error
             took = time.perf_counter() - begin
             _write(answer_path(folder, prompt.id), encode_png(image))
-            return prompt, took, None
+            return prompt.id, took, None
 
-        for prompt, took, error in _each(ask, due, system.num_threads):
+        asked = (prompt for prompt in prompts if prompt.id in due)
+        for id, took, error in _each(ask, asked, system.num_threads):
             progress.update()
             if error is None:
-                seconds[prompt.id] = took
+                seconds[id] = took
                 continue
             journal.append(
-                {
-                    "prompt": prompt.id,
-                    "reason": str(error),
-                    "is_final": error.is_final,
-                }
+                {"prompt": id, "reason": str(error), "is_final": error.is_final}
             )
     return seconds
 
@@ -130,15 +127,21 @@ def answer_path(folder: Path, prompt_id: str) -> Path:
 
 
 def _each(
-    ask: Callable[[Prompt], _Outcome], prompts: Sequence[Prompt], num_threads: int
+    ask: Callable[[Prompt], _Outcome], prompts: Iterable[Prompt], num_threads: int
 ) -> Iterator[_Outcome]:
-    """The outcomes, as they come; in this thread where one is enough."""
+    """The outcomes in order; in this thread where one is enough."""
     if num_threads == 1:
         yield from map(ask, prompts)
         return
+    waiting: collections.deque[Future[_Outcome]] = collections.deque()
     with ThreadPoolExecutor(num_threads) as pool:
         try:
-            yield from pool.map(ask, prompts)
+            for prompt in prompts:
+                waiting.append(pool.submit(ask, prompt))
+                if len(waiting) > 2 * num_threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
         except BaseException:
             # Prompts that wait are not sent to a server that is given up.
             pool.shutdown(wait=False, cancel_futures=True)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tbstar_jax.errors import UserError
-from tbstar_jax.evaluation.cases.case import Prompt
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 """Of files that are read, in the order they are looked for."""
@@ -27,12 +26,12 @@ class Found:
     unknown: tuple[str, ...]
 
 
-def find_outputs(folder: Path, prompts: Sequence[Prompt]) -> Found:
+def find_outputs(folder: Path, ids: Sequence[str]) -> Found:
     """Looks for `<prompt id>.png` (or .jpg, .jpeg, .webp) of every prompt.
 
     Args:
       folder: with the pictures, e.g. `mini/recolor/003/en.png`.
-      prompts: what was asked.
+      ids: of the prompts.
 
     Raises:
       UserError: there is no such folder, or it holds the picture of no prompt.
@@ -40,11 +39,11 @@ def find_outputs(folder: Path, prompts: Sequence[Prompt]) -> Found:
     if not folder.is_dir():
         raise UserError(f"there is no folder {folder} with the outputs to be scored")
     paths: dict[str, Path] = {}
-    for prompt in prompts:
-        found = (folder / f"{prompt.id}{suffix}" for suffix in SUFFIXES)
+    for id in ids:
+        found = (folder / f"{id}{suffix}" for suffix in SUFFIXES)
         path = next((path for path in found if path.is_file()), None)
         if path is not None:
-            paths[prompt.id] = path
+            paths[id] = path
     known = set(paths.values())
     unknown = [
         path.relative_to(folder).as_posix()
@@ -52,21 +51,19 @@ def find_outputs(folder: Path, prompts: Sequence[Prompt]) -> Found:
         if path.suffix.lower() in SUFFIXES and path not in known
     ]
     if not paths:
-        raise UserError(_nothing_found(folder, prompts, unknown))
+        raise UserError(_nothing_found(folder, ids, unknown))
     return Found(
         paths=paths,
-        missing=tuple(prompt.id for prompt in prompts if prompt.id not in paths),
+        missing=tuple(id for id in ids if id not in paths),
         unknown=tuple(unknown[:10]),
     )
 
 
-def _nothing_found(
-    folder: Path, prompts: Sequence[Prompt], unknown: Sequence[str]
-) -> str:
-    wanted = f"{prompts[0].id}.png"
+def _nothing_found(folder: Path, ids: Sequence[str], unknown: Sequence[str]) -> str:
+    wanted = f"{ids[0]}.png"
     near = difflib.get_close_matches(wanted, unknown, n=1, cutoff=0.0)
     hint = f"; it holds {len(unknown)} others, such as {near[0]}" if near else ""
     return (
-        f"{folder} holds the picture of none of the {len(prompts)} prompts{hint}; name "
+        f"{folder} holds the picture of none of the {len(ids)} prompts{hint}; name "
         f"the files by their prompts, such as {wanted}"
     )

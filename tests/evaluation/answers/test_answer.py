@@ -41,17 +41,21 @@ class Recorder:
 ASKED = prompts(case(index=0), case(index=1))
 
 
+def ask(system, asked, folder):
+    return ask_system(system, [prompt.id for prompt in asked], iter(asked), folder)
+
+
 @pytest.mark.parametrize("num_threads", [1, 3])
 def test_every_prompt_is_asked_once(tmp_path, num_threads):
     system = Recorder(num_threads)
-    seconds = ask_system(system, ASKED, tmp_path)
+    seconds = ask(system, ASKED, tmp_path)
     assert sorted(system.asked) == sorted(prompt.id for prompt in ASKED)
     assert set(seconds) == set(system.asked)
     assert min(seconds.values()) >= 0
     for prompt in ASKED:
         written = decode_image(answer_path(tmp_path, prompt.id).read_bytes())
         assert np.array_equal(written, 255 - prompt.case.photo)
-    assert ask_system(system, ASKED, tmp_path) == {}
+    assert ask(system, ASKED, tmp_path) == {}
     assert len(system.asked) == len(ASKED)
     assert system.opened == 1
     assert not list(tmp_path.rglob("*.part"))
@@ -63,23 +67,23 @@ def test_a_refusal_is_final_and_a_failure_is_not(tmp_path):
         ASKED[1].id: CannotAnswer("server down", is_final=False),
     }
     system = Recorder(errors=errors)
-    assert set(ask_system(system, ASKED, tmp_path)) == {p.id for p in ASKED[2:]}
+    assert set(ask(system, ASKED, tmp_path)) == {p.id for p in ASKED[2:]}
     entries = list(read_journal(tmp_path / "unanswered.jsonl"))
     assert [(e["prompt"], e["reason"]) for e in entries] == [
         (ASKED[0].id, "no such thing"),
         (ASKED[1].id, "server down"),
     ]
     again = Recorder()
-    assert set(ask_system(again, ASKED, tmp_path)) == {ASKED[1].id}
+    assert set(ask(again, ASKED, tmp_path)) == {ASKED[1].id}
     assert not answer_path(tmp_path, ASKED[0].id).exists()
 
 
 def test_a_killed_run_keeps_what_it_has(tmp_path):
     system = Recorder(errors={ASKED[2].id: KeyboardInterrupt()})
     with pytest.raises(KeyboardInterrupt):
-        ask_system(system, ASKED, tmp_path)
+        ask(system, ASKED, tmp_path)
     again = Recorder()
-    ask_system(again, ASKED, tmp_path)
+    ask(again, ASKED, tmp_path)
     assert again.asked == [ASKED[2].id, ASKED[3].id]
 
 
@@ -95,5 +99,5 @@ def test_an_error_stops_the_threads(tmp_path):
     many = prompts(*[case(index=index) for index in range(40)])
     system = Broken(num_threads=2)
     with pytest.raises(RuntimeError, match="broken"):
-        ask_system(system, many, tmp_path)
+        ask(system, many, tmp_path)
     assert len(system.asked) < len(many)

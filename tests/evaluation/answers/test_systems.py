@@ -20,6 +20,7 @@ from tests.support.benchmark_cases import case, prompts
 from tests.support.loopback import Answer, serving
 
 ASKED = prompts(case(index=0), case(index=1))
+IDS = [prompt.id for prompt in ASKED]
 EXTENDED = case("outpaint", size=64, photo_box=Box(top=0, left=16, height=64, width=48))
 
 
@@ -36,7 +37,7 @@ def test_files_are_found_by_their_prompts(tmp_path):
     second = touch(tmp_path, f"{ASKED[1].id}.webp")
     touch(tmp_path, "other.png")
     touch(tmp_path, "notes.txt")
-    found = find_outputs(tmp_path, ASKED)
+    found = find_outputs(tmp_path, IDS)
     assert found.paths == {ASKED[0].id: first, ASKED[1].id: second}
     assert found.missing == (ASKED[2].id, ASKED[3].id)
     assert set(found.unknown) == {"other.png", f"{ASKED[0].id}.jpg"}
@@ -45,9 +46,9 @@ def test_files_are_found_by_their_prompts(tmp_path):
 def test_a_folder_that_holds_nothing_is_said_so(tmp_path):
     touch(tmp_path, "recolor_000_en.png")
     with pytest.raises(UserError, match=r"such as recolor_000_en\.png; name"):
-        find_outputs(tmp_path, ASKED)
+        find_outputs(tmp_path, IDS)
     with pytest.raises(UserError, match="no folder"):
-        find_outputs(tmp_path / "absent", ASKED)
+        find_outputs(tmp_path / "absent", IDS)
 
 
 def json_answer(**fields):
