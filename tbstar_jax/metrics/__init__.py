@@ -2,5 +2,5 @@
 
 `color` (CIE Lab, CIEDE2000), `similarity` (masked PSNR, SSIM, shares of pixels, worst
 tiles, IoU) compute with the module their arrays come from; `registration` (shift and
-zoom, on `resampling`) is numpy and scipy.
+zoom, on `motion_fit` and `resampling`) is numpy and scipy.
 """

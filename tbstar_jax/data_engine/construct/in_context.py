@@ -47,6 +47,8 @@ Paint: TypeAlias = Callable[[str, int, tuple[int, int]], UInt8[np.ndarray, "h w 
 _VERSION = 1
 _VISIBLE = 12.0
 """Difference in grey levels, after averaging 3 x 3 pixels, that counts as a change."""
+_MIN_AGREEMENT = 0.5
+"""Of a registration: little, since a displacement must prove itself afterwards."""
 
 
 @runtime_checkable
@@ -228,7 +230,10 @@ def _displacement(
     the one away, and a displaced copy is alike only where it is flat; so an answer of a
     pixel or more counts when undoing it makes the pictures agree better.
     """
-    motions = [register(source, target, mask) for mask in (None, erode(~changed, 2))]
+    motions = [
+        register(source, target, mask, _MIN_AGREEMENT)
+        for mask in (None, erode(~changed, 2))
+    ]
     found = [motion for motion in motions if motion.is_known]
     least = disagreement(source, target)
     within = [motion.shift for motion in found if _whole(motion) == (0, 0)]

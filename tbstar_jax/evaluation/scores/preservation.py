@@ -11,9 +11,10 @@ Each factor is 1 up to 0.5 px or 0.2 % and falls linearly to 0 at 8 px or 5 %.
 
 Where registration fails, the answer is compared as it lies and the factors are 1: what
 moved then shows in the shares. Where the edit may change everything, nothing is kept
-pixel by pixel and the measures are NaN; all that can be said is whether things lie where
-the reference has them, so P is the factors of the motion against the reference over the
-whole picture, and 0 where the reference has texture and the answer cannot be laid on it.
+pixel by pixel and the measures are NaN. All that can be said there is whether things
+lie where the reference has them: P is the factors of the motion against the reference
+over the whole picture, and 0 where the reference has texture and the answer cannot be
+laid on it.
 """
 
 import dataclasses
@@ -143,7 +144,7 @@ def guard_band(size: tuple[int, int]) -> int:
 
 
 def kept_region(edit: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
-    """Returns what lies outside an edit and its guard band; empty if next to nothing."""
+    """Returns what lies outside an edit and its guard band; empty below 1 %."""
     kept = erode(~edit, guard_band((edit.shape[0], edit.shape[1])))
     if kept.mean() < MIN_KEPT_SHARE:
         return np.zeros_like(kept)
@@ -277,7 +278,7 @@ def _ssim(
     *,
     is_same: bool,
 ) -> float:
-    """SSIM over a mask; NaN where no window fits. Not computed where nothing differs."""
+    """SSIM over a mask, known without computing where nothing differs."""
     if not is_same:
         return float(ssim(source, edited, mask))
     reach = SSIM_WINDOW // 2

@@ -1,0 +1,234 @@
+"""Which measure sees which defect: twelve answers to one recolouring, and their order.
+
+The scene is a studio photo with a sticker in the kept region; the mask is exact.
+"""
+
+import functools
+import io
+import itertools
+import math
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+from scipy import ndimage
+
+from tbstar_jax.data_engine.render.sampling import generator
+from tbstar_jax.data_engine.studio.edits import sample_edit
+from tbstar_jax.data_engine.studio.pairs import render_pair
+from tbstar_jax.evaluation.scores.pixels import edit_pixels
+from tbstar_jax.evaluation.scores.preservation import preservation
+
+SIZE = (256, 256)
+STICKER = np.s_[206:232, 12:244]
+
+
+def levels(image):
+    return np.clip(np.rint(image), 0, 255).astype(np.uint8)
+
+
+def with_sticker(image):
+    picture = Image.fromarray(image)
+    font = ImageFont.load_default(24)
+    ImageDraw.Draw(picture).text((14, 202), "SALE 20% OFF NOW", (40, 30, 30), font)
+    return np.asarray(picture)
+
+
+@functools.cache
+def scene():
+    """Source, reference, edit mask."""
+    rng = generator("tests", 0, 2, "defects")
+    pair = render_pair(sample_edit(rng, "recolor", SIZE, 1))
+    assert not pair.region[STICKER].any()
+    return with_sticker(pair.source), with_sticker(pair.target), pair.region
+
+
+def moved(image, rows, columns, zoom=1.0):
+    """Quintic splines; the border is repeated."""
+    middle = (np.array(image.shape[:2]) - 1) / 2
+    start = middle - (middle + np.array([rows, columns])) / zoom
+    scale = np.full(2, 1 / zoom)
+    planes = [
+        ndimage.affine_transform(
+            image[..., k].astype(float), scale, start, order=5, mode="nearest"
+        )
+        for k in range(3)
+    ]
+    return levels(np.stack(planes, axis=-1))
+
+
+def jpeg(image):
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "JPEG", quality=75)
+    return np.asarray(Image.open(file))
+
+
+def third_redone(image, edit):
+    redone = image.copy()
+    noise = np.random.default_rng(1).integers(-60, 60, (SIZE[0] // 8, 11, 3))
+    left = np.s_[:, : SIZE[1] // 3]
+    texture = noise.repeat(8, axis=0).repeat(8, axis=1)[left][:, : SIZE[1] // 3]
+    redone[left] = levels(redone[left] + texture.astype(float))
+    return np.where(edit[..., None], image, redone)
+
+
+def wiped(image):
+    without = image.copy()
+    without[STICKER] = image[STICKER[0].start - 8, STICKER[1]]
+    return without
+
+
+@functools.cache
+def table():
+    """Preservation and edit measures of every answer."""
+    source, exact, edit = scene()
+    noise = np.random.default_rng(0).normal(0, 3, exact.shape)
+    answers = {
+        "copy": source,
+        "exact": exact,
+        "jpeg": jpeg(exact),
+        "blur": levels(ndimage.gaussian_filter(exact.astype(float), (0.7, 0.7, 0))),
+        "shift_1": np.roll(exact, 1, axis=1),
+        "shift_4": moved(exact, 3.5, -2),
+        "zoom": moved(exact, 0, 0, 1.01),
+        "warm": levels(exact + np.array([6.0, 0, -6])),
+        "exposure": levels(exact * 1.03),
+        "noise": levels(exact + noise),
+        "third": third_redone(exact, edit),
+        "wiped": wiped(exact),
+    }
+    return {
+        name: (
+            preservation(source, exact, answer, edit),
+            edit_pixels(source, exact, answer, edit),
+        )
+        for name, answer in answers.items()
+    }
+
+
+def consistency(name):
+    """C with the edit's accuracy for E."""
+    kept, landed = table()[name]
+    return math.sqrt(landed["edit_accuracy_5"] * kept.score)
+
+
+def test_a_copy_keeps_everything_and_edits_nothing():
+    kept, landed = table()["copy"]
+    assert kept.score == 1
+    assert kept.psnr_keep == kept.psnr_keep_registered == math.inf
+    assert kept.ssim_keep == kept.share_identical == 1
+    assert kept.drift_norm == kept.shift == kept.tile95 == 0
+    assert landed["iou_5"] == landed["edit_accuracy_5"] == 0
+    assert landed["psnr_edit"] < 25
+    assert consistency("copy") == 0
+
+
+def test_the_reference_is_perfect():
+    kept, landed = table()["exact"]
+    assert consistency("exact") == 1
+    assert kept.psnr_keep == landed["psnr_edit"] == math.inf
+    assert landed["iou_5"] == landed["edit_accuracy_2"] == 1
+    assert landed["l1_reference"] == landed["l2_reference"] == 0
+
+
+@pytest.mark.parametrize("name", ["jpeg", "blur", "noise"])
+def test_damage_in_place_is_not_taken_for_a_motion(name):
+    kept, landed = table()[name]
+    assert (kept.shift, kept.zoom) == (0, 1)
+    assert kept.psnr_keep_registered == kept.psnr_keep
+    assert 30 < kept.psnr_keep < 50
+    assert kept.drift_norm < 0.5
+    assert kept.score > 0.8
+    assert landed["iou_5"] < landed["edit_accuracy_5"] <= 1
+
+
+def test_a_shift_of_a_pixel_is_seen_raw_and_undone_registered():
+    kept, landed = table()["shift_1"]
+    assert (kept.shift_rows, kept.shift_columns, kept.zoom) == (0, 1, 1)
+    assert kept.psnr_keep < 35
+    assert kept.psnr_keep_registered > kept.psnr_keep + 20
+    assert kept.ssim_keep < 0.99 < kept.ssim_keep_registered
+    assert kept.within_registered == (1, 1, 1)
+    assert kept.within[0] < 0.99
+    assert kept.score == pytest.approx(7 / 7.5)  # linear from 0.5 px to 8 px
+    assert landed["edit_accuracy_5"] > 0.9
+
+
+def test_a_larger_motion_is_measured():
+    kept, _ = table()["shift_4"]
+    assert kept.shift_rows == pytest.approx(3.5, abs=0.1)
+    assert kept.shift_columns == pytest.approx(-2, abs=0.1)
+    assert kept.zoom == pytest.approx(1, abs=0.002)
+    assert kept.psnr_keep < 25
+    assert kept.psnr_keep_registered > kept.psnr_keep + 10
+    assert kept.score == pytest.approx((8 - math.hypot(3.5, 2)) / 7.5, abs=0.03)
+
+
+def test_a_zoom_is_measured():
+    kept, _ = table()["zoom"]
+    assert kept.zoom == pytest.approx(1.01, abs=0.002)
+    assert kept.shift < 0.1
+    assert kept.psnr_keep_registered > kept.psnr_keep + 10
+    assert kept.score == pytest.approx((0.05 - 0.01) / 0.048, abs=0.03)
+
+
+def test_a_cast_is_seen_by_colour_alone():
+    kept, landed = table()["warm"]
+    assert kept.ssim_keep >= 0.999
+    assert kept.psnr_keep > 33
+    assert kept.drift_norm > 4
+    assert kept.drift[2] > 2  # towards yellow
+    assert kept.within[0] < 0.05
+    assert landed["iou_5"] > 0.95
+
+
+def test_an_exposure_is_a_drift_of_lightness():
+    kept, landed = table()["exposure"]
+    assert kept.drift[0] == pytest.approx(kept.drift_norm, rel=0.1)
+    assert 1 < kept.drift_norm < 4
+    assert kept.ssim_keep >= 0.998
+    assert landed["iou_5"] == 1
+
+
+def test_a_redone_background_costs_the_iou():
+    kept, landed = table()["third"]
+    assert landed["edit_accuracy_5"] == 1
+    assert landed["iou_5"] < 0.5
+    assert kept.within_registered[1] < 0.75
+    assert kept.tile95 > 10
+
+
+def test_a_wiped_sticker_is_seen_by_the_worst_tiles_alone():
+    kept, landed = table()["wiped"]
+    assert landed["edit_accuracy_5"] == 1
+    assert kept.ciede2000_keep < 1.5
+    assert kept.drift_norm < 1.5
+    assert kept.within[0] > 0.95
+    assert kept.score > 0.95
+    assert kept.tile95 > 7
+    others = [kept.tile95 for name, (kept, _) in table().items() if name != "third"]
+    assert kept.tile95 == max(others)
+
+
+def test_answers_are_ranked_by_what_they_kept():
+    order = [
+        ("exact", "copy"),
+        ("exposure",),
+        ("wiped",),
+        ("blur", "jpeg"),
+        ("shift_1",),
+        ("noise", "zoom"),
+        ("warm", "third"),
+        ("shift_4",),
+    ]
+    scores = [[table()[name][0].score for name in names] for names in order]
+    for better, worse in itertools.pairwise(scores):
+        assert min(better) >= max(worse)
+    assert scores[0] == [1, 1]
+
+
+def test_every_defect_costs_consistency():
+    for name in table():
+        if name not in ("exact", "wiped", "exposure", "blur"):
+            assert consistency(name) < 0.99
+        assert consistency("copy") <= consistency(name) <= consistency("exact")

@@ -1,0 +1,128 @@
+"""Anchors: what they are, and the order that they keep."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from tbstar_jax.errors import UserError
+from tbstar_jax.evaluation.anchors import (
+    ANCHORS,
+    AnchorScores,
+    check_anchor_order,
+    copy_input,
+    reference,
+    reference_jpeg75,
+    reference_vae,
+    wrong_sample,
+)
+from tbstar_jax.evaluation.cases.make import make_case
+from tbstar_jax.evaluation.scores.pixels import edit_pixels
+from tbstar_jax.evaluation.scores.preservation import preservation
+
+
+@pytest.fixture(scope="module")
+def cases():
+    return [
+        make_case("smoke", task, 0)
+        for task in ("recolor", "text_remove", "object_remove")
+    ]
+
+
+def scores(edit, preservation):
+    return AnchorScores(
+        edit=edit, preservation=preservation, consistency=(edit * preservation) ** 0.5
+    )
+
+
+GOOD = {
+    "reference": scores(1.0, 1.0),
+    "reference_jpeg75": scores(0.9, 0.9),
+    "reference_vae": scores(0.6, 0.7),
+    "wrong_sample": scores(0.1, 0.2),
+    "copy_input": scores(0.0, 1.0),
+}
+
+
+def test_anchors_are_pictures_of_the_answers_size(cases):
+    case = cases[0]
+    images = {
+        "copy_input": copy_input(case),
+        "reference": reference(case),
+        "reference_jpeg75": reference_jpeg75(case),
+        "reference_vae": reference_vae(case, lambda image: image ^ 1),
+        "wrong_sample": wrong_sample(case, cases),
+    }
+    assert set(images) == set(ANCHORS)
+    for image in images.values():
+        assert image.shape == (*case.size, 3)
+        assert image.dtype == np.uint8
+    assert np.array_equal(images["copy_input"], case.source)
+    assert np.array_equal(images["reference"], case.reference)
+    loss = np.abs(images["reference_jpeg75"].astype(int) - case.reference).mean()
+    assert 0 < loss < 5
+    assert np.array_equal(images["reference_vae"], case.reference ^ 1)
+
+
+def test_a_wrong_sample_is_the_next_case_whatever_the_order(cases):
+    by_id = sorted(cases, key=lambda case: case.id)
+    for listed in (cases, cases[::-1]):
+        for case, following in zip(by_id, [*by_id[1:], by_id[0]], strict=True):
+            wrong = wrong_sample(case, listed)
+            assert np.array_equal(wrong, following.reference)
+
+
+def test_a_wrong_sample_needs_another_case_of_the_size(cases):
+    with pytest.raises(UserError, match="wrong_sample needs another"):
+        wrong_sample(cases[0], cases[:1])
+
+
+def test_a_codec_must_keep_the_size(cases):
+    with pytest.raises(UserError, match="must keep the size"):
+        reference_vae(cases[0], lambda image: image[1:])
+
+
+def test_anchors_of_real_cases_keep_their_order(cases):
+    means = {}
+    for name, answer in (
+        ("reference", reference),
+        ("reference_jpeg75", reference_jpeg75),
+        ("wrong_sample", lambda case: wrong_sample(case, cases)),
+        ("copy_input", copy_input),
+    ):
+        rows = []
+        for case in cases:
+            pictures = case.source, case.reference, answer(case), case.masks.edit
+            landed = edit_pixels(*pictures)["edit_accuracy_10"]
+            rows.append(scores(landed, preservation(*pictures).score))
+        means[name] = AnchorScores(
+            **{
+                field.name: float(np.mean([getattr(row, field.name) for row in rows]))
+                for field in dataclasses.fields(AnchorScores)
+            }
+        )
+    assert check_anchor_order(means) == []
+    assert means["copy_input"] == scores(0.0, 1.0)
+    assert means["reference"] == scores(1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "sentence"),
+    [
+        ("reference", scores(0.9, 1.0), "edit of reference is 0.900, below 0.99"),
+        ("copy_input", scores(0.2, 1.0), "edit of copy_input is 0.200, above 0.01"),
+        ("copy_input", scores(0.0, 0.8), "preservation of copy_input is 0.800"),
+        ("wrong_sample", scores(0.1, 0.8), "preservation of reference_vae is 0.700"),
+        ("reference_vae", scores(0.0, 0.5), "consistency of reference_vae is 0.000"),
+        ("reference_vae", scores(float("nan"), 0.5), "edit of reference_vae is nan"),
+    ],
+)
+def test_a_broken_order_is_named(name, row, sentence):
+    assert check_anchor_order(GOOD) == []
+    found = check_anchor_order({**GOOD, name: row})
+    assert any(each.startswith(sentence) for each in found), found
+
+
+def test_absent_anchors_are_not_judged():
+    assert check_anchor_order({"copy_input": scores(0.0, 1.0)}) == []
+    assert check_anchor_order({}) == []
