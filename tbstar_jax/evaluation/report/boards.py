@@ -1,0 +1,239 @@
+"""Tables of means: the leaderboard, the tasks, why edits fail, two runs."""
+
+import math
+
+from tbstar_jax.evaluation.report.content import Absent, ReportContent, Table
+from tbstar_jax.evaluation.report.figures import tasks_of
+from tbstar_jax.evaluation.report.head import judge_name, slice_of
+from tbstar_jax.evaluation.report.markup import (
+    Html,
+    digits_of,
+    interval,
+    join,
+    note,
+    number,
+    scroll,
+    shown,
+    table,
+    tag,
+)
+from tbstar_jax.evaluation.run.measures import MEASURES, Measure, measure_by_name
+from tbstar_jax.evaluation.run.results import Results, SystemResult
+
+_COLUMNS = (
+    ("consistency", "macro", "C"),
+    ("edit", "macro", "E"),
+    ("preservation", "macro", "P"),
+    ("text_cer", "tag script=en", "CER-EN"),
+    ("text_cer", "tag script=zh", "CER-ZH"),
+    ("psnr_keep", "macro", "PSNR, dB"),
+    ("ssim_keep", "macro", "SSIM"),
+    ("drift_norm", "macro", "drift, ΔE"),
+    ("shift", "macro", "shift, px"),
+)
+
+
+def leaderboard(content: ReportContent) -> Html:
+    """Systems by falling C, then the anchors in their order; no mock judge."""
+    systems = [one for one in content.results.systems if one.kind == "system"]
+    anchors = [one for one in content.results.systems if one.kind == "anchor"]
+    systems.sort(key=lambda one: -_c(one))
+    judges = {(one.judge, one.mode): one for one in content.judges if not one.is_mock}
+    heads = [label for _, _, label in _COLUMNS]
+    heads += [judge_name(one) for one in judges.values()]
+    rows = [
+        tag(
+            "tr",
+            tag("th", system.name, scope="row"),
+            *(tag("td", cell) for cell in _numbers(content, system, list(judges))),
+            class_=system.kind,
+        )
+        for system in (*systems, *anchors)
+    ]
+    caption = "Mean over tasks, interval below; anchors: answers whose place is known"
+    heads_row = (tag("th", one, scope="col") for one in ("system", *heads))
+    inner = tag(
+        "table",
+        tag("caption", caption),
+        tag("thead", tag("tr", *heads_row)),
+        tag("tbody", *rows),
+        class_="numbers",
+    )
+    return scroll(inner, caption)
+
+
+def _c(system: SystemResult) -> float:
+    found = system.measures.get("consistency")
+    return -1.0 if found is None or math.isnan(found.macro.mean) else found.macro.mean
+
+
+def _numbers(
+    content: ReportContent, system: SystemResult, judges: list[tuple[str, str]]
+) -> list[Html]:
+    cells = []
+    for name, slice_, _ in _COLUMNS:
+        cell = _mean(system, measure_by_name(name), slice_)
+        if num_exact := system.num_exact.get(name, 0):
+            cell = join(cell, tag("small", f"{num_exact} identical"))
+        cells.append(cell)
+    for judge, mode in judges:
+        found = next(
+            (
+                one
+                for one in content.judges
+                if (one.judge, one.mode, one.system) == (judge, mode, system.name)
+            ),
+            None,
+        )
+        if found is None or found.dropped is None:
+            cells.append(tag("span", "n/a", class_="none"))
+            continue
+        key = f"{system.name}|judge|{judge}|dropped"
+        told = f"coverage {100 * found.coverage:.1f} %"
+        cells.append(join(number(found.dropped.macro, 2, key), tag("small", told)))
+    return cells
+
+
+def _mean(system: SystemResult, measure: Measure, slice_: str) -> Html:
+    found = slice_of(system, measure.name, slice_)
+    if found is None:
+        return tag("span", "n/a", class_="none")
+    key = f"{system.name}|{measure.name}|{slice_}"
+    return interval(found, digits_of(measure), key)
+
+
+def task_table(system: SystemResult) -> Html:
+    """All measures of each task, with intervals."""
+    columns = [measure for measure in MEASURES if measure.name in system.measures]
+    heads = ["task", *(_head(measure) for measure in columns)]
+    rows: list[list[str]] = []
+    for task in ("macro", *(f"task={task}" for task in tasks_of(system))):
+        cells = [_mean(system, measure, task) for measure in columns]
+        rows.append([task.removeprefix("task=").replace("macro", "all tasks"), *cells])
+    return table("Means of each task with intervals", heads, rows, "numbers")
+
+
+def _head(measure: Measure) -> str:
+    return f"{measure.label}, {measure.unit}" if measure.unit else measure.label
+
+
+def slice_table(system: SystemResult) -> Html | Absent:
+    """C, E and P by language and by tag."""
+    sliced = system.measures["consistency"]
+    names = [
+        *(f"language={name}" for name in sliced.languages),
+        *(f"tag {name}" for name in sliced.tags),
+    ]
+    if not names:
+        return Absent(reason="no answer has a language or a tag")
+    scores = [measure_by_name(name) for name in ("consistency", "edit", "preservation")]
+    rows: list[list[str]] = [
+        [
+            name.removeprefix("tag "),
+            str(found.num_prompts),
+            *(_mean(system, measure, name) for measure in scores),
+        ]
+        for name in names
+        if (found := slice_of(system, "consistency", name)) is not None
+    ]
+    heads = ["slice", "prompts", "C", "E", "P"]
+    return table("Means of the slices with intervals", heads, rows, "numbers")
+
+
+def failures(system: SystemResult) -> Html | Absent:
+    """Which part of E is the lowest where E is below 0.5."""
+    if not system.weakest:
+        return Absent(reason="no edit that was made has E below 0.5")
+    rows: list[list[str]] = []
+    order = [task for task in tasks_of(system) if task in system.weakest]
+    for task in order:
+        parts = system.weakest[task]
+        total = sum(parts.values())
+        bars = [
+            tag(
+                "span",
+                tag("i", class_="bar", style=f"width:{60 * count / total:.0f}px"),
+                f" {part} {count}",
+                class_="part",
+            )
+            for part, count in parts.items()
+        ]
+        rows.append([task, str(total), join(*bars)])
+    heads = ["task", "failed", "lowest part of E, and how often"]
+    return table("Edits with E below 0.5", heads, rows, "parts")
+
+
+def run_difference(now: Results, before: Results | None) -> Html | Absent:
+    """Means of two runs side by side, for systems and measures of both."""
+    if before is None:
+        return Absent(reason="no earlier run was given to compare with")
+    earlier = {system.name: system for system in before.systems}
+    rows: list[list[str]] = []
+    for system in now.systems:
+        other = earlier.get(system.name)
+        for measure in MEASURES:
+            if other is None or not {measure.name} <= (
+                set(system.measures) & set(other.measures)
+            ):
+                continue
+            then = other.measures[measure.name].macro
+            mean = system.measures[measure.name].macro.mean
+            digits = digits_of(measure)
+            step = mean - then.mean
+            if math.isnan(step) or abs(step) < 0.5 * 10**-digits:
+                continue
+            key = f"{system.name}|{measure.name}|macro"
+            rows.append(
+                [
+                    system.name,
+                    _head(measure),
+                    number(then.mean, digits, f"before|{key}|mean"),
+                    number(mean, digits, f"{key}|mean"),
+                    _signed(step, digits, measure),
+                ]
+            )
+    told = note(_other_conditions(now, before))
+    if not rows:
+        same = "No mean of a system of both runs differs in the digits shown."
+        return join(told, tag("p", same))
+    heads = ["system", "measure", "before", "now", "difference"]
+    found = table("Means over tasks that differ between the runs", heads, rows, "diff")
+    return join(told, found)
+
+
+def _signed(step: float, digits: int, measure: Measure) -> Html:
+    sign = "+" if step > 0 else ""
+    if measure.is_higher_better is None:
+        verdict = ""
+    else:
+        verdict = "better" if (step > 0) == measure.is_higher_better else "worse"
+    text = f"{sign}{shown(step, digits)}"
+    return join(text, tag("small", verdict)) if verdict else join(text)
+
+
+def _other_conditions(now: Results, before: Results) -> str:
+    changed = [
+        name
+        for name in ("cases_sha256", "split", "tools", "versions", "commit")
+        if now.provenance.get(name) != before.provenance.get(name)
+    ]
+    if "cases_sha256" in changed or "split" in changed:
+        start = "The two runs are not on the same cases: their means do not compare. "
+    else:
+        start = "Both runs are on the same cases. "
+    if changed:
+        start += f"Different between them: {', '.join(changed)}. "
+    return start + "Whether a difference is real, a paired comparison says."
+
+
+def plain_table(given: Table | None, reason: str) -> Html | Absent:
+    """A table as it was given."""
+    if given is None:
+        return Absent(reason=reason)
+    rows = [[_cell(value) for value in row] for row in given.rows]
+    found = table(given.title, list(given.columns), rows, "numbers")
+    return join(found, *(note(one) for one in given.notes))
+
+
+def _cell(value: str | int | float) -> str:
+    return shown(value, 3) if isinstance(value, float) else str(value)

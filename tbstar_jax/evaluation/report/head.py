@@ -1,0 +1,151 @@
+"""The top of a report: the score in a line, what to know first, what was run."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from tbstar_jax.evaluation.judge.modes import VIE_MODES
+from tbstar_jax.evaluation.judge.summary import Summary
+from tbstar_jax.evaluation.report.content import ReportContent
+from tbstar_jax.evaluation.report.markup import (
+    Html,
+    digits_of,
+    join,
+    number,
+    shown,
+    table,
+    tag,
+)
+from tbstar_jax.evaluation.run.measures import measure_by_name
+from tbstar_jax.evaluation.run.results import SystemResult
+from tbstar_jax.evaluation.statistics.resample import Interval
+
+_MAX_VALUE = 400
+
+
+def headline(content: ReportContent, main: SystemResult) -> Html:
+    """`C (CI) | E | P | CER-EN | CER-ZH | drift | shift | VIE-O (judge, coverage)`."""
+    items = []
+    for label, name, slice_ in (
+        ("C", "consistency", "macro"),
+        ("E", "edit", "macro"),
+        ("P", "preservation", "macro"),
+        ("CER-EN", "text_cer", "tag script=en"),
+        ("CER-ZH", "text_cer", "tag script=zh"),
+        ("drift", "drift_norm", "macro"),
+        ("shift", "shift", "macro"),
+    ):
+        measure = measure_by_name(name)
+        found = slice_of(main, name, slice_)
+        mean = math.nan if found is None else found.mean
+        key = f"{main.name}|{name}|{slice_}|mean"
+        value = number(mean, digits_of(measure), key)
+        unit = f" {measure.unit}" if measure.unit and not math.isnan(mean) else ""
+        ends = ""
+        if name == "consistency" and found is not None and not math.isnan(found.low):
+            ends = f"{shown(found.low, 3)} to {shown(found.high, 3)}"
+        items.append(_item(label, join(value, unit), ends))
+    items.append(_item("VIE-O", *_judged(content, main)))
+    return tag("dl", *items, class_="headline")
+
+
+def _item(label: str, value: str, small: str) -> Html:
+    more = (tag("small", small),) if small else ()
+    return tag("div", tag("dt", label), tag("dd", tag("b", value), *more))
+
+
+def _judged(content: ReportContent, main: SystemResult) -> tuple[str, str]:
+    """The first real judge of a VIEScore mode; a mock says nothing."""
+    own = [judge for judge in content.judges if judge.system == main.name]
+    for judge in own:
+        if not judge.is_mock and judge.mode in VIE_MODES:
+            value = "n/a" if judge.dropped is None else f"{judge.dropped.macro:.2f}"
+            return value, f"{judge_name(judge)}, coverage {100 * judge.coverage:.1f} %"
+    return "n/a", "only a mock judge" if own else "no judge"
+
+
+def judge_name(judge: Summary) -> str:
+    """Models of a judge and its mode."""
+    models = ", ".join(judge.models) or "no model answered"
+    return f"{'MOCK ' if judge.is_mock else ''}{models} ({judge.mode})"
+
+
+def slice_of(system: SystemResult, measure: str, name: str) -> Interval | None:
+    """A slice by its name in `results.csv`; None where there is none."""
+    sliced = system.measures.get(measure)
+    if sliced is None:
+        return None
+    kind, _, rest = name.partition(" " if name.startswith("tag ") else "=")
+    match kind:
+        case "macro":
+            return sliced.macro
+        case "micro":
+            return sliced.micro
+        case "task":
+            return sliced.tasks.get(rest)
+        case "language":
+            return sliced.languages.get(rest)
+    return sliced.tags.get(rest)
+
+
+def warnings(content: ReportContent) -> Html:
+    """What the reader must know before any number; empty where there is nothing."""
+    notes = list(content.results.notes)
+    for system in content.results.systems:
+        absent = {k: n for k, n in system.statuses.items() if k != "ok" and n}
+        if absent:
+            told = ", ".join(f"{n} {k}" for k, n in absent.items())
+            notes.append(
+                f"{system.name}: of {system.num_prompts} answers, {told}; what is "
+                "missing or cannot be decoded counts as zero."
+            )
+    if not notes:
+        return Html("")
+    items = tag("ul", *(tag("li", one) for one in notes))
+    return tag(
+        "aside",
+        tag("h2", "Read this first", id="notes"),
+        items,
+        class_="warning",
+        aria_labelledby="notes",
+    )
+
+
+def coverage(content: ReportContent) -> Html:
+    """Answers by status, per system."""
+    statuses = ("ok", "wrong_size", "missing", "decode_error")
+    rows = [
+        [
+            system.name,
+            system.kind,
+            str(system.num_prompts),
+            *(str(system.statuses.get(status, 0)) for status in statuses),
+        ]
+        for system in content.results.systems
+    ]
+    heads = ["system", "kind", "prompts", *statuses]
+    return table("Answers by status", heads, rows, "numbers")
+
+
+def provenance(values: Mapping[str, Any]) -> Html:
+    """Everything that was recorded of the run, name by name."""
+    rows = []
+    for name, value in _flat("", values):
+        text = value if isinstance(value, str) else json.dumps(value)
+        short = text if len(text) <= _MAX_VALUE else f"{text[:_MAX_VALUE]}…"
+        rows.append([name, tag("code", short)])
+    return table("What was run, and on what", ["what", "value"], rows, "provenance")
+
+
+def _flat(prefix: str, values: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    for name, value in values.items():
+        label = f"{prefix}{name}"
+        if isinstance(value, Mapping):
+            found += _flat(f"{label}.", value)
+        elif name == "command" and isinstance(value, list | tuple):
+            found.append((label, " ".join(map(str, value))))
+        else:
+            found.append((label, value))
+    return found

@@ -1,0 +1,42 @@
+"""A report on disk: one page that needs nothing else, and its figures as PNG files."""
+
+import os
+from pathlib import Path
+
+from tbstar_jax.evaluation.report.album import Album
+from tbstar_jax.evaluation.report.content import Absent, ReportContent
+from tbstar_jax.evaluation.report.figures import figures
+from tbstar_jax.evaluation.report.page import report_html
+from tbstar_jax.evaluation.report.raster import raster
+from tbstar_jax.input_pipeline.images import encode_png
+
+PAGE = "report.html"
+FIGURES = "figures"
+
+
+def write_report(content: ReportContent, folder: Path) -> None:
+    """Writes `report.html` and `figures/<name>.png`, replacing those of before.
+
+    Each file is whole or not there. Figures that this report has not are taken away,
+    so that none of an earlier run is left beside it.
+
+    Args:
+      content: of the report.
+      folder: made where absent.
+    """
+    drawings = figures(content)
+    page = report_html(content, drawings, Album())
+    (folder / FIGURES).mkdir(parents=True, exist_ok=True)
+    for name, drawing in drawings.items():
+        path = folder / FIGURES / f"{name}.png"
+        if isinstance(drawing, Absent):
+            path.unlink(missing_ok=True)
+        else:
+            _replace(path, encode_png(raster(drawing)))
+    _replace(folder / PAGE, page.encode())
+
+
+def _replace(path: Path, data: bytes) -> None:
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part.write_bytes(data)
+    os.replace(part, path)
