@@ -7,6 +7,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from tbstar_jax.evaluation.judge.modes import Settings
+from tbstar_jax.input_pipeline.images import encode_png
 
 
 def as_sent(
@@ -31,9 +32,8 @@ def as_sent(
             max(1, round(side * settings.max_side / longest)) for side in image.size
         )
         image = image.resize((width, height), Image.Resampling.LANCZOS)
+    if settings.format == "png":
+        return encode_png(np.asarray(image))
     buffer = io.BytesIO()
-    if settings.format == "jpeg":
-        image.save(buffer, "JPEG", quality=settings.quality)
-    else:
-        image.save(buffer, "PNG")
+    image.save(buffer, "JPEG", quality=settings.quality)
     return buffer.getvalue()
