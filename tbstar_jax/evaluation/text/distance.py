@@ -16,7 +16,12 @@ from tbstar_jax.evaluation.text.normalise import normalise
 
 def distance(target: str, read: str) -> int:
     """Returns insertions, deletions and substitutions between normalised texts."""
-    return int(_table(normalise(target), normalise(read))[-1, -1])
+    return levenshtein(normalise(target), normalise(read))
+
+
+def levenshtein(first: str, second: str) -> int:
+    """Returns insertions, deletions and substitutions between texts as they are."""
+    return int(_table(first, second)[-1, -1])
 
 
 def cer(target: str, read: str) -> float:
