@@ -15,6 +15,7 @@ from tbstar_jax.evaluation.scores.editing_measures import (
     View,
     above_chance,
     distribution,
+    dot,
     gradient_likeness,
     outline_likeness,
     relative,
@@ -130,8 +131,8 @@ def light_parts(view: View) -> dict[str, float | None]:
         _light_field(image, view.case.source, edit)
         for image in (view.answer, view.case.reference)
     ]
-    own, power = (float(one @ one) for one in fields)
-    shared = float(fields[0] @ fields[1])
+    own, power = (dot(one, one) for one in fields)
+    shared = dot(fields[0], fields[1])
     field = None if power <= 0 else 0.0
     if power > 0 and shared > 0:
         size = shared / power

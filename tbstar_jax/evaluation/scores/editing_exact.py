@@ -7,14 +7,13 @@ case, and is 0 in at least one of them for the source.
 import numpy as np
 from jaxtyping import Bool
 
+from tbstar_jax.evaluation.scores.editing_matching import Match, match_object
 from tbstar_jax.evaluation.scores.editing_measures import (
     LEAST_PIXELS,
-    Match,
     View,
     band_skill,
     dilate,
     intactness,
-    match_object,
     outline_band,
     outline_likeness,
     pattern_skill,

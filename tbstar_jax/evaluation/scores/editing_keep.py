@@ -7,6 +7,7 @@ zone a thing stands, and how its background is drawn, is left to the answer.
 import numpy as np
 from jaxtyping import Bool, Float
 
+from tbstar_jax.evaluation.scores.editing_matching import match_object
 from tbstar_jax.evaluation.scores.editing_measures import (
     LEAST_PIXELS,
     View,
@@ -14,7 +15,6 @@ from tbstar_jax.evaluation.scores.editing_measures import (
     box_mask,
     dilate,
     distribution_skill,
-    match_object,
     outline_likeness,
     progress,
     relative,

@@ -1,8 +1,8 @@
-"""What the edit scores are made of: skills, errors, statistics, template matches.
+"""What the edit scores are made of: skills, errors, statistics.
 
 A skill is 0 for the unchanged source and 1 for the reference, exactly: both ends are
-computed by the arithmetic that the answer goes through. L* a* b* throughout; sizes that
-should grow with the picture are shares of its shorter side.
+computed by the arithmetic that the answer goes through. Colours are CIE Lab. Bands and
+windows are so many pixels wide, whatever the size of the picture.
 """
 
 import dataclasses
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
-from scipy import ndimage, signal
+from scipy import ndimage
 
 from tbstar_jax.evaluation.cases.case import Case
 from tbstar_jax.evaluation.scores.preservation import guard_band
@@ -27,8 +27,6 @@ _SPREAD = 5
 """Side of the box over which the weights of a change are spread, pixels."""
 _FLOOR_WEIGHT = 0.1
 """Of the mean weight: what unchanged pixels of an edit region count."""
-_MATCH_SIDE = 48
-"""Pixels of the shorter side at which things are matched."""
 _LEAST_RING = 4
 """Pixels around an edit that must be intact, as the guard band around it must."""
 _ALIKE = 1.0
@@ -39,8 +37,6 @@ _CHANCE = 0.25
 _QUANTILES = np.linspace(0.05, 0.95, 10)
 _BAND = 3
 """Half the width of the band along an outline, pixels."""
-_FLAT_VARIANCE = 3.0
-"""Added to variances of a template match: L* a* b* noise of a flat picture, squared."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -76,6 +72,14 @@ def view_of(case: Case, answer: UInt8[np.ndarray, "h w 3"]) -> View:
         reference_lab=srgb_to_lab(case.reference),
         answer_lab=srgb_to_lab(answer),
     )
+
+
+def dot(first: Float[np.ndarray, " n"], second: Float[np.ndarray, " n"]) -> float:
+    """Returns the inner product, the same to the last bit wherever the arrays lie.
+
+    BLAS sums in an order that depends on alignment, and the ends of a skill are exact.
+    """
+    return float(np.sum(first * second))
 
 
 def skill(error: float, source_error: float) -> float:
@@ -178,9 +182,9 @@ def pixel_skill(
     if np.count_nonzero(mask) < LEAST_PIXELS:
         return None
     weights = change_weights(view, mask)[mask]
-    answer, source, reference = (_smooth(lab, sigma)[mask] for lab in view.labs)
+    answer, source, reference = (smooth(lab, sigma)[mask] for lab in view.labs)
     error, source_error = (
-        float(weights @ visible_difference(one, reference)) for one in (answer, source)
+        dot(weights, visible_difference(one, reference)) for one in (answer, source)
     )
     return skill(error, source_error) if source_error > 0 else None
 
@@ -189,7 +193,7 @@ def band_skill(view: View, band: Bool[np.ndarray, "h w"]) -> float | None:
     """As `pixel_skill`, all pixels alike: both sides of an outline count in full."""
     if np.count_nonzero(band) < LEAST_PIXELS:
         return None
-    answer, source, reference = (_smooth(lab, 1.0)[band] for lab in view.labs)
+    answer, source, reference = (smooth(lab, 1.0)[band] for lab in view.labs)
     error, source_error = (
         float(visible_difference(one, reference).mean()) for one in (answer, source)
     )
@@ -205,7 +209,7 @@ def intactness(view: View) -> float | None:
     """
     edit = view.case.masks.edit
     is_alike = ciede2000(view.source_lab, view.reference_lab) < _ALIKE
-    answer, _, reference = (_smooth(lab, 1.0) for lab in view.labs)
+    answer, _, reference = (smooth(lab, 1.0) for lab in view.labs)
     left = np.exp(-visible_difference(answer, reference) / _DAMAGED)
     values = [
         float(left[region].mean())
@@ -220,9 +224,8 @@ def intactness(view: View) -> float | None:
     return min(values, default=None)
 
 
-def _smooth(
-    lab: Float[np.ndarray, "h w 3"], sigma: float
-) -> Float[np.ndarray, "h w 3"]:
+def smooth(lab: Float[np.ndarray, "h w 3"], sigma: float) -> Float[np.ndarray, "h w 3"]:
+    """Smooths by a Gaussian; 0 leaves the picture as it is."""
     if sigma == 0:
         return lab
     return ndimage.gaussian_filter(lab, sigma, axes=(0, 1), truncate=3.0)
@@ -239,8 +242,8 @@ def pattern_skill(view: View, mask: Bool[np.ndarray, "h w"]) -> float | None:
     reference = view.case.reference[mask].astype(float)
     pattern = (view.case.source[mask] - reference).ravel()
     rest = (view.answer[mask] - reference).ravel()
-    power = float(pattern @ pattern)
-    return skill(abs(float(rest @ pattern)), power) if power > 0 else None
+    power = dot(pattern, pattern)
+    return skill(abs(dot(rest, pattern)), power) if power > 0 else None
 
 
 def texture(lab: Float[np.ndarray, "h w 3"], mask: Bool[np.ndarray, "h w"]) -> float:
@@ -269,7 +272,7 @@ def distribution_distance(
 
     The sum over L*, a*, b* of the Wasserstein-1 distance, and the texture's.
     """
-    quantiles = [distribution(_smooth(one, 1.0), mask) for one in (lab, reference)]
+    quantiles = [distribution(smooth(one, 1.0), mask) for one in (lab, reference)]
     apart = np.abs(quantiles[0] - quantiles[1])
     fine = abs(texture(lab, mask) - texture(reference, mask))
     return float(apart.mean(axis=0).sum()) + texture_weight * fine
@@ -305,94 +308,9 @@ def gradient_likeness(
     flat plane and noise are like nothing.
     """
     one, two = (gradients(plane)[:, mask].ravel() for plane in (first, second))
-    norm = math.sqrt(float(one @ one) * float(two @ two))
+    norm = math.sqrt(dot(one, one) * dot(two, two))
     # Less than 0.1 L* per pixel is rounding.
-    return float(one @ two) / (norm + 0.01 * one.size)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Match:
-    """Where a template fits best.
-
-    Attributes:
-      likeness: in [-1, 1]; 1 for the template itself.
-      rows: how far down from its own place, pixels.
-      columns: how far right.
-    """
-
-    likeness: float
-    rows: int
-    columns: int
-
-
-def best_match(
-    lab: Float[np.ndarray, "h w 3"],
-    template: Float[np.ndarray, "h w 3"],
-    mask: Bool[np.ndarray, "h w"],
-    reach: int,
-) -> Match:
-    """Looks for what `template` shows in `mask`, up to `reach` pixels from its place.
-
-    The likeness of colours about their means is 2 cov / (var + var'), so that a faint
-    copy is less alike than a full one. Parts of the template that leave the picture are
-    compared with the picture's edge.
-    """
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    window = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
-    weights = mask[window].astype(float)
-    pattern = template[window]
-    count = weights.sum()
-    mean = (pattern * weights[..., None]).sum((0, 1)) / count
-    centred = (pattern - mean) * weights[..., None]
-    padded = np.pad(lab, [(reach, reach), (reach, reach), (0, 0)], mode="edge")
-    field = padded[
-        rows[0] : rows[-1] + 1 + 2 * reach, columns[0] : columns[-1] + 1 + 2 * reach
-    ]
-
-    def slide(
-        plane: Float[np.ndarray, "fh fw"], kernel: Float[np.ndarray, "kh kw"]
-    ) -> Float[np.ndarray, "nh nw"]:
-        return signal.correlate(plane, kernel, mode="valid", method="auto")
-
-    shared = sum(slide(field[..., k], centred[..., k]) for k in range(3)) / count
-    sums = [slide(field[..., k], weights) / count for k in range(3)]
-    power = slide((field**2).sum(2), weights) / count
-    variance = np.maximum(power - sum(one**2 for one in sums), 0.0)
-    own = float((centred**2).sum() / count)
-    likeness = 2 * shared / (variance + own + _FLAT_VARIANCE)
-    # Of equal fits the nearest: a flat picture is found where it is.
-    steps = np.arange(-reach, reach + 1)
-    far = np.hypot(steps[:, None], steps[None, :])
-    best = np.unravel_index(np.argmax(likeness - 1e-9 * far), likeness.shape)
-    return Match(
-        likeness=float(likeness[best]),
-        rows=int(best[0]) - reach,
-        columns=int(best[1]) - reach,
-    )
-
-
-def match_object(
-    lab: Float[np.ndarray, "h w 3"], pattern: Float[np.ndarray, "h w 3"], box: Box
-) -> Match:
-    """Looks near a box of `lab` for what `pattern` shows in it and a little around.
-
-    Large things are compared in a smaller picture, to 1/48 of their size.
-    """
-    lab, pattern = (_smooth(one, 1.0) for one in (lab, pattern))
-    step = max(1, min(box.height, box.width) // _MATCH_SIDE)
-    margin = max(2, min(box.height, box.width) // 12)
-    reach = max(4, min(box.height, box.width) // 4)
-    mask = box_mask(box, lab.shape[:2], margin)
-    if step > 1:
-        mask = mask[::step, ::step]
-        lab, pattern = (
-            ndimage.uniform_filter(one, step, axes=(0, 1))[::step, ::step]
-            for one in (lab, pattern)
-        )
-    match = best_match(lab, pattern, mask, max(1, reach // step))
-    return dataclasses.replace(
-        match, rows=match.rows * step, columns=match.columns * step
-    )
+    return dot(one, two) / (norm + 0.01 * one.size)
 
 
 def outline_band(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:

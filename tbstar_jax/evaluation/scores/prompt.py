@@ -106,14 +106,29 @@ def score_answer(
         metrics={},
         output=output,
     )
-    if answer is None:
-        return record
-    size = answer.shape[:2]
+    return record if answer is None else _scored(record, case, answer, reader)
+
+
+def _scored(
+    record: ScoreRecord,
+    case: Case,
+    answer: UInt8[np.ndarray, "h w 3"],
+    reader: Reader | None,
+) -> ScoreRecord:
+    size = (answer.shape[0], answer.shape[1])
     is_size_right = size == case.size
     fitted = answer if is_size_right else stretched(answer, case.size)
     kept = _preservation(case, fitted)
     still = _laid_over(case, fitted, kept)
     edit = edit_score(case, still, reader=reader, is_size_right=is_size_right)
+    texts = text_measures(
+        source=case.source,
+        reference=case.reference,
+        answer=still,
+        target_texts=case.target_texts,
+        kept_texts=case.kept_texts,
+        reader=reader,
+    )
     return dataclasses.replace(
         record,
         status="ok" if is_size_right else "wrong_size",
@@ -126,14 +141,7 @@ def score_answer(
             **kept.as_metrics(),
             "preservation_crop": _crop_score(case, answer),
             **edit_pixels(case.source, case.reference, still, case.masks.edit),
-            **text_measures(
-                source=case.source,
-                reference=case.reference,
-                answer=still,
-                target_texts=case.target_texts,
-                kept_texts=case.kept_texts,
-                reader=reader,
-            ),
+            **texts,
         },
     )
 

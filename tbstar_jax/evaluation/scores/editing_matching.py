@@ -1,0 +1,100 @@
+"""Looking for a thing near its place, by its colours."""
+
+import dataclasses
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy import ndimage, signal
+
+from tbstar_jax.evaluation.scores.editing_measures import box_mask, smooth
+from tbstar_jax.geometry import Box
+
+_MATCH_SIDE = 48
+"""Pixels of the shorter side at which things are matched."""
+_FLAT_VARIANCE = 3.0
+"""Added to variances of a template match: L* a* b* noise of a flat picture, squared."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Match:
+    """Where a template fits best.
+
+    Attributes:
+      likeness: in [-1, 1]; 1 for the template itself.
+      rows: how far down from its own place, pixels.
+      columns: how far right.
+    """
+
+    likeness: float
+    rows: int
+    columns: int
+
+
+def best_match(
+    lab: Float[np.ndarray, "h w 3"],
+    template: Float[np.ndarray, "h w 3"],
+    mask: Bool[np.ndarray, "h w"],
+    reach: int,
+) -> Match:
+    """Looks for what `template` shows in `mask`, up to `reach` pixels from its place.
+
+    The likeness of colours about their means is 2 cov / (var + var'), so that a faint
+    copy is less alike than a full one. Parts of the template that leave the picture are
+    compared with the picture's edge.
+    """
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    window = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+    weights = mask[window].astype(float)
+    pattern = template[window]
+    count = weights.sum()
+    mean = (pattern * weights[..., None]).sum((0, 1)) / count
+    centred = (pattern - mean) * weights[..., None]
+    padded = np.pad(lab, [(reach, reach), (reach, reach), (0, 0)], mode="edge")
+    field = padded[
+        rows[0] : rows[-1] + 1 + 2 * reach, columns[0] : columns[-1] + 1 + 2 * reach
+    ]
+
+    def slide(
+        plane: Float[np.ndarray, "fh fw"], kernel: Float[np.ndarray, "kh kw"]
+    ) -> Float[np.ndarray, "nh nw"]:
+        return signal.correlate(plane, kernel, mode="valid", method="auto")
+
+    shared = sum(slide(field[..., k], centred[..., k]) for k in range(3)) / count
+    sums = [slide(field[..., k], weights) / count for k in range(3)]
+    power = slide((field**2).sum(2), weights) / count
+    variance = np.maximum(power - sum(one**2 for one in sums), 0.0)
+    own = float((centred**2).sum() / count)
+    likeness = 2 * shared / (variance + own + _FLAT_VARIANCE)
+    # Of equal fits the nearest: a flat picture is found where it is.
+    steps = np.arange(-reach, reach + 1)
+    far = np.hypot(steps[:, None], steps[None, :])
+    best = np.unravel_index(np.argmax(likeness - 1e-9 * far), likeness.shape)
+    return Match(
+        likeness=float(likeness[best]),
+        rows=int(best[0]) - reach,
+        columns=int(best[1]) - reach,
+    )
+
+
+def match_object(
+    lab: Float[np.ndarray, "h w 3"], pattern: Float[np.ndarray, "h w 3"], box: Box
+) -> Match:
+    """Looks near a box of `lab` for what `pattern` shows in it and a little around.
+
+    Large things are compared in a smaller picture, to 1/48 of their size.
+    """
+    lab, pattern = (smooth(one, 1.0) for one in (lab, pattern))
+    step = max(1, min(box.height, box.width) // _MATCH_SIDE)
+    margin = max(2, min(box.height, box.width) // 12)
+    reach = max(4, min(box.height, box.width) // 4)
+    mask = box_mask(box, lab.shape[:2], margin)
+    if step > 1:
+        mask = mask[::step, ::step]
+        lab, pattern = (
+            ndimage.uniform_filter(one, step, axes=(0, 1))[::step, ::step]
+            for one in (lab, pattern)
+        )
+    match = best_match(lab, pattern, mask, max(1, reach // step))
+    return dataclasses.replace(
+        match, rows=match.rows * step, columns=match.columns * step
+    )
