@@ -1,9 +1,10 @@
 """What an edit kept, changed and moved, where the true change is known.
 
 Training's held-out report and the README's table are both `summarize` of the scores
-computed here. Outside the change an edit is compared with the source, inside with the
-target. Means are over images; each stands beside the number of images it is over.
-A PSNR is infinite for identical pixels: those images are counted, not averaged.
+computed here, by the benchmark's measures (`tbstar_jax.metrics`). Outside the change an
+edit is compared with the source, inside with the target. Means are over images; each
+stands beside the number of images it is over. A PSNR is infinite for identical pixels:
+those images are counted, not averaged.
 """
 
 import math
@@ -33,7 +34,8 @@ class ConsistencyScores:
       ciede2000_outside: mean colour difference from the source outside the change.
       share_identical_outside: share of bit-identical pixels outside, in [0, 1].
       share_identical: share of bit-identical pixels of the whole image, in [0, 1].
-      shift: global displacement of the unchanged part, in pixels.
+      shift: global displacement of the unchanged part, in pixels; NaN where it cannot
+        be registered.
       gate_iou: overlap of the cells said to be edited with those that change, in
         [0, 1]; NaN without a prediction.
     """

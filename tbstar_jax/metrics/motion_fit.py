@@ -30,10 +30,10 @@ MIN_COUNTED = 100
 """Pixels that must be left to compare at a level."""
 _MIN_SPREAD = 1e-3
 """Least over most texture by direction; below it, a shift along the lines is unseen."""
-_HARDLY_MORE = 1.3
+_HARDLY_MORE = 1.5
 """Times the squared rest of a motion that a shift by whole pixels may leave to be
-preferred. Unmoved pictures leave up to 1.2 after JPEG, noise or blur; real motions
-that are worth naming leave more than 10."""
+preferred. Unmoved pictures leave up to 1.5 after JPEG, noise or blur; a quarter of a
+pixel leaves more than 3."""
 _NUM_ROUNDS = 8
 _ENOUGH = 2e-3
 """Pixels at a corner by which a step must still move the picture."""
