@@ -117,7 +117,8 @@ def layout_draft(drawn: Drawn, product: Bool[np.ndarray, "h w"] | None) -> Draft
     edit = drawn.edit
     parts = parts_of(drawn)
     targets = _target_texts(drawn, parts)
-    if not all(is_readable(one, edit.before.size) for one in targets):
+    is_about_text = edit.task.startswith(("text_", "watermark_"))
+    if is_about_text and not all(is_readable(one, edit.before.size) for one in targets):
         return None
     if edit.window is not None:
         changed = np.ones(edit.before.size, bool)

@@ -35,7 +35,7 @@ from tbstar_jax.evaluation.cases.draft import (
     is_readable,
     no_mask,
 )
-from tbstar_jax.evaluation.cases.regions import around, beside, row_spans, without
+from tbstar_jax.evaluation.cases.regions import around, beside, filled, without
 from tbstar_jax.evaluation.cases.retext import draw_renaming, retext_studio
 from tbstar_jax.evaluation.cases.studio_words import ask_of
 from tbstar_jax.geometry import Box
@@ -187,8 +187,8 @@ def _differs(pair: Pair) -> Bool[np.ndarray, "h w"]:
 def _region(edit: Edit, pair: Pair) -> Bool[np.ndarray, "h w"]:
     """What the edit may change; holds every pixel that differs."""
     if edit.task in TEXT_TASKS:
-        plate = row_spans((pair.before.ink[0] > 0) | (pair.after.ink[0] > 0))
-        return (plate & things(pair.before)) | _differs(pair)
+        plate = filled((pair.before.ink[0] > 0) | (pair.after.ink[0] > 0))
+        return (plate & (pair.before.coverage[0] > 0)) | _differs(pair)
     if edit.task == "light_shadow" and edit.before.light.warmth == (
         edit.after.light.warmth
     ):

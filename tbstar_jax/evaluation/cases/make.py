@@ -73,7 +73,13 @@ GLOBAL_WORDINGS = ("relight", "sharpen")
 kept, and `masks.edit` is all. What such an answer preserves cannot be told from pixels
 alone; half of the cases of light and of spoiled photos are local instead."""
 
-_ATTEMPTS = 40
+LEAST_SEEN, LEAST_SEEN_LIGHT = 0.002, 0.02
+"""Least share of the canvas that changes by 16 levels or more; the second for light and
+materials, whose changes are spread thinly."""
+
+_SUBTLE = ("relight", "light_turn", "material")
+_SEEN = 16
+_ATTEMPTS = 60
 
 
 def make_case(split: Split, task: str, index: int, seed: int | None = None) -> Case:
@@ -130,7 +136,9 @@ def is_sound(draft: Draft) -> bool:
     edit = draft.masks.edit
     differs = np.any(draft.source != draft.reference, axis=2)
     assert not np.any(differs & ~edit), "a pixel differs outside the edit"
-    if not differs.any():
+    change = np.abs(draft.source.astype(np.int16) - draft.reference).max(axis=2)
+    least = LEAST_SEEN_LIGHT if draft.asks[0].wording in _SUBTLE else LEAST_SEEN
+    if float(np.mean(change >= _SEEN)) < least:
         return False
     if draft.asks[0].wording in GLOBAL_WORDINGS and edit.all():
         return True

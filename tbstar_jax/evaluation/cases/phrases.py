@@ -154,7 +154,7 @@ PHRASES: Mapping[Wording, Phrases] = {
             ),
             (
                 "print a {text_kind} reading {new_quoted} {at}, {lettering}",
-                "在{at}印一个{text_kind}，内容为{new_quoted}，{lettering}",
+                "在{at}印上{text_kind}，内容为{new_quoted}，{lettering}",
             ),
         ),
         (
@@ -347,11 +347,11 @@ PHRASES: Mapping[Wording, Phrases] = {
     "repair": Phrases(
         (
             (
-                "restore this damaged picture so that no {defect} are left",
+                "restore this damaged picture and leave nothing of the {defect}",
                 "修复这张受损的图片，不留{defect}",
             ),
             (
-                "clean up the {defect} and bring back what they hide",
+                "clean up the {defect} and bring back what is hidden below",
                 "清理{defect}，恢复被遮住的内容",
             ),
         ),

@@ -302,7 +302,7 @@ _ROWS: Mapping[Wording, tuple[_Row, ...]] = {
         ("Is the {object} {at}?", "{object}在{at}吗？", False, "edit"),
     ),
     "repair": (
-        ("Are there {defect} on the picture?", "图上有{defect}吗？", False, "edit"),
+        ("Can {defect} be seen on the picture?", "图上有{defect}吗？", False, "edit"),
         ("Is the picture undamaged?", "图片完好无损吗？", True, "edit"),
     ),
     "sharpen": (

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Bool, UInt8
@@ -45,6 +46,9 @@ MAX_LINE_BYTES = 1 << 20
 
 MAX_LINES = 200_000
 """Most prompts that are read."""
+
+PromptPair: TypeAlias = tuple[ReadPrompt, ReadPrompt]
+"""Both languages of a case, without its pictures."""
 
 
 def write_split(
@@ -121,6 +125,14 @@ def load_cases(folder: Path, tasks: Sequence[str] | None = None) -> Iterator[Cas
       UserError: no cases, a line or file that is not what it must be, or a path that
         leaves the folder.
     """
+    for pair in read_index(folder, tasks):
+        yield load_case(pair, folder)
+
+
+def read_index(
+    folder: Path, tasks: Sequence[str] | None = None
+) -> Iterator[PromptPair]:
+    """Reads what is known of the cases without their pictures; as `load_cases`."""
     path = folder / INDEX
     if not path.is_file():
         raise UserError(f"{folder} has no cases: the file {INDEX} is missing")
@@ -140,7 +152,7 @@ def load_cases(folder: Path, tasks: Sequence[str] | None = None) -> Iterator[Cas
             raise UserError(f"{line.where} has the case {prompt.pair_id!r} again")
         seen.add(prompt.pair_id)
         if tasks is None or waiting.fields["task"] in tasks:
-            yield _load(waiting, prompt, folder)
+            yield waiting, prompt
         waiting = None
     if waiting is not None:
         raise UserError(f"{path} ends after one language of {waiting.pair_id!r}")
@@ -219,7 +231,17 @@ def _lines(path: Path) -> Iterator[Fields]:
             yield Fields(values, where)
 
 
-def _load(first: ReadPrompt, second: ReadPrompt, folder: Path) -> Case:
+def load_case(pair: PromptPair, folder: Path) -> Case:
+    """Reads the pictures of a case.
+
+    Args:
+      pair: its two prompts, from `read_index`.
+      folder: of the cases.
+
+    Raises:
+      UserError: a file that is not what its record says, or leaves the folder.
+    """
+    first, second = pair
     if (first.files, first.size, first.photo_box) != (
         second.files,
         second.size,

@@ -1,0 +1,72 @@
+"""Hard cases: two exact edits at once, tiny, faint, crowded."""
+
+import numpy as np
+import pytest
+
+from tbstar_jax.evaluation.cases.case import BENCHMARK_TASKS
+from tbstar_jax.evaluation.cases.draft import Draft
+from tbstar_jax.evaluation.cases.hard import hard_draft, hard_kind
+from tbstar_jax.evaluation.cases.make import finish, is_sound
+from tbstar_jax.evaluation.cases.seeds import case_generator
+
+_SIZE = (144, 144)
+
+
+def _drawn(task: str, index: int) -> Draft:
+    for attempt in range(20):
+        rng = case_generator("hard", 0, task, index, f"test-{attempt}")
+        draft = hard_draft(rng, task, index, _SIZE)
+        if draft is not None and is_sound(draft):
+            return draft
+    raise AssertionError(f"no hard case of {task}")
+
+
+@pytest.mark.parametrize("task", ["recolor", "text_replace_zh", "outpaint"])
+def test_two_edits_are_asked_for_and_both_are_exact(task: str) -> None:
+    draft = _drawn(task, 0)
+    assert len(draft.asks) == 2
+    case = finish(draft, "hard", task, 0, np.random.default_rng(0))
+    differs = np.any(case.source != case.reference, axis=2)
+    assert not (differs & ~case.masks.edit).any()
+    assert case.tags["difficulty"] == "two"
+    assert len(case.questions) >= 4
+    for text in case.target_texts:
+        assert (text.new or text.old or "") in case.instructions["zh"]
+    for ask in draft.asks:
+        named = ask.facts.new_color_zh or ask.facts.new_text or ask.facts.object_zh
+        assert named is None or named in case.instructions["zh"]
+
+
+def test_the_second_edit_shows_in_the_reference() -> None:
+    draft = _drawn("material", 0)
+    parts = np.any(draft.source != draft.reference, axis=2) & ~draft.masks.product
+    texts = draft.masks.text
+    if texts.any():
+        assert (parts & texts).any()
+
+
+def test_dense_cases_have_overlays_that_are_kept() -> None:
+    draft = _drawn("object_remove", 4)
+    assert draft.kept_texts
+    assert len(draft.asks) == 1
+
+
+def test_faint_marks_are_fainter() -> None:
+    strengths = []
+    for index in (0, 3):
+        draft = _drawn("watermark_remove", index)
+        change = np.abs(draft.source.astype(int) - draft.reference).max(axis=2)
+        strengths.append(float(np.percentile(change[draft.masks.text], 90)))
+    assert strengths[1] < 0.8 * strengths[0]
+
+
+def test_tiny_things_are_small() -> None:
+    far, near = _drawn("recolor", 1), _drawn("recolor", 3)
+    assert far.masks.product.mean() < near.masks.product.mean()
+
+
+def test_every_task_has_two_edits_in_four_of_ten_cases() -> None:
+    for task in BENCHMARK_TASKS:
+        kinds = [hard_kind(task, index) for index in range(10)]
+        assert kinds.count("two") == 4
+        assert len(set(kinds)) >= 2

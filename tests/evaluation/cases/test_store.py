@@ -1,0 +1,157 @@
+"""Cases in a folder: exact, resumable, and refused where they are not what they say."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tbstar_jax.errors import UserError
+from tbstar_jax.evaluation.cases.case import Case
+from tbstar_jax.evaluation.cases.store import load_cases, write_cases, write_split
+from tbstar_jax.input_pipeline.images import encode_png
+
+Smoke = tuple[Case, ...]
+
+
+def _require_equal(first: Any, second: Any) -> None:
+    for field in dataclasses.fields(first):
+        one, other = getattr(first, field.name), getattr(second, field.name)
+        if isinstance(one, np.ndarray):
+            assert one.dtype == other.dtype, field.name
+            assert np.array_equal(one, other), field.name
+        elif field.name == "masks":
+            _require_equal(one, other)
+        else:
+            assert one == other, field.name
+
+
+@pytest.fixture
+def folder(smoke: Smoke, tmp_path: Path) -> Path:
+    chosen = [one for one in smoke if one.task in ("text_replace_zh", "outpaint")]
+    write_cases(chosen, tmp_path)
+    return tmp_path
+
+
+def test_what_is_read_is_what_was_written(smoke: Smoke, tmp_path: Path) -> None:
+    write_cases(smoke, tmp_path)
+    read = list(load_cases(tmp_path))
+    assert len(read) == 16
+    for case, again in zip(smoke, read, strict=True):
+        _require_equal(case, again)
+    (only,) = load_cases(tmp_path, tasks=["outpaint"])
+    assert only.task == "outpaint"
+
+
+def test_a_line_holds_the_fields_of_the_schema(folder: Path) -> None:
+    lines = [json.loads(line) for line in (folder / "cases.jsonl").open()]
+    assert [line["lang"] for line in lines] == ["en", "zh"] * 2
+    text, outpaint = lines[0], lines[2]
+    assert text["pair_id"] == "smoke/text_replace_zh/000"
+    assert text["id"] == "smoke/text_replace_zh/000/en"
+    assert text["reference"]["gt_level"] == "attributes"
+    assert text["targets"]["text"][0]["px_height"] >= 8
+    assert set(text["masks"]) == {"edit", "product", "product_after", "shadow", "text"}
+    box = outpaint["targets"]["outpaint"]["place_box"]
+    assert outpaint["size_in"] == box[2:]
+    assert outpaint["size_out"] == [128, 128]
+
+
+def test_writing_goes_on_where_it_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks = ("watermark_remove", "text_add")
+    write_split("smoke", tmp_path, tasks=tasks)
+    before = (tmp_path / "cases.jsonl").read_bytes()
+    damaged = tmp_path / "pictures/smoke/text_add/000/edit.png"
+    damaged.write_bytes(damaged.read_bytes()[:-9])
+    kept = tmp_path / "pictures/smoke/watermark_remove/000/photo.png"
+    stamp = kept.stat().st_mtime_ns
+    write_split("smoke", tmp_path, tasks=tasks)
+    assert kept.stat().st_mtime_ns == stamp
+    assert (tmp_path / "cases.jsonl").read_bytes() == before
+    assert len(list(load_cases(tmp_path))) == 2
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def _changed(folder: Path, change: Any) -> None:
+    path = folder / "cases.jsonl"
+    lines = [json.loads(line) for line in path.open()]
+    for line in lines[:2]:
+        change(line)
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def _photo(path: str) -> Any:
+    return lambda line: line["inputs"][0].update(path=path)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (_photo("../secret.png"), "leaves the folder"),
+        (_photo("/etc/hostname"), "leaves the folder"),
+        (_photo("pictures/link.png"), "leaves the folder"),
+        (_photo("pictures"), "is no file"),
+        (_photo("pictures/other.png"), "SHA-256"),
+        (lambda line: line.update(task="rm"), "one of bg_white"),
+        (lambda line: line.update(pair_id="smoke/recolor/000"), "pair_id"),
+        (lambda line: line.update(bench_version=99), "bench_version"),
+        (lambda line: line.update(tags={"a": 1}), "tags"),
+        (lambda line: line.update(facts={"nonsense": "x"}), "no field 'nonsense'"),
+        (lambda line: line.update(instruction=""), "instruction"),
+        (lambda line: line.update(size_out=[128, 1e9]), "size_out"),
+        (lambda line: line.update(size_out=[64, 64]), "leaves the canvas"),
+        (lambda line: line.update(targets=None), "targets"),
+        (lambda line: line["inputs"].append({}), "list of one photo"),
+        (lambda line: line["questions"][0].update(answer="yes"), "true or false"),
+        (lambda line: line["targets"]["text"][0].update(box=[0, 0, 0, 5]), "not empty"),
+        (lambda line: line["masks"].pop("edit"), "edit"),
+        (lambda line: line.update(lang="en"), "other language"),
+    ],
+)
+def test_a_hostile_record_is_refused_in_a_sentence(
+    folder: Path, change: Any, said: str
+) -> None:
+    secret = folder.parent / "secret.png"
+    secret.write_bytes(encode_png(np.zeros((128, 128, 3), np.uint8)))
+    (folder / "pictures/link.png").symlink_to(secret)
+    other = np.full((128, 128, 3), 7, np.uint8)
+    (folder / "pictures/other.png").write_bytes(encode_png(other))
+    _changed(folder, change)
+    with pytest.raises(UserError, match=said):
+        list(load_cases(folder))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "no JSON"),
+        ("[" * 100_000, "no JSON"),
+        ("[1]\n", "no object"),
+        ("x" * ((1 << 20) + 2), "too much"),
+        ('{"bench_version": 1}\n', "'lang' is None"),
+    ],
+)
+def test_a_hostile_index_is_refused(folder: Path, text: str, said: str) -> None:
+    (folder / "cases.jsonl").write_text(text)
+    with pytest.raises(UserError, match=said):
+        list(load_cases(folder))
+
+
+def test_a_case_in_one_language_is_refused(folder: Path) -> None:
+    path = folder / "cases.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text(lines[0])
+    with pytest.raises(UserError, match="one language"):
+        list(load_cases(folder))
+    path.write_text("".join([*lines[:2], *lines[:2]]))
+    with pytest.raises(UserError, match="again"):
+        list(load_cases(folder))
+
+
+def test_a_folder_without_cases_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"cases\.jsonl is missing"):
+        list(load_cases(tmp_path))
