@@ -20,9 +20,13 @@ import numpy as np
 from jaxtyping import UInt8
 from tqdm import tqdm
 
+from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.cases.case import Prompt
 from tbstar_jax.evaluation.journal import Journal, read_journal
 from tbstar_jax.input_pipeline.images import encode_png
+
+GIVE_UP_AFTER = 16
+"""Prompts in a row without a picture, after which a system is not asked any more."""
 
 
 class CannotAnswer(Exception):  # noqa: N818
@@ -86,7 +90,8 @@ def ask_system(
       Prompt id to seconds, of the pictures made now.
 
     Raises:
-      UserError: what the system raises for a fault that concerns all prompts.
+      UserError: what the system raises for a fault that concerns all prompts; or it
+        answers nothing: `GIVE_UP_AFTER` prompts in a row, or all of fewer.
     """
     ledger = folder / "unanswered.jsonl"
     refused = {entry["prompt"] for entry in read_journal(ledger) if entry["is_final"]}
@@ -110,15 +115,28 @@ def ask_system(
             return prompt.id, took, None
 
         asked = (prompt for prompt in prompts if prompt.id in due)
+        streak: list[tuple[str, CannotAnswer]] = []
         for id, took, error in _each(ask, asked, system.num_threads):
             progress.update()
             if error is None:
                 seconds[id] = took
+                _note(journal, streak)
                 continue
-            journal.append(
-                {"prompt": id, "reason": str(error), "is_final": error.is_final}
-            )
+            streak.append((id, error))
+            if len(streak) >= min(GIVE_UP_AFTER, len(due)):
+                # Not noted: what fails for every prompt is no answer to any of them.
+                raise UserError(
+                    f"{system.name} gave no picture for {len(streak)} prompts in a "
+                    f"row; the last time: {error}"
+                )
+        _note(journal, streak)
     return seconds
+
+
+def _note(journal: Journal, failures: list[tuple[str, CannotAnswer]]) -> None:
+    for id, error in failures:
+        journal.append({"prompt": id, "reason": str(error), "is_final": error.is_final})
+    failures.clear()
 
 
 def answer_path(folder: Path, prompt_id: str) -> Path:

@@ -11,16 +11,54 @@ from jaxtyping import UInt8
 
 from tbstar_jax.convert.folder import BASE_PARTS, STAGE_PARTS, load_weights
 from tbstar_jax.errors import UserError
-from tbstar_jax.evaluation.answers.answer import Answer
+from tbstar_jax.evaluation.answers.answer import Answer, CannotAnswer
 from tbstar_jax.evaluation.cases.case import Prompt
 from tbstar_jax.geometry import OutpaintPlan
 from tbstar_jax.inference.image_file import outpaint_source, source_from_array
+from tbstar_jax.inference.loaded_model import load_model
 from tbstar_jax.inference.pipeline import EditPipeline
 from tbstar_jax.inference.preserve import Preserve
+from tbstar_jax.inference.round_trip import round_trip
 
 Modules: TypeAlias = Literal["base", "stage1", "stage2"]
 """Which of a weights folder's modules are on: none, the pattern-shifting modules, or
 these and the consistency modules."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Autoencoder:
+    """The reference through a model's autoencoder: an anchor, not an editor.
+
+    Attributes:
+      directory: weights folder or public checkpoint.
+    """
+
+    directory: Path
+
+    @property
+    def name(self) -> str:
+        """The anchor's."""
+        return "reference_vae"
+
+    @property
+    def num_threads(self) -> int:
+        """One: the device is shared."""
+        return 1
+
+    def describe(self) -> Mapping[str, str]:
+        """The folder."""
+        return {"directory": str(self.directory)}
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[Answer]:
+        """Loads the model; raises as `load_model`."""
+        model = load_model(self.directory)
+
+        def answer(prompt: Prompt) -> UInt8[np.ndarray, "h w 3"]:
+            return round_trip(model, prompt.case.reference)
+
+        yield answer
+
 
 _NUM_STAGES: Mapping[Modules, int] = {"base": 0, "stage1": 1, "stage2": 2}
 
@@ -78,15 +116,18 @@ class Checkpoint:
             if case.photo_box is not None:
                 plan = OutpaintPlan(canvas=case.size, photo=case.photo_box)
                 photo, mask = outpaint_source(photo, plan)
-            edited = pipeline(
-                photo,
-                prompt.instruction,
-                mask=mask,
-                seed=self.seed,
-                num_steps=self.num_steps,
-                guidance=guidance,
-                preserve=self.preserve,
-            )
+            try:
+                edited = pipeline(
+                    photo,
+                    prompt.instruction,
+                    mask=mask,
+                    seed=self.seed,
+                    num_steps=self.num_steps,
+                    guidance=guidance,
+                    preserve=self.preserve,
+                )
+            except UserError as error:  # such as an instruction that is too long
+                raise CannotAnswer(str(error), is_final=True) from error
             return edited.image
 
         yield answer

@@ -94,6 +94,21 @@ def text_measures(
     }
 
 
+def read_written(
+    answer: UInt8[np.ndarray, "h w 3"],
+    target_texts: Sequence[TargetText],
+    reader: Reader,
+) -> list[tuple[str, str]]:
+    """What a reader reads where the edit writes: pairs of what should be there and it.
+
+    A text that the reader cannot read at all is left out.
+    """
+    wanted = [_known(text) for text in target_texts if text.new is not None]
+    (reads,) = _read([(answer, wanted)], reader)
+    pairs = zip(wanted, reads, strict=True)
+    return [(text.text, read) for text, read in pairs if read is not None]
+
+
 def text_skill(
     *,
     source: UInt8[np.ndarray, "h w 3"],

@@ -6,6 +6,7 @@ import threading
 import numpy as np
 import pytest
 
+from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.answers.answer import CannotAnswer, answer_path, ask_system
 from tbstar_jax.evaluation.journal import read_journal
 from tbstar_jax.input_pipeline.images import decode_image
@@ -76,6 +77,20 @@ def test_a_refusal_is_final_and_a_failure_is_not(tmp_path):
     again = Recorder()
     assert set(ask(again, ASKED, tmp_path)) == {ASKED[1].id}
     assert not answer_path(tmp_path, ASKED[0].id).exists()
+
+
+def test_a_system_that_answers_nothing_is_given_up(tmp_path):
+    down = CannotAnswer("the server is down", is_final=False)
+    no = CannotAnswer("no", is_final=True)
+    many = prompts(*[case(index=index) for index in range(20)])
+    system = Recorder(errors={prompt.id: down for prompt in many[2:]})
+    with pytest.raises(UserError, match=r"16 prompts in a row; .*the server is down"):
+        ask(system, many, tmp_path)
+    assert len(system.asked) == 18
+    with pytest.raises(UserError, match="4 prompts in a row"):
+        ask(Recorder(errors={p.id: no for p in ASKED}), ASKED, tmp_path / "few")
+    # What failed for all is no refusal: the next run asks again.
+    assert len(ask(Recorder(), ASKED, tmp_path / "few")) == 4
 
 
 def test_a_killed_run_keeps_what_it_has(tmp_path):

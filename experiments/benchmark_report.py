@@ -1,0 +1,241 @@
+"""Run folders to one set of results and one report."""
+
+import dataclasses
+import functools
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tbstar_jax.errors import UserError
+from tbstar_jax.evaluation.anchors import ANCHORS, AnchorScores, check_anchor_order
+from tbstar_jax.evaluation.cases.folder import CaseFolder
+from tbstar_jax.evaluation.judge.judgement import Judgement
+from tbstar_jax.evaluation.judge.summary import Summary
+from tbstar_jax.evaluation.judge.summary import summarise as summarise_judgements
+from tbstar_jax.evaluation.report.content import (
+    PromptPictures,
+    ReportContent,
+    Table,
+    TextRead,
+    pictures_of,
+)
+from tbstar_jax.evaluation.report.write import write_report
+from tbstar_jax.evaluation.run.results import (
+    Results,
+    SystemResult,
+    summarise,
+    to_csv,
+    to_json,
+)
+from tbstar_jax.evaluation.run.run_folder import Run, read_run, same_cases
+from tbstar_jax.evaluation.scores.prompt import decode_answer, stretched
+from tbstar_jax.evaluation.scores.record import ScoreRecord
+from tbstar_jax.evaluation.statistics.resample import BootstrapConfig
+from tbstar_jax.evaluation.text.measures import read_written
+from tbstar_jax.evaluation.text.reader import find_reader
+
+TABLES = {"preference": "preference.json", "audit": "audit.json"}
+"""Tables of other commands that a report shows where they lie in its folder."""
+
+
+def report_runs(
+    folders: Sequence[Path], out: Path, previous: Path | None = None
+) -> str:
+    """Writes `results.json`, `results.csv`, `report.html` and `figures/`.
+
+    Args:
+      folders: of runs on the same cases; the first one's pictures are shown.
+      out: where to write.
+      previous: an earlier run of the first system, for the differences.
+
+    Returns:
+      The headline of every system, one line each.
+
+    Raises:
+      UserError: a folder without a finished run, or runs of different cases.
+    """
+    runs = [read_run(folder) for folder in folders]
+    same_cases(runs)
+    content = gather(runs, out, previous)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "results.json").write_text(to_json(content.results), encoding="utf-8")
+    (out / "results.csv").write_text(to_csv(content.results), encoding="utf-8")
+    write_report(content, out)
+    lines = [headline(one) for one in content.results.systems]
+    lines += [one.headline() for one in content.judges]
+    lines += [f"note: {note}" for note in content.results.notes]
+    return "\n".join([*lines, f"{out / 'report.html'} shows all of it"])
+
+
+def gather(runs: Sequence[Run], out: Path, previous: Path | None) -> ReportContent:
+    """Reads runs and averages them."""
+    by_system: dict[str, list[ScoreRecord]] = {}
+    for run in runs:
+        for system, rows in run.records().items():
+            if system in by_system and system not in ANCHORS:
+                raise UserError(
+                    f"two of the runs are named {system!r}; run one of them again with "
+                    "another --name"
+                )
+            by_system.setdefault(system, rows)
+    first = runs[0]
+    cases = CaseFolder(first.cases, None)
+    results = _results(runs, by_system, cases)
+    judgements = [one for run in runs for one in run.judgements()]
+    return ReportContent(
+        results=results,
+        main=first.name,
+        records=[row for rows in by_system.values() for row in rows],
+        pictures=functools.partial(
+            _pictures, cases, {run.name: run.outputs for run in runs}
+        ),
+        judges=_summaries(judgements, by_system),
+        judgements=judgements,
+        reads=_reads(by_system[first.name], cases, first.outputs),
+        previous=None if previous is None else _earlier(previous),
+        preference=_table(out / TABLES["preference"]),
+        audit=_table(out / TABLES["audit"]),
+    )
+
+
+def headline(system: SystemResult) -> str:
+    """C with its interval, E, P and what else a line has room for."""
+    parts = []
+    for name, label in (("consistency", "C"), ("edit", "E"), ("preservation", "P")):
+        mean = system.measures[name].macro
+        parts.append(f"{label} {mean.mean:.3f} ({mean.low:.3f} to {mean.high:.3f})")
+    for name, label, unit in (("drift_norm", "drift", "ΔE"), ("shift", "shift", "px")):
+        if name in system.measures:
+            parts.append(f"{label} {system.measures[name].macro.mean:.2f} {unit}")
+    told = [
+        f"{count} {name}" for name, count in system.statuses.items() if name != "ok"
+    ]
+    ending = f"; {', '.join(told)}" if told else ""
+    return f"{system.name}: {', '.join(parts)} (n={system.num_prompts}){ending}"
+
+
+def _results(
+    runs: Sequence[Run],
+    by_system: Mapping[str, Sequence[ScoreRecord]],
+    cases: CaseFolder,
+) -> Results:
+    config = BootstrapConfig()
+    own = [run.name for run in runs]
+    systems = [summarise(by_system[name], "system", config) for name in own]
+    anchors = [
+        summarise(by_system[name], "anchor", config)
+        for name in ANCHORS
+        if name in by_system
+    ]
+    return Results(
+        provenance=runs[0].provenance,
+        systems=[*systems, *anchors],
+        judges=[],
+        notes=_notes(runs, anchors, cases),
+    )
+
+
+def _notes(
+    runs: Sequence[Run], anchors: Sequence[SystemResult], cases: CaseFolder
+) -> list[str]:
+    measured = {anchor.name: anchor.measures for anchor in anchors}
+    rows = {
+        name: AnchorScores(
+            edit=measured[name]["edit"].macro.mean,
+            preservation=measured[name]["preservation"].macro.mean,
+            consistency=measured[name]["consistency"].macro.mean,
+        )
+        for name in ANCHORS
+        if name in measured
+    }
+    notes = [f"anchors are out of order: {one}" for one in check_anchor_order(rows)]
+    differing = runs[0].provenance["cases_not_as_shipped"]
+    if differing:
+        notes.append(
+            f"{len(differing)} of the {len(cases.ids)} cases differ from the shipped "
+            "ones (another version of NumPy or Pillow draws them otherwise): numbers "
+            "of other machines are of other pictures"
+        )
+    readers = {run.provenance["tools"]["ocr"] for run in runs}
+    if len(readers) > 1:
+        notes.append(
+            f"texts were read by different programs ({sorted(readers)}): scores of the "
+            "text tasks are not comparable between these runs"
+        )
+    elif readers == {""}:
+        notes.append(
+            "no OCR program is installed: texts were compared by the overlap of their "
+            "ink, and error rates are n/a"
+        )
+    return notes
+
+
+def _summaries(
+    judgements: Sequence[Judgement], by_system: Mapping[str, Sequence[ScoreRecord]]
+) -> tuple[Summary, ...]:
+    if not judgements:
+        return ()
+    expected = {row.prompt: row.task for rows in by_system.values() for row in rows}
+    return summarise_judgements(judgements, expected)
+
+
+def _pictures(
+    cases: CaseFolder, outputs: Mapping[str, Path], record: ScoreRecord
+) -> PromptPictures:
+    case = cases[record.case]
+    if record.size is None:
+        return pictures_of(case, None)
+    for suffix in (".png", ".jpg", ".jpeg", ".webp"):
+        path = outputs[record.system] / f"{record.prompt}{suffix}"
+        if path.exists():
+            break
+    answer = decode_answer(path)
+    if answer.shape[:2] != case.size:
+        answer = stretched(answer, case.size)
+    return pictures_of(case, answer)
+
+
+def _reads(
+    records: Sequence[ScoreRecord], cases: CaseFolder, outputs: Path
+) -> list[TextRead]:
+    """What is read where edits write, for the table of confusions."""
+    reader = find_reader()
+    if reader is None:
+        return []
+    found = []
+    for record in records:
+        targets = cases.target_texts(record.case)
+        if record.size is None or not any(text.new for text in targets):
+            continue
+        answer = _pictures(cases, {record.system: outputs}, record).answer
+        assert answer is not None
+        for target, read in read_written(answer, targets, reader):
+            found.append(TextRead(target=target, read=read))
+    return found
+
+
+def _earlier(folder: Path) -> Results:
+    run = read_run(folder)
+    rows = run.records()[run.name]
+    return Results(
+        provenance=run.provenance,
+        systems=[summarise(rows, "system", BootstrapConfig())],
+        judges=[],
+        notes=[],
+    )
+
+
+def _table(path: Path) -> Table | None:
+    if not path.exists():
+        return None
+    try:
+        return Table(**json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{path} holds no table ({error}); delete it") from error
+
+
+def write_table(path: Path, table: Table) -> None:
+    """Writes a table where `report` finds it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(dataclasses.asdict(table), ensure_ascii=False, indent=1) + "\n"
+    path.write_text(text, encoding="utf-8")

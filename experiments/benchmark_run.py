@@ -1,0 +1,221 @@
+"""Runs the benchmark: cases, answers, scores, anchors, judge, results and report.
+
+    <out>/run.json            provenance
+    <out>/outputs/            the pictures, named by their prompts (not for --outputs)
+    <out>/records.jsonl       a score record per prompt, and per anchor and prompt
+    <out>/judgements.jsonl    what a judge said, if there is one
+    <out>/results.json, results.csv, report.html, figures/
+
+A run that is stopped goes on where it was: pictures, scores and judgements that are
+there are not made again.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from experiments.benchmark_flags import RUNS, CaseFlags, RunFlags
+from experiments.benchmark_report import report_runs
+from tbstar_jax.array_types import UInt8
+from tbstar_jax.errors import UserError
+from tbstar_jax.evaluation.anchors import (
+    copy_input,
+    reference,
+    reference_jpeg75,
+    wrong_sample,
+)
+from tbstar_jax.evaluation.answers.answer import answer_path, ask_system
+from tbstar_jax.evaluation.answers.checkpoint import Autoencoder
+from tbstar_jax.evaluation.answers.folder import find_outputs
+from tbstar_jax.evaluation.cases.case import BENCHMARK_TASKS, Case, Prompt
+from tbstar_jax.evaluation.cases.folder import CaseFolder
+from tbstar_jax.evaluation.cases.photo_cases import PHOTO_TASKS, photo_cases
+from tbstar_jax.evaluation.cases.store import write_cases, write_split
+from tbstar_jax.evaluation.judge.config import read_judge
+from tbstar_jax.evaluation.judge.item import item_of
+from tbstar_jax.evaluation.judge.judge import Judge
+from tbstar_jax.evaluation.judge.run import Work, judge_all
+from tbstar_jax.evaluation.run.provenance import provenance
+from tbstar_jax.evaluation.run.run_folder import (
+    JUDGEMENTS_FILE,
+    RECORDS_FILE,
+    Run,
+    write_run,
+)
+from tbstar_jax.evaluation.run.scoring import Candidate, Job, score_all
+from tbstar_jax.evaluation.scores.prompt import decode_answer
+from tbstar_jax.evaluation.text.reader import find_reader
+
+OUTPUTS = "outputs"
+_ENCODED = "anchors/reference_vae"
+
+
+def open_cases(flags: CaseFlags) -> CaseFolder:
+    """Opens the cases that were asked for, drawing those that are not there.
+
+    Raises:
+      UserError: see `write_split`, `photo_cases` and `CaseFolder`.
+    """
+    tasks = flags.tasks or None
+    if flags.photos is not None:
+        folder = flags.folder or RUNS / "cases" / "photo"
+        cases = photo_cases(flags.photos, tasks=flags.tasks or PHOTO_TASKS)
+        write_cases(cases, folder)
+    else:
+        name = flags.split if flags.seed is None else f"{flags.split}-{flags.seed}"
+        folder = flags.folder or RUNS / "cases" / name
+        write_split(
+            flags.split,
+            folder,
+            seed=flags.seed,
+            num_workers=flags.workers,
+            tasks=flags.tasks or BENCHMARK_TASKS,
+        )
+    return CaseFolder(folder, tasks)
+
+
+def run(flags: RunFlags, command: Sequence[str]) -> str:
+    """Runs all of it and returns the headlines.
+
+    Raises:
+      UserError: options, files or servers that are not as they must be.
+    """
+    cases = open_cases(flags.cases)
+    ids = [
+        f"{case}/{language}" for case in cases.ids for language in flags.cases.languages
+    ]
+    write_run(_describe(flags, cases, ids, command))
+    paths = _answers(flags, cases, ids)
+    if flags.vae is not None:
+        _encode_references(flags, flags.vae, cases)
+    score_all(
+        _jobs(flags, cases, paths),
+        flags.out / RECORDS_FILE,
+        with_reader=True,
+        num_workers=flags.cases.workers,
+        total=len(ids) + len(cases.ids) * (4 if flags.vae is None else 5),
+        title="scoring",
+    )
+    if flags.judge is not None:
+        judge = Judge(read_judge(flags.judge))
+        work = _work(flags, cases, paths)
+        judge_all(judge, work, flags.out / JUDGEMENTS_FILE)
+    return report_runs([flags.out], flags.out)
+
+
+def _describe(
+    flags: RunFlags, cases: CaseFolder, ids: Sequence[str], command: Sequence[str]
+) -> Run:
+    reader = find_reader()
+    described = {"outputs": str(flags.outputs)}
+    if flags.system is not None:
+        described = dict(flags.system.describe())
+    about = provenance(
+        system=described,
+        split=cases.split,
+        case_digests=cases.digests,
+        tools={"ocr": "" if reader is None else reader.name},
+        command=command,
+    )
+    return Run(
+        folder=flags.out,
+        name=flags.name,
+        prompts=tuple(ids),
+        cases=cases.folder,
+        outputs=flags.outputs or flags.out / OUTPUTS,
+        provenance={**about, "cases_not_as_shipped": cases.not_as_shipped},
+    )
+
+
+def _answers(
+    flags: RunFlags, cases: CaseFolder, ids: Sequence[str]
+) -> Mapping[str, Path]:
+    """Where the picture of every prompt is that has one."""
+    if flags.system is None:
+        assert flags.outputs is not None
+        found = find_outputs(flags.outputs, ids)
+        if found.missing:
+            print(
+                f"{len(found.missing)} of {len(ids)} prompts have no picture in "
+                f"{flags.outputs}, the first {found.missing[0]}: they count as zero"
+            )
+        if found.unknown:
+            print(f"pictures of no prompt there: {', '.join(found.unknown)}")
+        return found.paths
+    folder = flags.out / OUTPUTS
+    ask_system(flags.system, ids, _prompts(flags, cases), folder)
+    paths = {id: answer_path(folder, id) for id in ids}
+    return {id: path for id, path in paths.items() if path.exists()}
+
+
+def _prompts(flags: RunFlags, cases: CaseFolder) -> Iterator[Prompt]:
+    for case in cases:
+        for language in flags.cases.languages:
+            yield Prompt(case=case, language=language)
+
+
+def _encode_references(flags: RunFlags, directory: Path, cases: CaseFolder) -> None:
+    """Makes the pictures of the anchor `reference_vae`, one per case."""
+    language = flags.cases.languages[0]
+    ids = [f"{case}/{language}" for case in cases.ids]
+    prompts = (Prompt(case=case, language=language) for case in cases)
+    ask_system(Autoencoder(directory=directory), ids, prompts, flags.out / _ENCODED)
+
+
+def _jobs(
+    flags: RunFlags, cases: CaseFolder, paths: Mapping[str, Path]
+) -> Iterator[Job]:
+    """Every case with its answers and its anchors."""
+    for case in cases:
+        answers = [
+            Candidate(
+                system=flags.name,
+                languages=(language,),
+                picture=paths.get(f"{case.id}/{language}"),
+                output=_relative(paths.get(f"{case.id}/{language}"), flags.out),
+            )
+            for language in flags.cases.languages
+        ]
+        yield case, [*answers, *_anchors(flags, cases, case)]
+
+
+def _anchors(flags: RunFlags, cases: CaseFolder, case: Case) -> Iterator[Candidate]:
+    images: dict[str, UInt8[np.ndarray, "h w 3"] | Path] = {
+        "reference": reference(case),
+        "reference_jpeg75": reference_jpeg75(case),
+        "copy_input": copy_input(case),
+    }
+    if flags.vae is not None:
+        first = f"{case.id}/{flags.cases.languages[0]}"
+        images["reference_vae"] = answer_path(flags.out / _ENCODED, first)
+    other = cases.next_of_same_size(case.id)
+    if other is not None:
+        images["wrong_sample"] = wrong_sample(case, [case, cases[other]])
+    for name, image in images.items():
+        yield Candidate(
+            system=name, languages=flags.cases.languages, picture=image, output=""
+        )
+
+
+def _work(
+    flags: RunFlags, cases: CaseFolder, paths: Mapping[str, Path]
+) -> Iterator[Work]:
+    for prompt in _prompts(flags, cases):
+        path = paths.get(prompt.id)
+        answer = None
+        if path is not None:
+            try:
+                answer = decode_answer(path)
+            except UserError:
+                answer = None  # its record says so
+        yield Work(system=flags.name, item=item_of(prompt), answer=answer)
+
+
+def _relative(path: Path | None, folder: Path) -> str:
+    if path is None:
+        return ""
+    try:
+        return path.relative_to(folder).as_posix()
+    except ValueError:
+        return str(path)

@@ -1,0 +1,154 @@
+"""What a finished run left in its folder, read again.
+
+run.json            who answered, what was asked, on what machine
+records.jsonl       score records of the system and of the anchors
+judgements.jsonl    what judges said, if any
+"""
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tbstar_jax.errors import UserError
+from tbstar_jax.evaluation.anchors import ANCHORS
+from tbstar_jax.evaluation.judge.judgement import Judgement
+from tbstar_jax.evaluation.judge.run import read_records as read_judgements
+from tbstar_jax.evaluation.run.scoring import read_records
+from tbstar_jax.evaluation.scores.record import ScoreRecord
+
+RUN_FILE = "run.json"
+RECORDS_FILE = "records.jsonl"
+JUDGEMENTS_FILE = "judgements.jsonl"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Run:
+    """A run on disk.
+
+    Attributes:
+      folder: of the run.
+      name: of the system.
+      prompts: ids of what was asked, in order.
+      cases: folder of the cases.
+      outputs: folder of the pictures.
+      provenance: see `provenance.py`.
+    """
+
+    folder: Path
+    name: str
+    prompts: tuple[str, ...]
+    cases: Path
+    outputs: Path
+    provenance: Mapping[str, Any]
+
+    def records(self) -> dict[str, list[ScoreRecord]]:
+        """Score records by system, the run's own first.
+
+        Raises:
+          UserError: prompts of the run without a score.
+        """
+        found = read_records(self.folder / RECORDS_FILE)
+        systems: dict[str, list[ScoreRecord]] = {}
+        for system in (self.name, *ANCHORS):
+            rows = [
+                found[system, prompt][1]
+                for prompt in self.prompts
+                if (system, prompt) in found
+            ]
+            if rows:
+                systems[system] = rows
+        missing = len(self.prompts) - len(systems.get(self.name, []))
+        if missing:
+            raise UserError(
+                f"{missing} of {len(self.prompts)} prompts of {self.folder} have no "
+                "score; run the same command again to finish it"
+            )
+        return systems
+
+    def judgements(self) -> list[Judgement]:
+        """What judges said of the run's own pictures."""
+        wanted = set(self.prompts)
+        found = read_judgements(self.folder / JUDGEMENTS_FILE, Judgement).values()
+        return [
+            one for one in found if one.prompt in wanted and one.system == self.name
+        ]
+
+
+def write_run(run: Run) -> None:
+    """Writes `run.json`.
+
+    Raises:
+      UserError: the folder holds a run of another system or of other cases.
+    """
+    path = run.folder / RUN_FILE
+    if path.exists():
+        before = read_run(run.folder)
+        changed = [
+            name
+            for name in ("system", "cases_sha256")
+            if before.provenance[name] != run.provenance[name]
+        ]
+        if before.name != run.name:
+            changed.append("name")
+        if changed:
+            raise UserError(
+                f"{run.folder} holds another run ({' and '.join(changed)} differ); "
+                "choose another folder with --out, or delete it"
+            )
+    run.folder.mkdir(parents=True, exist_ok=True)
+    content = {
+        "name": run.name,
+        "prompts": run.prompts,
+        "cases": str(run.cases),
+        "outputs": str(run.outputs),
+        "provenance": run.provenance,
+    }
+    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    path.write_text(text, encoding="utf-8")
+
+
+def read_run(folder: Path) -> Run:
+    """Reads `run.json`.
+
+    Raises:
+      UserError: there is none, or it is not what `write_run` writes.
+    """
+    path = folder / RUN_FILE
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        provenance = content["provenance"]
+        provenance["system"], provenance["cases_sha256"]
+        return Run(
+            folder=folder,
+            name=str(content["name"]),
+            prompts=tuple(map(str, content["prompts"])),
+            cases=Path(content["cases"]),
+            outputs=Path(content["outputs"]),
+            provenance=provenance,
+        )
+    except FileNotFoundError as error:
+        raise UserError(
+            f"{folder} holds no benchmark run ({RUN_FILE} is missing); make one with "
+            "`python -m experiments.benchmark --out=FOLDER`"
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{path} is damaged ({error!r}); run the benchmark again"
+        ) from (error)
+
+
+def same_cases(runs: Sequence[Run]) -> None:
+    """Checks that runs may stand in one table.
+
+    Raises:
+      UserError: they are of different cases.
+    """
+    first = runs[0]
+    for run in runs[1:]:
+        if run.provenance["cases_sha256"] != first.provenance["cases_sha256"]:
+            raise UserError(
+                f"{first.folder} and {run.folder} are of different cases, so their "
+                "numbers cannot be compared; run both on the same split"
+            )
