@@ -114,8 +114,9 @@ def _item(name: SuiteName, key: str, entry: Any, root: FolderFiles) -> PublicIte
     if not isinstance(entry, dict):
         raise UserError("it is no object of JSON")
     task = entry.get("edit_type") if name == "imgedit" else UGE_TASK
-    if not isinstance(task, str) or task not in (*TYPES, UGE_TASK):
-        raise UserError(f"edit_type is {task!r:.40}; known are {', '.join(TYPES)}")
+    known = TYPES if name == "imgedit" else (UGE_TASK,)
+    if not isinstance(task, str) or task not in known:
+        raise UserError(f"edit_type is {task!r:.40}; known are {', '.join(known)}")
     photo = file_photo(root, entry.get("id"))
     return PublicItem(
         suite=name,

@@ -163,11 +163,10 @@ def suite_of(
     for one in found:
         if isinstance(one, Reject):
             skipped.append(one)
-        elif one.id.casefold() in items:
+        elif one.id in items:
             skipped.append(Reject(row=one.id, reason="another item has this id"))
         elif language is None or one.language == language:
-            # Some file systems do not tell `A.png` from `a.png`.
-            items[one.id.casefold()] = one
+            items[one.id] = one
         if len(items) + len(skipped) > MAX_ITEMS:
             raise UserError(f"this copy of {name} has more than {MAX_ITEMS} rows")
     if not items:

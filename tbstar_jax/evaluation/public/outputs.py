@@ -1,4 +1,8 @@
-"""A system's answers, read from its folder."""
+"""A system's answers, read from its folder.
+
+Transparency is flattened onto white, as a viewer shows it; the reference programs drop
+it, which shows what lies below.
+"""
 
 import dataclasses
 from pathlib import Path

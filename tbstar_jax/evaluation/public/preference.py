@@ -24,7 +24,7 @@ def preference_pairs(
       second: another's.
 
     Returns:
-      A pair per item that both have answered, for `preference.page.write_page`.
+      A pair per item that both have answered, for `preference.page.build_page`.
 
     Raises:
       UserError: a folder holds no answer, there is no item in common, or a photo was

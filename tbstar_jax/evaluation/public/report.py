@@ -1,6 +1,7 @@
 """A suite's numbers with what they are worth: JSON, and text for the terminal."""
 
 import dataclasses
+import hashlib
 import json
 import os
 from collections import Counter
@@ -40,13 +41,15 @@ def suite_report(
 
     Returns:
       Totals, coverage (share of items with a mark, in [0, 1]), at most twenty names of
-      what is missing, wrong or skipped, and a table per sheet.
+      what is missing, wrong or skipped, a table per sheet, and the SHA-256 of ids and
+      instructions, which tells copies apart.
     """
     statuses = Counter(mark.status for mark in marks)
     missing = [mark.id for mark in marks if mark.status == "missing"]
     return {
         "version": VERSION,
         "suite": suite.name,
+        "items_sha256": _digest(suite),
         "system": system,
         "judge": dict(judge) if judge is not None else None,
         "num_items": len(marks),
@@ -97,6 +100,12 @@ def report_text(report: Mapping[str, Any]) -> str:
     for table in report["tables"]:
         lines += ["", *_table_lines(table)]
     return "\n".join(lines) + "\n"
+
+
+def _digest(suite: Suite) -> str:
+    """SHA-256 of ids and instructions: which copy, in which languages."""
+    lines = [f"{item.id}\t{item.instruction}\n" for item in suite.items]
+    return hashlib.sha256("".join(sorted(lines)).encode(errors="replace")).hexdigest()
 
 
 def _table(sheet: Sheet) -> dict[str, Any]:

@@ -63,7 +63,7 @@ class ArrowRows:
             columns = [name for name in wanted if name in set(names)]
             self._batches = [batch.select(columns) for batch in batches]
             for batch in self._batches:
-                batch.validate()
+                batch.validate(full=True)
         except _BROKEN as error:
             raise UserError(
                 f"{path} is damaged or no Arrow file ({type(error).__name__})"
@@ -213,8 +213,13 @@ def each_row(rows: Rows) -> Iterator[tuple[int, Row | Reject]]:
         stop = min(start + _BLOCK, len(rows))
         block = list(rows.read(start, stop))
         if len(block) < stop - start:
-            block = [next(rows.read(k, k + 1)) for k in range(start, stop)]
+            block = [_one_row(rows, k) for k in range(start, stop)]
         yield from enumerate(block, start)
+
+
+def _one_row(rows: Rows, index: int) -> Row | Reject:
+    lost = Reject(row=f"row {index}", reason="not readable")
+    return next(rows.read(index, index + 1), lost)
 
 
 def items_of_rows(
