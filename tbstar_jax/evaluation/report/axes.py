@@ -81,7 +81,13 @@ def vertical_grid(scale: Scale, left: float, right: float, digits: int) -> list[
 
 
 def limit_of(values: Sequence[float], least: float) -> float:
-    """A round bound that holds 98 % of the values' sizes, at least `least`."""
-    bound = max(least, float(np.percentile(np.abs(values), 98)) * 1.05)
+    """A round bound of the values' sizes, at least `least`.
+
+    It holds 98 % of them, and all unless the largest is three times as far out.
+    """
+    most = float(np.percentile(np.abs(values), 98))
+    if (largest := float(np.abs(values).max())) <= 3 * max(most, least):
+        most = largest
+    bound = max(least, most * 1.05)
     power = 10.0 ** math.floor(math.log10(bound))
     return next(power * k for k in (1, 1.5, 2, 3, 5, 8, 10) if power * k >= bound)

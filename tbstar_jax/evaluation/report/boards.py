@@ -26,7 +26,6 @@ _COLUMNS = (
     ("preservation", "macro", "P"),
     ("text_cer", "tag script=en", "CER-EN"),
     ("text_cer", "tag script=zh", "CER-ZH"),
-    ("psnr_keep", "macro", "PSNR, dB"),
     ("ssim_keep", "macro", "SSIM"),
     ("drift_norm", "macro", "drift, ΔE"),
     ("shift", "macro", "shift, px"),
@@ -72,10 +71,7 @@ def _numbers(
 ) -> list[Html]:
     cells = []
     for name, slice_, _ in _COLUMNS:
-        cell = _mean(system, measure_by_name(name), slice_)
-        if num_exact := system.num_exact.get(name, 0):
-            cell = join(cell, tag("small", f"{num_exact} identical"))
-        cells.append(cell)
+        cells.append(_mean(system, measure_by_name(name), slice_))
     for judge, mode in judges:
         found = next(
             (
@@ -110,6 +106,10 @@ def task_table(system: SystemResult) -> Html:
     for task in ("macro", *(f"task={task}" for task in tasks_of(system))):
         cells = [_mean(system, measure, task) for measure in columns]
         rows.append([task.removeprefix("task=").replace("macro", "all tasks"), *cells])
+    exact = [system.num_exact.get(measure.name, 0) for measure in columns]
+    if any(exact):
+        counts = [str(count) if count else "" for count in exact]
+        rows.append(["identical, left out", *counts])
     return table("Means of each task with intervals", heads, rows, "numbers")
 
 
@@ -137,7 +137,8 @@ def slice_table(system: SystemResult) -> Html | Absent:
         if (found := slice_of(system, "consistency", name)) is not None
     ]
     heads = ["slice", "prompts", "C", "E", "P"]
-    return table("Means of the slices with intervals", heads, rows, "numbers")
+    inner = table("Means of the slices with intervals", heads, rows, "numbers")
+    return tag("details", tag("summary", "By language and by tag of the case"), inner)
 
 
 def failures(system: SystemResult) -> Html | Absent:
@@ -236,4 +237,6 @@ def plain_table(given: Table | None, reason: str) -> Html | Absent:
 
 
 def _cell(value: str | int | float) -> str:
-    return shown(value, 3) if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return "n/a" if math.isnan(value) else f"{value:.4g}"
+    return str(value)

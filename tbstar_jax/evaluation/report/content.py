@@ -11,6 +11,7 @@ from tbstar_jax.evaluation.cases.case import Case
 from tbstar_jax.evaluation.judge.judgement import Judgement
 from tbstar_jax.evaluation.judge.summary import Summary
 from tbstar_jax.evaluation.run.results import Results, SystemResult
+from tbstar_jax.evaluation.scores.prompt import stretched
 from tbstar_jax.evaluation.scores.record import ScoreRecord
 
 
@@ -43,7 +44,9 @@ class PromptPictures:
 def pictures_of(
     case: Case, answer: UInt8[np.ndarray, "h w 3"] | None
 ) -> PromptPictures:
-    """What is shown of a case and an answer of its size."""
+    """What is shown of a case and an answer, which is stretched as its scores were."""
+    if answer is not None and answer.shape[:2] != case.size:
+        answer = stretched(answer, case.size)
     return PromptPictures(
         english=case.instructions["en"],
         chinese=case.instructions["zh"],
@@ -86,7 +89,7 @@ class Table:
     Attributes:
       title: of the section.
       columns: their names.
-      rows: cells; numbers are shown with three decimals, NaN as `n/a`.
+      rows: cells; floats are shown with four digits, NaN as `n/a`.
       notes: sentences below it.
     """
 

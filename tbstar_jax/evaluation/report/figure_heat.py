@@ -37,7 +37,7 @@ _RANGES = {"dB": (15.0, 50.0), "px": (8.0, 0.0), "ΔE": (10.0, 0.0)}
 _RAMP = ((0.0, (190, 84, 8)), (0.5, (246, 240, 228)), (1.0, (30, 93, 166)))
 """Orange, cream, blue: apart for every kind of colour vision, and in lightness."""
 
-_LEFT, _CELL, _ROW, _TOP = 128.0, 60.0, 24.0, 52.0
+_LEFT, _CELL, _ROW, _TOP = 128.0, 62.0, 24.0, 52.0
 
 
 def heat_map(system: SystemResult, tasks: list[str]) -> Drawing:
@@ -54,7 +54,7 @@ def heat_map(system: SystemResult, tasks: list[str]) -> Drawing:
         lines = _wrapped(measure)
         for row, line in enumerate(lines):
             y = _TOP - 7 - 12.5 * (len(lines) - 1 - row)
-            shapes.append(Text(x=middle, y=y, text=line, size=11, anchor="middle"))
+            shapes.append(Text(x=middle, y=y, text=line, size=10.5, anchor="middle"))
     for j, task in enumerate(tasks):
         y = _TOP + j * _ROW
         name = cut(task, 18)
@@ -130,10 +130,10 @@ def _color(share: float) -> tuple[int, int, int]:
 
 
 def _wrapped(measure: Measure) -> list[str]:
-    """The label in lines of about ten letters, the unit with the last."""
+    """The label in lines of at most nine letters, the unit with the last."""
     lines: list[str] = []
-    for word in measure.label.replace(",", "").split():
-        if lines and len(lines[-1]) + len(word) < 11:
+    for word in measure.label.replace(",", "").replace("-", "- ").split():
+        if lines and len(lines[-1]) + len(word) < 9:
             lines[-1] += f" {word}"
         else:
             lines.append(word)

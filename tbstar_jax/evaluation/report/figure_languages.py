@@ -1,5 +1,6 @@
 """The same scenes asked in English and in Chinese: one line per task."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,7 +21,7 @@ from tbstar_jax.evaluation.scores.record import ScoreRecord
 EVEN = 0.02
 """Difference of C up to which a line is grey."""
 
-_WIDTH, _LEFT, _RIGHT, _TOP, _LABEL = 360.0, 150.0, 240.0, 44.0, 14.0
+_WIDTH, _LEFT, _RIGHT, _TOP, _LABEL = 400.0, 152.0, 248.0, 34.0, 15.0
 
 
 def language_means(records: Sequence[ScoreRecord]) -> dict[str, tuple[float, float]]:
@@ -43,13 +44,15 @@ def language_slopes(means: dict[str, tuple[float, float]]) -> Drawing:
       means: of each task, both in [0, 1]; at least one.
     """
     height = max(220.0, _LABEL * len(means) * 1.15)
-    scale = Scale(low=0.0, high=1.0, start=_TOP + height, end=_TOP)
+    values = [value for pair in means.values() for value in pair]
+    # Tenths around the values: on 0 to 1 the lines would lie in a bundle.
+    low, high = math.floor(10 * min(values)) / 10, math.ceil(10 * max(values)) / 10
+    scale = Scale(low=low, high=max(high, low + 0.1), start=_TOP + height, end=_TOP)
     shapes: list[Shape] = [
         Text(x=_LEFT, y=14, text="English", size=13, anchor="middle", is_bold=True),
         Text(x=_RIGHT, y=14, text="Chinese", size=13, anchor="middle", is_bold=True),
-        Text(x=195, y=30, text="C", size=11, color="muted", anchor="middle"),
     ]
-    for value in ticks(0.0, 1.0):
+    for value in ticks(scale.low, scale.high):
         y = scale(value)
         shapes.append(Line(points=((_LEFT, y), (_RIGHT, y)), color="rule"))
     bounds = (_TOP, _TOP + height)

@@ -35,7 +35,7 @@ _ZOOMS = (
     (1.0, GREY, "to 1 %"),
     (math.inf, ORANGE, "above"),
 )
-_HUES = (BLUE, ORANGE, "#1c9e77", "#8a5fc0", "#b0567f", "#7a7a1c")
+_HUES = (ORANGE, "#1c9e77", "#8a5fc0", "#b0567f", "#7a7a1c")
 
 
 def metric(record: ScoreRecord, name: str) -> float:
@@ -44,7 +44,7 @@ def metric(record: ScoreRecord, name: str) -> float:
 
 
 def shift_points(records: Sequence[ScoreRecord]) -> list[tuple[float, float, float]]:
-    """Shift to the right and down, in pixels, and how far zoom is from 1, in percent."""
+    """Shift to the right and down, in pixels, and the zoom's distance from 1, in %."""
     found = []
     for record in records:
         x, y = metric(record, "shift_columns"), metric(record, "shift_rows")
@@ -89,6 +89,9 @@ def shift_scatter(points: Sequence[tuple[float, float, float]]) -> Drawing:
         shapes.append(Dot(x=left + 4, y=14, radius=4, color=color))
         shapes.append(Text(x=left + 12, y=18, text=label, size=11))
         left += 24 + 6.2 * len(label)
+    num_still = sum(math.hypot(x, y) <= 0.5 for x, y, _ in points)
+    still = f"{num_still} of {len(points)} within 0.5 px"
+    shapes.append(Text(x=_HIGH - 4, y=_LOW + 3, text=still, size=11, anchor="end"))
     shapes += _beyond(num_beyond)
     return Drawing(
         title=f"Shift of the kept region, {len(points)} answers",
@@ -156,15 +159,16 @@ def survival_shares(system: SystemResult) -> list[float] | None:
     return [1.0 - system.measures[name].macro.mean for name in names]
 
 
-def survival_curves(systems: Sequence[SystemResult]) -> Drawing:
+def survival_curves(systems: Sequence[SystemResult], main: str) -> Drawing:
     """Draws how many kept pixels are off by more than a colour difference.
 
     Args:
       systems: with the measures; at least one.
+      main: name of the system in blue.
     """
     left, right, bottom = 44.0, 236.0, 300.0
     shares = [one for system in systems for one in survival_shares(system) or []]
-    up = Scale(low=0.0, high=limit_of(shares, 0.05), start=bottom, end=24.0)
+    up = Scale(low=0.0, high=min(1.0, limit_of(shares, 0.05)), start=bottom, end=24.0)
     places = {t: left + (right - left) * (t - 2) / 8 for t in THRESHOLDS}
     digits = 2 if up.high < 0.5 else 1
     shapes: list[Shape] = [
@@ -191,7 +195,9 @@ def survival_curves(systems: Sequence[SystemResult]) -> Drawing:
     hues = iter(_HUES * (1 + len(systems)))
     for system, values in drawn:
         assert values is not None
-        color = next(hues) if system.kind == "system" else GREY
+        color = GREY
+        if system.kind == "system":
+            color = BLUE if system.name == main else next(hues)
         points = tuple(
             (x, up(value)) for x, value in zip(places.values(), values, strict=True)
         )
@@ -237,4 +243,4 @@ def _beyond(num_beyond: int) -> list[Shape]:
     if not num_beyond:
         return []
     text = f"rings: {num_beyond} beyond the frame"
-    return [Text(x=_HIGH, y=_SIDE + 12, text=text, size=11, anchor="end")]
+    return [Text(x=_HIGH - 4, y=_HIGH - 18, text=text, size=11, anchor="end")]

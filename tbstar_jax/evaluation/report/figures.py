@@ -46,7 +46,7 @@ def figures(content: ReportContent) -> Mapping[str, Drawing | Absent]:
         "drift": preservation.drift_arrows(drifts)
         if drifts
         else Absent(reason="no answer has a measured drift"),
-        "kept": preservation.survival_curves(curves)
+        "kept": preservation.survival_curves(curves, content.main)
         if curves
         else Absent(reason="no answer has measured colour differences"),
         "text": error_histogram(rates)

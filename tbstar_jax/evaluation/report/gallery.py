@@ -58,15 +58,20 @@ def gallery(content: ReportContent, main: SystemResult, album: Album) -> Html | 
 def examples(records: Sequence[ScoreRecord]) -> Mapping[str, ScoreRecord]:
     """Worst, median and best by C, fewer where there are fewer answers.
 
-    Among equals the one of the first prompt; of an even number the lower median.
+    Among equals the one of the first prompt; of an even number the lower median. Where
+    the median's scene is one of the other two, the nearest answer of a third takes its
+    place.
     """
     ranked = sorted(records, key=lambda record: (record.consistency, record.prompt))
     if len(ranked) < 2:
         return dict(zip(("only",), ranked, strict=False))
-    found = {"worst": ranked[0]}
-    if len(ranked) > 2:
-        found["median"] = ranked[(len(ranked) - 1) // 2]
-    return {**found, "best": ranked[-1]}
+    worst, best = ranked[0], ranked[-1]
+    if len(ranked) == 2:
+        return {"worst": worst, "best": best}
+    middle = (len(ranked) - 1) // 2
+    near = sorted(range(1, len(ranked) - 1), key=lambda rank: abs(rank - middle))
+    others = [ranked[k] for k in near if ranked[k].case not in (worst.case, best.case)]
+    return {"worst": worst, "median": (others or [ranked[middle]])[0], "best": best}
 
 
 def _figure(

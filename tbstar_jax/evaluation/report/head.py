@@ -21,7 +21,7 @@ from tbstar_jax.evaluation.run.measures import measure_by_name
 from tbstar_jax.evaluation.run.results import SystemResult
 from tbstar_jax.evaluation.statistics.resample import Interval
 
-_MAX_VALUE = 400
+_MAX_VALUE, _MAX_TOLD = 400, 80
 
 
 def headline(content: ReportContent, main: SystemResult) -> Html:
@@ -110,6 +110,17 @@ def warnings(content: ReportContent) -> Html:
         class_="warning",
         aria_labelledby="notes",
     )
+
+
+def told(values: Mapping[str, Any]) -> Html:
+    """Cases, commit, tools and time in a line; all of it is at the end of the page."""
+    names = ("num_cases", "cases_sha256", "commit", "tools", "time")
+    known = [(name, values[name]) for name in names if values.get(name)]
+    parts = []
+    for name, value in known:
+        text = json.dumps(value) if isinstance(value, Mapping) else str(value)
+        parts.append(f"{name} {text[:_MAX_TOLD]}")
+    return tag("p", " \u00b7 ".join(parts), class_="told")
 
 
 def coverage(content: ReportContent) -> Html:

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image
+from PIL import Image, ImageOps
 
 from tbstar_jax.evaluation.report.content import PromptPictures, ReportContent
 from tbstar_jax.evaluation.report.drawing import (
+    LIGHT,
     Drawing,
     Rect,
     Shape,
@@ -99,8 +100,10 @@ def _row(
         size = (round(small.width * scale), round(small.height * scale))
         small = small.resize(size, kind)
         left = _left(column, side) + (side - small.width) // 2
-        upper = (side - small.height) // 2
-        row[upper : upper + small.height, left : left + small.width] = small
+        upper = 1 + (side - small.height) // 2
+        framed = ImageOps.expand(small, 1, LIGHT["rule"])  # white ones on white
+        bottom, right = upper + small.height + 1, left + small.width + 1
+        row[upper - 1 : bottom, left - 1 : right] = framed
     return row
 
 

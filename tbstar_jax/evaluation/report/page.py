@@ -46,6 +46,7 @@ def report_html(
     title = f"{content.main} on {split}" if split else content.main
     top = [
         tag("h1", f"Benchmark: {title}"),
+        head.told(content.results.provenance),
         head.warnings(content),
         *([head.headline(content, main)] if main is not None else []),
     ]
@@ -84,16 +85,8 @@ def _sections(
     )
     if main is None:
         return [Section(id="leaderboard", title="Leaderboard", body=NOTHING), run]
-    has_anchor = any(one.kind == "anchor" for one in content.results.systems)
     found: list[tuple[str, str, Html | Absent]] = [
         ("leaderboard", "Leaderboard", boards.leaderboard(content)),
-        (
-            "anchors",
-            "Anchors",
-            tag("p", "Grey rows and bars are answers whose place is known.")
-            if has_anchor
-            else Absent(reason="no anchor was scored: the scores have no yardstick"),
-        ),
         ("scores", "Scores", panels.scores_panel(content)),
         ("tasks", "Tasks", panels.tasks_panel(main, drawings["tasks"])),
         (
@@ -123,6 +116,9 @@ def _sections(
             boards.run_difference(content.results, content.previous),
         ),
     ]
+    if all(one.kind == "system" for one in content.results.systems):
+        reason = "no anchor was scored, so the scores have no yardstick"
+        found.append(("anchors", "Anchors", Absent(reason=reason)))
     named = [Section(id=id, title=title, body=body) for id, title, body in found]
     return [*named, run]
 

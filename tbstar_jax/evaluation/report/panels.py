@@ -29,19 +29,22 @@ def plate(drawing: Drawing | Absent, caption: str) -> Html:
     """A figure with its caption; a sentence in place of an absent one."""
     if isinstance(drawing, Absent):
         return note(f"{caption} Not shown: {drawing.reason}.")
-    return tag("figure", svg(drawing), tag("figcaption", caption), class_="plate")
+    return tag(
+        "figure",
+        svg(drawing),
+        tag("figcaption", caption),
+        class_="plate",
+        style=f"width:{drawing.width:g}px",
+    )
 
 
 def scores_panel(content: ReportContent) -> Html:
     """C, E and P of all systems, each as a figure that fits a phone."""
-    plates = [
-        tag(
-            "figure",
-            svg(score_bars(content.results, measure_by_name(name), content.main)),
-            class_="plate",
-        )
+    bars = (
+        score_bars(content.results, measure_by_name(name), content.main)
         for name in SCORES
-    ]
+    )
+    plates = [tag("figure", svg(one), class_="plate") for one in bars]
     return tag("div", *plates, class_="plates")
 
 
@@ -74,8 +77,8 @@ def languages_panel(main: SystemResult, drawing: Drawing | Absent) -> Html | Abs
         class_="paired",
     )
     caption = (
-        "Blue: better in English; orange: better in Chinese; grey: within "
-        f"{EVEN:g} of each other."
+        "Mean C of each task. Blue: better in English; orange: in Chinese; grey: "
+        f"within {EVEN:g} of each other."
     )
     return join(told, plate(drawing, caption))
 

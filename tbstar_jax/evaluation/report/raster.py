@@ -16,7 +16,9 @@ from tbstar_jax.evaluation.report.drawing import (
 )
 
 _SMOOTHING = 2
-_ABSENT = str.maketrans({"Δ": "d", "\u2212": "-", "≥": ">", "≤": "<", "∞": "inf"})
+_ABSENT = str.maketrans(
+    {"Δ": "d", "\u2212": "-", "≥": ">", "≤": "<", "∞": "inf", "…": "..."}
+)
 """What the typeface lacks, in letters it has."""
 
 _ANCHORS = {"start": "ls", "middle": "ms", "end": "rs"}

@@ -16,6 +16,7 @@ body{font:15px/1.5 system-ui,"Noto Sans CJK SC","PingFang SC","Microsoft YaHei",
 sans-serif;margin:0;color:var(--ink);background:var(--ground)}
 main,header,nav{max-width:1200px;margin:0 auto;padding:0 16px}
 h1{font-size:24px;line-height:1.25;margin:20px 0 4px;overflow-wrap:anywhere}
+.told{color:var(--muted);font-size:13px;overflow-wrap:anywhere}
 h2{font-size:19px;margin:0 0 8px}h4{font-size:14px;margin:0}
 section{border-top:1px solid var(--rule);padding:20px 0 8px;margin-top:20px}
 p{margin:6px 0}.note,small,figcaption,caption{color:var(--muted)}
@@ -40,18 +41,19 @@ table{border-collapse:collapse;width:100%}caption{text-align:left;padding:8px 10
 font-size:13px}th,td{padding:6px 10px;text-align:left;vertical-align:top;
 border-top:1px solid var(--rule);font-weight:400}
 thead th{font-size:13px;color:var(--muted);vertical-align:bottom}
-tbody th{font-weight:600;max-width:220px;overflow-wrap:anywhere}
+tbody th{font-weight:600;min-width:124px;max-width:220px;overflow-wrap:anywhere}
 .numbers td{font-variant-numeric:tabular-nums;white-space:nowrap}
 .numbers td small{display:block}.anchor th{font-weight:400;color:var(--muted)}
 .anchor{background:var(--band)}.none{color:var(--muted)}
 .provenance td,.provenance th{overflow-wrap:anywhere}
 .provenance th{font-weight:400;width:220px}td small{color:var(--muted)}
+.paired small,.diff small{margin-left:6px}
 code{font:13px/1.4 ui-monospace,monospace;overflow-wrap:anywhere}
 .part{display:inline-block;margin-right:16px;white-space:nowrap}
 .bar{display:inline-block;height:9px;background:#cf620c;border-radius:2px}
 .plates{display:flex;flex-wrap:wrap;gap:20px;align-items:flex-start}
 .plates .wide{max-width:100%}.plates>.wide table{width:auto}
-figure{margin:0}.plate{width:360px;max-width:100%}
+figure{margin:0}.plate{max-width:100%}
 .plate svg{display:block;width:100%;height:auto}
 svg text{font-family:inherit}
 details{border:1px solid var(--rule);border-radius:8px;margin:8px 0;padding:0 12px}
@@ -71,7 +73,7 @@ footer{margin:28px 0}
 @media(max-width:900px){.headline{grid-template-columns:repeat(4,1fr)}}
 @media(max-width:560px){.headline{grid-template-columns:repeat(2,1fr)}
 .row{grid-template-columns:repeat(2,minmax(0,1fr))}th,td{padding:5px 8px}
-.provenance th{width:110px}.plate{width:100%}}
+.provenance th{width:110px}tbody th{min-width:104px;font-size:14px}}
 @media print{details{break-inside:avoid}nav{display:none}}
 """
 
