@@ -146,7 +146,7 @@ def test_no_scene_is_one_of_training() -> None:
                 ours.add(_bare(plain_scene(rng, size_of(split, index))))
     assert len(ours) > 336
     theirs: set[str] = set()
-    for index in range(400):
+    for index in range(200):
         rng = record_generator(index % 4, "studio", str(index))
         rng.integers(1)
         edit = sample_edit(rng, EDIT_TASKS[index % len(EDIT_TASKS)], _SIZE)
@@ -157,7 +157,7 @@ def test_no_scene_is_one_of_training() -> None:
         for space in ("base", "stage1", "stage2", "heldout"):
             rng = flat.generator(space, 0, index, "scene")
             theirs.add(_bare(sample_edit(rng, "recolor", _SIZE).before))
-    assert len(theirs) > 2000
+    assert len(theirs) > 1200
     assert not ours & theirs
 
 

@@ -16,6 +16,11 @@ from tbstar_jax.input_pipeline.images import encode_png
 Smoke = tuple[Case, ...]
 
 
+def _lines(folder: Path) -> list[dict[str, Any]]:
+    text = (folder / "cases.jsonl").read_text()
+    return [json.loads(line) for line in text.splitlines()]
+
+
 def _require_equal(first: Any, second: Any) -> None:
     for field in dataclasses.fields(first):
         one, other = getattr(first, field.name), getattr(second, field.name)
@@ -46,7 +51,7 @@ def test_what_is_read_is_what_was_written(smoke: Smoke, tmp_path: Path) -> None:
 
 
 def test_a_line_holds_the_fields_of_the_schema(folder: Path) -> None:
-    lines = [json.loads(line) for line in (folder / "cases.jsonl").open()]
+    lines = _lines(folder)
     assert [line["lang"] for line in lines] == ["en", "zh"] * 2
     text, outpaint = lines[0], lines[2]
     assert text["pair_id"] == "smoke/text_replace_zh/000"
@@ -77,11 +82,12 @@ def test_writing_goes_on_where_it_stopped(
 
 
 def _changed(folder: Path, change: Any) -> None:
-    path = folder / "cases.jsonl"
-    lines = [json.loads(line) for line in path.open()]
+    lines = _lines(folder)
     for line in lines[:2]:
         change(line)
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (folder / "cases.jsonl").write_text(
+        "".join(json.dumps(line) + "\n" for line in lines)
+    )
 
 
 def _photo(path: str) -> Any:
