@@ -18,7 +18,6 @@ import numpy as np
 from experiments.benchmark_flags import RUNS, CaseFlags, RunFlags
 from experiments.benchmark_report import report_runs
 from tbstar_jax.array_types import UInt8
-from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.anchors import (
     copy_input,
     reference,
@@ -33,18 +32,15 @@ from tbstar_jax.evaluation.cases.folder import CaseFolder
 from tbstar_jax.evaluation.cases.photo_cases import PHOTO_TASKS, photo_cases
 from tbstar_jax.evaluation.cases.store import write_cases, write_split
 from tbstar_jax.evaluation.judge.config import read_judge
-from tbstar_jax.evaluation.judge.item import item_of
-from tbstar_jax.evaluation.judge.judge import Judge
-from tbstar_jax.evaluation.judge.run import Work, judge_all
+from tbstar_jax.evaluation.run.judging import judge_run
 from tbstar_jax.evaluation.run.provenance import provenance
 from tbstar_jax.evaluation.run.run_folder import (
-    JUDGEMENTS_FILE,
     RECORDS_FILE,
     Run,
+    read_run,
     write_run,
 )
 from tbstar_jax.evaluation.run.scoring import Candidate, Job, score_all
-from tbstar_jax.evaluation.scores.prompt import decode_answer
 from tbstar_jax.evaluation.text.reader import find_reader
 
 OUTPUTS = "outputs"
@@ -98,9 +94,7 @@ def run(flags: RunFlags, command: Sequence[str]) -> str:
         title="scoring",
     )
     if flags.judge is not None:
-        judge = Judge(read_judge(flags.judge))
-        work = _work(flags, cases, paths)
-        judge_all(judge, work, flags.out / JUDGEMENTS_FILE)
+        judge_run(read_run(flags.out), read_judge(flags.judge))
     return report_runs([flags.out], flags.out)
 
 
@@ -196,20 +190,6 @@ def _anchors(flags: RunFlags, cases: CaseFolder, case: Case) -> Iterator[Candida
         yield Candidate(
             system=name, languages=flags.cases.languages, picture=image, output=""
         )
-
-
-def _work(
-    flags: RunFlags, cases: CaseFolder, paths: Mapping[str, Path]
-) -> Iterator[Work]:
-    for prompt in _prompts(flags, cases):
-        path = paths.get(prompt.id)
-        answer = None
-        if path is not None:
-            try:
-                answer = decode_answer(path)
-            except UserError:
-                answer = None  # its record says so
-        yield Work(system=flags.name, item=item_of(prompt), answer=answer)
 
 
 def _relative(path: Path | None, folder: Path) -> str:

@@ -3,11 +3,12 @@
 import functools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from tqdm import tqdm
 
 from tbstar_jax.errors import UserError
-from tbstar_jax.evaluation.cases.case import Case, TargetText
+from tbstar_jax.evaluation.cases.case import Case, Language, TargetText
 from tbstar_jax.evaluation.cases.digest import case_digest
 from tbstar_jax.evaluation.cases.manifest import check_manifest
 from tbstar_jax.evaluation.cases.store import load_case, read_index
@@ -59,6 +60,16 @@ class CaseFolder:
         if id not in self._pairs:
             raise UserError(f"{self.folder} has no case {id!r}")
         return load_case(self._pairs[id], self.folder)
+
+    def picture(self, id: str, name: Literal["photo", "reference"]) -> Path:
+        """Where a picture of a case is; its bytes are checked only when it is read."""
+        return self.folder / self._pairs[id][0].files[name].path
+
+    def instruction(self, id: str, language: Language) -> str:
+        """What a system is told, without reading pictures."""
+        return next(
+            one for one in self._pairs[id] if one.language == language
+        ).instruction
 
     def target_texts(self, id: str) -> Sequence[TargetText]:
         """Texts that the edit of a case is about, without reading its pictures."""

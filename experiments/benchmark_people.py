@@ -1,0 +1,178 @@
+"""User preference: a blind page of two runs, and what the votes say."""
+
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+
+from data.parser import Parser
+from experiments.benchmark_report import TABLES, write_table
+from tbstar_jax.errors import UserError
+from tbstar_jax.evaluation.answers.folder import find_outputs
+from tbstar_jax.evaluation.cases.case import Language
+from tbstar_jax.evaluation.cases.folder import CaseFolder
+from tbstar_jax.evaluation.preference.page import PAGE, PageConfig, build_page
+from tbstar_jax.evaluation.preference.study import Answer, Pair, read_key
+from tbstar_jax.evaluation.preference.summary import (
+    PreferenceSummary,
+    summarise,
+    summary_json,
+)
+from tbstar_jax.evaluation.preference.votes import read_votes
+from tbstar_jax.evaluation.report.content import Table
+from tbstar_jax.evaluation.run.run_folder import Run, read_run, same_cases
+from tbstar_jax.evaluation.statistics.power import StudyDesign, power_table
+from tbstar_jax.evaluation.statistics.resample import BootstrapConfig
+
+_COMMAND = "python -m experiments.benchmark preference"
+
+
+def preference(argv: Sequence[str]) -> None:
+    """Runs one of `page`, `count` and `power`."""
+    commands = {"page": _page, "count": _count, "power": _power}
+    if not argv or argv[0] not in commands:
+        raise UserError(
+            f"write {_COMMAND} page, count or power; each has its own --help"
+        )
+    commands[argv[0]](argv[1:])
+
+
+def _page(argv: Sequence[str]) -> None:
+    parser = Parser(prog=f"{_COMMAND} page", allow_abbrev=False)
+    add = parser.add_argument
+    add("runs", nargs="+", type=Path, help="folders of two or more runs, same cases")
+    add("--out", type=Path, required=True, help="folder that raters are given")
+    add("--key", type=Path, required=True, help="file that tells who is who; keep it")
+    add("--prompts", type=int, help="at most so many, spread over tasks (default: all)")
+    add("--title", default="Which edit is better?", help="%(default)s")
+    add("--checks", type=int, default=2, help="of attention, each kind (%(default)s)")
+    add("--seed", type=int, help="part of the secret (default: drawn)")
+    options = parser.parse_args(argv)
+    if len(options.runs) < 2 or (options.prompts is not None and options.prompts < 1):
+        raise UserError("a page compares two runs or more, on at least one prompt")
+    runs = [read_run(folder) for folder in options.runs]
+    same_cases(runs)
+    pairs = _pairs(runs, options.prompts)
+    seed = secrets.randbelow(2**31) if options.seed is None else options.seed
+    config = PageConfig(
+        title=options.title,
+        identical_checks=options.checks,
+        reference_checks=options.checks,
+    )
+    build_page(pairs, options.out, options.key, seed, config)
+    print(
+        f"{len(pairs)} comparisons in {options.out / PAGE}: open it, or put the folder "
+        f"on any web server; {options.key} tells who is who, keep it to yourself"
+    )
+
+
+def _pairs(runs: Sequence[Run], num_prompts: int | None) -> list[Pair]:
+    """Every two runs on the prompts that both answered."""
+    cases = CaseFolder(runs[0].cases, None)
+    common = [id for id in runs[0].prompts if all(id in run.prompts for run in runs)]
+    if num_prompts is not None and num_prompts < len(common):
+        step = len(common) / num_prompts
+        common = [common[int(index * step)] for index in range(num_prompts)]
+    found = [find_outputs(run.outputs, common).paths for run in runs]
+    pairs = []
+    for prompt in common:
+        case, _, language = prompt.rpartition("/")
+        code: Language = "zh" if language == "zh" else "en"
+        answers = [
+            Answer(system=run.name, image=paths[prompt])
+            for run, paths in zip(runs, found, strict=True)
+            if prompt in paths
+        ]
+        pairs += [
+            Pair(
+                prompt=prompt,
+                case=case,
+                task=case.split("/")[1],
+                language=code,
+                instruction=cases.instruction(case, code),
+                source=cases.picture(case, "photo"),
+                first=first,
+                second=second,
+                reference=cases.picture(case, "reference"),
+            )
+            for index, first in enumerate(answers)
+            for second in answers[index + 1 :]
+        ]
+    return pairs
+
+
+def _count(argv: Sequence[str]) -> None:
+    parser = Parser(prog=f"{_COMMAND} count", allow_abbrev=False)
+    add = parser.add_argument
+    add("votes", nargs="+", type=Path, help="files that raters sent")
+    add("--key", type=Path, required=True, help="of the page")
+    add("--without", default="", help="raters left out, comma-separated")
+    add("--out", type=Path, help="a run's folder: its report then shows the result")
+    options = parser.parse_args(argv)
+    votes = read_votes(options.votes, read_key(options.key))
+    without = [name for name in options.without.split(",") if name]
+    summary = summarise(votes, BootstrapConfig(), without)
+    table = _table(summary)
+    print(f"| {' | '.join(table.columns)} |")
+    print("|---" * len(table.columns) + "|")
+    for row in table.rows:
+        cells = (f"{one:.3f}" if isinstance(one, float) else str(one) for one in row)
+        print(f"| {' | '.join(cells)} |")
+    print("\n".join(f"\n{note}" for note in table.notes))
+    if options.out is not None:
+        write_table(options.out / TABLES["preference"], table)
+        path = options.out / "preference_full.json"
+        path.write_text(summary_json(summary), encoding="utf-8")
+
+
+def _table(summary: PreferenceSummary) -> Table:
+    rows: list[list[str | int | float]] = []
+    for pair in summary.pairs:
+        gsb = pair.overall.gsb
+        rows.append(
+            [
+                f"{pair.first} against {pair.second}",
+                pair.overall.wins + pair.overall.ties + pair.overall.losses,
+                gsb.mean,
+                gsb.low,
+                gsb.high,
+                pair.overall.win_rate.mean,
+            ]
+        )
+    ranked = [] if summary.ranking is None else summary.ranking.systems
+    notes = [
+        f"{one.system}: {one.score:.0f} ({one.low:.0f} to {one.high:.0f}), Davidson"
+        for one in ranked
+    ]
+    alpha = summary.agreement
+    notes.append(
+        f"agreement of raters: ordinal alpha {alpha.alpha:.2f} ({alpha.low:.2f} to "
+        f"{alpha.high:.2f}); the left side was chosen in "
+        f"{100 * summary.left_share.mean:.0f} % of the votes with a side"
+    )
+    return Table(
+        title="User preference",
+        columns=["pair", "votes", "GSB", "low", "high", "win rate"],
+        rows=rows,
+        notes=[*notes, *summary.notes],
+    )
+
+
+def _power(argv: Sequence[str]) -> None:
+    parser = Parser(prog=f"{_COMMAND} power", allow_abbrev=False)
+    add = parser.add_argument
+    add("--net", type=float, default=0.1, help="true GSB (%(default)s)")
+    add("--ties", type=float, default=0.3, help="share of ties (%(default)s)")
+    add("--votes", type=int, default=1, help="per prompt (%(default)s)")
+    options = parser.parse_args(argv)
+    try:
+        design = StudyDesign(
+            tie_share=options.ties, net=options.net, votes_per_prompt=options.votes
+        )
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    print("| prompts | half-width of GSB | chance to show it |")
+    print("|--:|--:|--:|")
+    for row in power_table(design):
+        print(
+            f"| {row.num_prompts} | {row.half_width:.3f} | {100 * row.chance:.0f} % |"
+        )
