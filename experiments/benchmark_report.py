@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -103,7 +104,11 @@ def headline(system: SystemResult) -> str:
     parts = []
     for name, label in (("consistency", "C"), ("edit", "E"), ("preservation", "P")):
         mean = system.measures[name].macro
-        parts.append(f"{label} {mean.mean:.3f} ({mean.low:.3f} to {mean.high:.3f})")
+        interval = f" ({mean.low:.3f} to {mean.high:.3f})"
+        # One case per task says nothing about its spread.
+        parts.append(
+            f"{label} {mean.mean:.3f}{'' if math.isnan(mean.low) else interval}"
+        )
     for name, label, unit in (("drift_norm", "drift", "ΔE"), ("shift", "shift", "px")):
         if name in system.measures:
             parts.append(f"{label} {system.measures[name].macro.mean:.2f} {unit}")

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
+
 from data.parser import Parser
 from experiments.benchmark_flags import add_case_options, case_flags
 from experiments.benchmark_report import report_runs
@@ -52,7 +54,7 @@ def cases(argv: Sequence[str]) -> None:
     parser = Parser(
         prog=f"{_COMMAND} cases",
         description="Writes cases.jsonl (a line per prompt: id, instruction, photo) and "
-        "the pictures. Answer prompt <id> by the file <id>.png in a folder of yours, "
+        "the pictures. Answer <id> by the file <id>.png in a folder of yours, "
         f"then: {_COMMAND} --outputs=FOLDER --cases=DIR",
         allow_abbrev=False,
     )
