@@ -53,8 +53,8 @@ def cases(argv: Sequence[str]) -> None:
     """Writes the cases of a split for other systems to answer."""
     parser = Parser(
         prog=f"{_COMMAND} cases",
-        description="Writes cases.jsonl (a line per prompt: id, instruction, photo) and "
-        "the pictures. Answer <id> by the file <id>.png in a folder of yours, "
+        description="Writes cases.jsonl (a line per prompt: id, instruction, photo), "
+        "and pictures. Answer <id> by the file <id>.png in a folder of yours, "
         f"then: {_COMMAND} --outputs=FOLDER --cases=DIR",
         allow_abbrev=False,
     )
