@@ -39,7 +39,8 @@ class Album:
         """A picture as JPEG."""
         buffer = io.BytesIO()
         small = _small(image)
-        small.save(buffer, "JPEG", quality=_QUALITY, subsampling=0, optimize=True)
+        # Not with `optimize`: Pillow's buffer for it is too small for noisy pictures.
+        small.save(buffer, "JPEG", quality=_QUALITY, subsampling=0)
         return self._image(buffer, "jpeg", small, label)
 
     def map(self, image: UInt8[np.ndarray, "h w 3"], label: str) -> Html:

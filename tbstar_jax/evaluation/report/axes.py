@@ -6,25 +6,25 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tbstar_jax.evaluation.report.drawing import Line, Shape, Text
+from tbstar_jax.evaluation.report.drawing import Length, Line, Shape, Text
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Scale:
     """Values from `low` to `high` lie from `start` to `end`; others at the ends."""
 
-    low: float
-    high: float
-    start: float
-    end: float
+    low: Length
+    high: Length
+    start: Length
+    end: Length
 
-    def __call__(self, value: float) -> float:
+    def __call__(self, value: Length) -> float:
         """Where a value lies, in pixels."""
         share = (value - self.low) / (self.high - self.low)
         return self.start + min(1.0, max(0.0, share)) * (self.end - self.start)
 
 
-def ticks(low: float, high: float, count: int = 5) -> list[float]:
+def ticks(low: Length, high: Length, count: int = 5) -> list[float]:
     """About `count` round values from `low` to `high`."""
     rough = (high - low) / count
     power = 10.0 ** math.floor(math.log10(rough))
@@ -34,7 +34,9 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
     return [step * k for k in range(first, last + 1)]
 
 
-def spread(places: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+def spread(
+    places: Sequence[Length], gap: Length, low: Length, high: Length
+) -> list[float]:
     """Moves labels apart, no further than it takes.
 
     Args:
@@ -67,7 +69,9 @@ def spread(places: Sequence[float], gap: float, low: float, high: float) -> list
     return found
 
 
-def vertical_grid(scale: Scale, left: float, right: float, digits: int) -> list[Shape]:
+def vertical_grid(
+    scale: Scale, left: Length, right: Length, digits: int
+) -> list[Shape]:
     """Lines across, with their values at the left."""
     shapes: list[Shape] = []
     for value in ticks(scale.low, scale.high):
@@ -80,7 +84,7 @@ def vertical_grid(scale: Scale, left: float, right: float, digits: int) -> list[
     return shapes
 
 
-def limit_of(values: Sequence[float], least: float) -> float:
+def limit_of(values: Sequence[Length], least: Length) -> float:
     """A round bound of the values' sizes, at least `least`.
 
     It holds 98 % of them, and all unless the largest is three times as far out.

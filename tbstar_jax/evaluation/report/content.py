@@ -35,11 +35,6 @@ class PromptPictures:
     answer: UInt8[np.ndarray, "h w 3"] | None
     edit_mask: Bool[np.ndarray, "h w"]
 
-    def __post_init__(self) -> None:
-        size = self.reference.shape
-        if self.answer is not None and self.answer.shape != size:
-            raise ValueError(f"an answer of {self.answer.shape} beside one of {size}")
-
 
 def pictures_of(
     case: Case, answer: UInt8[np.ndarray, "h w 3"] | None

@@ -7,6 +7,9 @@ that is dark on light or light on dark as the reader likes it.
 import dataclasses
 from typing import Literal, TypeAlias
 
+Length: TypeAlias = float | int
+"""CSS pixels."""
+
 Role: TypeAlias = Literal["ink", "muted", "rule", "ground", "band"]
 
 LIGHT: dict[str, str] = {
@@ -35,19 +38,19 @@ BLUE, ORANGE, GREY = "#2f7fd0", "#cf620c", "#85858c"
 class Line:
     """Straight lines through points."""
 
-    points: tuple[tuple[float, float], ...]
+    points: tuple[tuple[Length, Length], ...]
     color: str
-    width: float = 1.0
+    width: Length = 1.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Rect:
     """A filled rectangle; `hint` is shown where the pointer rests."""
 
-    x: float
-    y: float
-    width: float
-    height: float
+    x: Length
+    y: Length
+    width: Length
+    height: Length
     color: str
     hint: str = ""
 
@@ -56,9 +59,9 @@ class Rect:
 class Dot:
     """A circle: filled, or the ring of one."""
 
-    x: float
-    y: float
-    radius: float
+    x: Length
+    y: Length
+    radius: Length
     color: str
     is_filled: bool = True
     hint: str = ""
@@ -68,10 +71,10 @@ class Dot:
 class Text:
     """A line of text; y is its baseline."""
 
-    x: float
-    y: float
+    x: Length
+    y: Length
     text: str
-    size: float = 12.0
+    size: Length = 12.0
     color: str = "ink"
     anchor: Literal["start", "middle", "end"] = "start"
     is_bold: bool = False
@@ -92,12 +95,12 @@ class Drawing:
     """
 
     title: str
-    width: float
-    height: float
+    width: Length
+    height: Length
     shapes: tuple[Shape, ...]
 
 
-def moved(shape: Shape, x: float, y: float) -> Shape:
+def moved(shape: Shape, x: Length, y: Length) -> Shape:
     """The shape elsewhere."""
     if isinstance(shape, Line):
         points = tuple((a + x, b + y) for a, b in shape.points)
@@ -105,7 +108,7 @@ def moved(shape: Shape, x: float, y: float) -> Shape:
     return dataclasses.replace(shape, x=shape.x + x, y=shape.y + y)
 
 
-def beside(title: str, drawings: tuple[Drawing, ...], gap: float = 24.0) -> Drawing:
+def beside(title: str, drawings: tuple[Drawing, ...], gap: Length = 24.0) -> Drawing:
     """Drawings from left to right, their tops in a line."""
     shapes: list[Shape] = []
     left = 0.0

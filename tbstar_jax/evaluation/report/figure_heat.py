@@ -132,7 +132,8 @@ def _color(share: float) -> tuple[int, int, int]:
 def _wrapped(measure: Measure) -> list[str]:
     """The label in lines of at most nine letters, the unit with the last."""
     lines: list[str] = []
-    for word in measure.label.replace(",", "").replace("-", "- ").split():
+    label = measure.label.replace(",", "").replace("-", "- ")
+    for word in label.replace("ΔE ", "ΔE\u00a0").split(" "):
         if lines and len(lines[-1]) + len(word) < 9:
             lines[-1] += f" {word}"
         else:

@@ -178,7 +178,7 @@ def _fitted(drawing: Drawing) -> UInt8[np.ndarray, "h w 3"]:
     return np.pad(small, sides, constant_values=255)
 
 
-def _wrapped(text: str, limit: float) -> list[str]:
+def _wrapped(text: str, limit: int) -> list[str]:
     lines: list[str] = []
     for word in text.split():
         longer = f"{lines[-1]} {word}" if lines else word

@@ -9,6 +9,7 @@ from tbstar_jax.evaluation.report.drawing import (
     LIGHT,
     Dot,
     Drawing,
+    Length,
     Line,
     Rect,
     Shape,
@@ -43,7 +44,7 @@ def raster(drawing: Drawing, scale: int = 2) -> UInt8[np.ndarray, "h w 3"]:
     return np.asarray(canvas.reduce(_SMOOTHING))
 
 
-def text_width(text: str, size: float) -> float:
+def text_width(text: str, size: Length) -> float:
     """Width of a line of text, about, in the unit of its size."""
     return font("regular", 64).getlength(text.translate(_ABSENT)) * size / 64
 

@@ -40,7 +40,7 @@ max-width:100%}.wide svg{display:block;margin:10px;max-width:none}
 table{border-collapse:collapse;width:100%}caption{text-align:left;padding:8px 10px;
 font-size:13px}th,td{padding:6px 10px;text-align:left;vertical-align:top;
 border-top:1px solid var(--rule);font-weight:400}
-thead th{font-size:13px;color:var(--muted);vertical-align:bottom}
+thead th{min-width:56px;font-size:13px;color:var(--muted);vertical-align:bottom}
 tbody th{font-weight:600;min-width:124px;max-width:220px;overflow-wrap:anywhere}
 .numbers td{font-variant-numeric:tabular-nums;white-space:nowrap}
 .numbers td small{display:block}.anchor th{font-weight:400;color:var(--muted)}
@@ -73,7 +73,7 @@ footer{margin:28px 0}
 @media(max-width:900px){.headline{grid-template-columns:repeat(4,1fr)}}
 @media(max-width:560px){.headline{grid-template-columns:repeat(2,1fr)}
 .row{grid-template-columns:repeat(2,minmax(0,1fr))}th,td{padding:5px 8px}
-.provenance th{width:110px}tbody th{min-width:104px;font-size:14px}}
+.provenance th{width:110px}tbody th{min-width:128px;font-size:13px}}
 @media print{details{break-inside:avoid}nav{display:none}}
 """
 

@@ -4,6 +4,7 @@ from tbstar_jax.evaluation.report.drawing import (
     LIGHT,
     Dot,
     Drawing,
+    Length,
     Line,
     Rect,
     Shape,
@@ -78,7 +79,7 @@ def _stroke(color: str) -> dict[str, str]:
     return {"fill": "none", **paint}
 
 
-def _n(value: float) -> str:
+def _n(value: Length) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
 

@@ -1,0 +1,91 @@
+"""The page in a real browser: no word to the network, no error, nothing too wide."""
+
+import shutil
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from tbstar_jax.evaluation.report.write import write_report
+from tests.evaluation.report.contents import HOSTILE, content, judged, records
+
+NAMES = ("chromium", "google-chrome", "chromium-browser")
+CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
+
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason=f"no browser: none of {', '.join(NAMES)} is installed"
+)
+
+DESKTOP, PHONE = 1280, 390
+
+
+@pytest.fixture(name="browser", scope="module")
+def _browser():
+    # Where root runs tests, Chromium has no sandbox; pages are the tests' own.
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(name="address", scope="module")
+def _address(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report")
+    name = HOSTILE * 3  # long, and without a place to break it
+    made, summaries = judged(reason=HOSTILE, system=name)
+    given = content(
+        rows={name: records(name), "copy input": records("copy input", -0.2)},
+        notes=[HOSTILE],
+        judges=summaries,
+        judgements=made,
+    )
+    write_report(given, folder)
+    return (folder / "report.html").as_uri()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [DESKTOP, PHONE])
+def test_it_opens_without_a_request_or_an_error(browser, address, width, scheme):
+    context = browser.new_context(
+        viewport={"width": width, "height": 800}, color_scheme=scheme
+    )
+    page = context.new_page()
+    wrong, asked = [], []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda message: wrong.append(message.text))
+    page.on("dialog", lambda dialog: wrong.append(dialog.message))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(address)
+    assert wrong == []
+    assert [one for one in asked if not one.startswith("data:")] == [address]
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    broken = "[...document.images].filter(one => !one.naturalWidth).length"
+    assert page.evaluate(broken) == 0
+    assert page.evaluate("document.images.length") == 36
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert ground == {"light": "rgb(255, 255, 255)", "dark": "rgb(22, 22, 24)"}[scheme]
+    context.close()
+
+
+def test_galleries_open_and_tables_scroll_by_keyboard(browser, address):
+    page = browser.new_page(viewport={"width": PHONE, "height": 800})
+    page.goto(address)
+    opened = "[...document.querySelectorAll('#gallery details')].map(one => one.open)"
+    assert page.evaluate(opened) == [True, False, False]
+    page.locator("#gallery summary").nth(1).focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate(opened) == [True, True, False]
+    board = page.locator("#leaderboard .wide")
+    board.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("document.querySelector('#leaderboard .wide').scrollLeft")
+    page.close()
+
+
+def test_the_first_stop_of_the_keyboard_skips_to_the_results(browser, address):
+    page = browser.new_page(viewport={"width": DESKTOP, "height": 800})
+    page.goto(address)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.getAttribute('href')") == "#main"
+    page.close()
