@@ -152,8 +152,8 @@ def studio_draft(shot: Shot, task: str) -> Draft | None:
         reference=pair.target,
         masks=Masks(
             edit=permitted,
-            product=_about(edit, pair, task, is_source=True),
-            product_after=_about(edit, pair, task, is_source=False),
+            product=_about(shot, task, is_source=True),
+            product_after=_about(shot, task, is_source=False),
             shadow=_shadow(shot, task),
             text=_text_mask(shot),
         ),
@@ -214,16 +214,18 @@ def _permitted(shot: Shot, task: str) -> Bool[np.ndarray, "h w"]:
     return shot.region | without(open_to, others)
 
 
-def _about(
-    edit: Edit, pair: Pair, task: str, *, is_source: bool
-) -> Bool[np.ndarray, "h w"]:
-    """The things edited; in tasks about nothing of them, all of them or the product."""
+def _about(shot: Shot, task: str, *, is_source: bool) -> Bool[np.ndarray, "h w"]:
+    """The things edited; in tasks about none of them, all.
+
+    Through glass a new background is seen: there it is no part of what is kept.
+    """
+    edit, pair = shot.edit, shot.pair
     frame = pair.before if is_source else pair.after
     touched = edit.touched_before if is_source else edit.touched_after
     if task in ("bg_white", "bg_scene", "light_shadow"):
         touched = tuple(range(len(frame.coverage)))
-    numbers = list(touched)
-    return np.any(frame.coverage[numbers] > _SEEN, axis=0)
+    seen = np.any(frame.coverage[list(touched)] > _SEEN, axis=0)
+    return seen & ~shot.region if task in ("bg_white", "bg_scene") else seen
 
 
 def _shadow(shot: Shot, task: str) -> Bool[np.ndarray, "h w"]:

@@ -4,11 +4,11 @@ A manifest maps case ids to digests, with the versions that made them. Another v
 of NumPy or Pillow may round a pixel otherwise; then the cases are as fair, but others
 than those of published numbers, and a report says so.
 
-    smoke, mini, dev   pixels, masks and instructions of every case (`case_digest`)
-    test, hard         parameters of every case's first draw, which nothing renders:
-                       that the seeds and the samplers are the same
+    pixels       pixels, masks and instructions of every case (`case_digest`)
+    parameters   those of every case's first draw, which nothing renders: that seeds and
+                 samplers are the same. Splits that take hours to render have these.
 
-`python -m tbstar_jax.evaluation.cases.manifest smoke` writes a split's anew.
+`python -m tbstar_jax.evaluation.cases.manifest --of=pixels smoke` writes one anew.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import json
 from collections.abc import Iterable
 from importlib import metadata, resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 from tqdm import tqdm
 
@@ -33,8 +33,11 @@ from tbstar_jax.evaluation.cases.overlaid import plain_scene
 from tbstar_jax.evaluation.cases.seeds import BENCHMARK_VERSION, case_generator
 from tbstar_jax.evaluation.cases.splits import case_names, size_of
 
-PIXEL_SPLITS: tuple[Split, ...] = ("smoke", "mini", "dev")
-PARAMETER_SPLITS: tuple[Split, ...] = ("test", "hard")
+MANIFEST_SPLITS: tuple[Split, ...] = ("smoke", "mini", "dev", "test", "hard")
+"""Splits that have a manifest."""
+
+Content: TypeAlias = Literal["pixels", "parameters"]
+"""What digests are of."""
 
 _FOLDER = "manifest"
 _PACKAGES = ("numpy", "pillow")
@@ -49,19 +52,20 @@ def check_manifest(cases: Iterable[Case]) -> list[str]:
     Returns:
       Ids of the cases that differ, in their order; `explain` tells a likely cause.
     """
-    known: dict[str, dict[str, str]] = {}
+    known: dict[str, dict[str, Any]] = {}
     differing = []
     for case in cases:
-        if case.split not in (*PIXEL_SPLITS, *PARAMETER_SPLITS):
+        if case.split not in MANIFEST_SPLITS:
             continue
         if case.split not in known:
-            known[case.split] = read_manifest(case.split)["cases"]
+            known[case.split] = read_manifest(case.split)
+        manifest = known[case.split]
         found = (
             case_digest(case)
-            if case.split in PIXEL_SPLITS
+            if manifest["digest_of"] == "pixels"
             else parameter_digest(case.split, case.task, case.index)
         )
-        if known[case.split].get(case.id) != found:
+        if manifest["cases"].get(case.id) != found:
             differing.append(case.id)
     return differing
 
@@ -99,19 +103,24 @@ def _named(*parts: str) -> str:
     return hashlib.sha256("/".join(parts).encode()).hexdigest()
 
 
-def make_manifest(split: Split) -> dict[str, Any]:
-    """Draws a split and takes its digests."""
+def make_manifest(split: Split, content: Content) -> dict[str, Any]:
+    """Draws a split and takes its digests.
+
+    Args:
+      split: one of `MANIFEST_SPLITS`.
+      content: what digests are of.
+    """
     digests = {}
     for task, index in tqdm(case_names(split), desc=f"{split}: digests", unit="case"):
         id = f"{split}/{task}/{index:03d}"
-        if split in PIXEL_SPLITS:
+        if content == "pixels":
             digests[id] = case_digest(make_case(split, task, index))
         else:
             digests[id] = parameter_digest(split, task, index)
     return {
         "bench_version": BENCHMARK_VERSION,
         "split": split,
-        "digest_of": "pixels" if split in PIXEL_SPLITS else "parameters",
+        "digest_of": content,
         "versions": _versions(),
         "cases": digests,
     }
@@ -124,12 +133,13 @@ def _versions() -> dict[str, str]:
 def main() -> None:
     """Writes the manifests of some splits into the package."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    splits = (*PIXEL_SPLITS, *PARAMETER_SPLITS)
-    parser.add_argument("splits", nargs="+", choices=splits)
+    parser.add_argument("splits", nargs="+", choices=MANIFEST_SPLITS)
+    parser.add_argument("--of", choices=get_args(Content), required=True)
+    options = parser.parse_args()
     folder = Path(__file__).parent / _FOLDER
     folder.mkdir(exist_ok=True)
-    for split in parser.parse_args().splits:
-        text = json.dumps(make_manifest(split), indent=1)
+    for split in options.splits:
+        text = json.dumps(make_manifest(split, options.of), indent=1)
         (folder / f"{split}.json").write_text(text + "\n", encoding="utf-8")
 
 

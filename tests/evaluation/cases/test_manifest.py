@@ -5,8 +5,7 @@ import dataclasses
 from tbstar_jax.evaluation.cases.case import Case
 from tbstar_jax.evaluation.cases.make import make_case
 from tbstar_jax.evaluation.cases.manifest import (
-    PARAMETER_SPLITS,
-    PIXEL_SPLITS,
+    MANIFEST_SPLITS,
     check_manifest,
     explain,
     parameter_digest,
@@ -33,15 +32,17 @@ def test_another_pixel_is_reported(smoke: tuple[Case, ...]) -> None:
 
 
 def test_every_split_has_a_manifest_of_all_its_cases() -> None:
-    for split in (*PIXEL_SPLITS, *PARAMETER_SPLITS):
+    for split in MANIFEST_SPLITS:
         manifest = read_manifest(split)
         assert manifest["bench_version"] == BENCHMARK_VERSION
         assert len(set(manifest["cases"].values())) == len(case_names(split))
 
 
 def test_parameters_of_the_large_splits_are_what_was_published() -> None:
-    for split in PARAMETER_SPLITS:
+    for split in MANIFEST_SPLITS:
         known = read_manifest(split)["cases"]
+        if read_manifest(split)["digest_of"] == "pixels":
+            continue
         for task, index in case_names(split)[::9]:
             id = f"{split}/{task}/{index:03d}"
             assert parameter_digest(split, task, index) == known[id]
