@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.cases.case import GROUND_TRUTH
 from tbstar_jax.evaluation.judge.judgement import Judgement
-from tbstar_jax.evaluation.report.album import Album
+from tbstar_jax.evaluation.report.album import LONGEST_SIDE, Album
 from tbstar_jax.evaluation.report.content import (
     Absent,
     PromptPictures,
@@ -120,7 +120,12 @@ def _pictures(shown_: PromptPictures, record: ScoreRecord, album: Album) -> Html
         missing = f"No picture: {record.status}."
         cells.append(_picture(tag("p", missing, class_="missing"), "output"))
     else:
-        wrong = error_map(shown_.reference, shown_.answer, shown_.edit_mask)
+        # A grid of the pixels is enough for what is shown: twice as fine as that.
+        step = -(-max(shown_.edit_mask.shape) // (2 * LONGEST_SIDE))
+        grid = (slice(None, None, step), slice(None, None, step))
+        wrong = error_map(
+            shown_.reference[grid], shown_.answer[grid], shown_.edit_mask[grid]
+        )
         size = f", {record.status}" if record.status != "ok" else ""
         cells.append(
             _picture(album.photo(shown_.answer, f"{label}: output"), f"output{size}")

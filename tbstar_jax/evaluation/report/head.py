@@ -112,14 +112,17 @@ def warnings(content: ReportContent) -> Html:
     )
 
 
-def told(values: Mapping[str, Any]) -> Html:
-    """Cases, commit, tools and time in a line; all of it is at the end of the page."""
-    names = ("num_cases", "cases_sha256", "commit", "tools", "time")
-    known = [(name, values[name]) for name in names if values.get(name)]
+def told(content: ReportContent) -> Html:
+    """Coverage, cases, commit, tools and time; all of it is at the end of the page."""
     parts = []
-    for name, value in known:
-        text = json.dumps(value) if isinstance(value, Mapping) else str(value)
-        parts.append(f"{name} {text[:_MAX_TOLD]}")
+    if (main := content.main_result) is not None:
+        scored = main.statuses.get("ok", 0) + main.statuses.get("wrong_size", 0)
+        parts.append(f"{scored} of {main.num_prompts} prompts answered")
+    values = content.results.provenance
+    for name in ("num_cases", "cases_sha256", "commit", "tools", "time"):
+        if value := values.get(name):
+            text = json.dumps(value) if isinstance(value, Mapping) else str(value)
+            parts.append(f"{name} {text[:_MAX_TOLD]}")
     return tag("p", " \u00b7 ".join(parts), class_="told")
 
 

@@ -46,7 +46,7 @@ def report_html(
     title = f"{content.main} on {split}" if split else content.main
     top = [
         tag("h1", f"Benchmark: {title}"),
-        head.told(content.results.provenance),
+        head.told(content),
         head.warnings(content),
         *([head.headline(content, main)] if main is not None else []),
     ]

@@ -33,7 +33,8 @@ def write_report(content: ReportContent, folder: Path) -> None:
             path.unlink(missing_ok=True)
         else:
             _replace(path, encode_png(raster(drawing)))
-    _replace(folder / PAGE, page.encode())
+    # A judge's reply may hold half of a surrogate pair, which has no encoding.
+    _replace(folder / PAGE, page.encode("utf-8", "replace"))
 
 
 def _replace(path: Path, data: bytes) -> None:

@@ -168,6 +168,7 @@ def test_notes_and_missing_answers_stand_before_every_number():
     page = page_of(made)
     start = page.text.index("Read this first")
     assert page.text.index("Anchors are out of order: a, b.") > start
+    assert page.text.index("17 of 18 prompts answered") < start
     told = "ours: of 18 answers, 1 missing"
     assert start < page.text.index(told) < page.text.index("CER-EN")
     assert "Read this first" not in page_of(content()).text
@@ -205,6 +206,9 @@ def test_a_mock_judge_is_named_so_and_in_no_leaderboard():
         "qwen-2026-01-01 (strict)"
     ]
     assert "7.00coverage 100.0 %" in board[1]
+    for name, one in (("mock", summaries[0]), ("real", more[0])):
+        assert both.numbers[f"ours|judge|{name}|dropped"][0] == one.dropped.macro
+        assert both.numbers[f"ours|judge|{name}|lower"][0] == one.lower.macro
     assert board[2][-1] == "n/a"
 
 
@@ -246,6 +250,13 @@ def test_a_run_without_anything_is_still_a_page(tmp_path):
     assert list((tmp_path / "figures").iterdir()) == []
 
 
+def test_half_a_character_in_a_reply_does_not_stop_the_report(tmp_path):
+    made, summaries = judged(reason="bad \ud800 end")
+    write_report(content(judges=summaries, judgements=made), tmp_path)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "bad ? end" in page
+
+
 def test_files_are_whole_and_old_figures_go(tmp_path):
     write_report(content(), tmp_path)
     names = {path.name for path in (tmp_path / "figures").iterdir()}
@@ -276,6 +287,29 @@ def test_the_gallery_shows_both_languages_the_map_and_the_reason():
     assert pixels[0, 0].tolist() == [0xD5, 0x5E, 0x00]
     assert pixels[5, 0].tolist() == [0x56, 0xB4, 0xE9]
     assert pixels[0, 20].tolist() == [0xEC] * 3
+
+
+def test_the_map_of_a_large_picture_is_drawn_on_a_grid():
+    def large(found):
+        small = pictures(found)
+        grown = {
+            name: np.repeat(np.repeat(getattr(small, name), 60, 0), 60, 1)
+            for name in ("source", "reference", "answer", "edit_mask")
+        }
+        return dataclasses.replace(small, **grown)
+
+    rows = {"ours": [record("ours", "recolor", 0, "en", 0.5)]}
+    page = page_of(content(rows=rows, pictures=large))
+    (image,) = [
+        one for tag, one in page.tags if tag == "img" and "error map" in one["alt"]
+    ]
+    assert (image["width"], image["height"]) == ("320", "320")
+    data = base64.b64decode(image["src"].partition(",")[2])
+    with Image.open(io.BytesIO(data)) as opened:
+        pixels = np.array(opened.convert("RGB"))
+    assert pixels[4, 4].tolist() == [0xD5, 0x5E, 0x00]
+    assert pixels[100, 4].tolist() == [0x56, 0xB4, 0xE9]
+    assert pixels[100, 300].tolist() == [0xEC] * 3
 
 
 def test_examples_are_the_ends_and_the_middle_of_other_scenes():
