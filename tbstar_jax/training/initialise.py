@@ -179,21 +179,21 @@ def _previous_identity(
     return hashlib.sha256(json.dumps(sums, sort_keys=True).encode()).hexdigest()
 
 
-def first_step(checkpoints: Checkpoints, previous: Path | None) -> int:
+def first_step(directory: Path, previous: Path | None) -> int:
     """Returns the global step this stage starts with, the boundary of the schedule.
 
     A resumed run started where its checkpoint says; stage 2 starts where stage 1 ended;
     every other run starts at 0.
 
     Args:
-      checkpoints: of this run.
+      directory: of this run's checkpoints.
       previous: workdir of the previous stage, if there is one.
 
     Raises:
       UserError: a previous stage without a complete checkpoint.
     """
-    if checkpoints.latest_step() is not None:
-        return int(read_metadata(checkpoints.directory)["first_step"])
+    if saved_steps(directory):
+        return int(read_metadata(directory)["first_step"])
     if previous is None:
         return 0
     return previous_step(previous)

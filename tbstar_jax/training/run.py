@@ -101,7 +101,7 @@ def train(
         save_every=config.intervals.save,
         keep_latest=config.intervals.keep_latest,
     )
-    start = first_step(checkpoints, config.previous)
+    start = first_step(checkpoints.directory, config.previous)
     schedule = _schedule(config, start)
     optimizer = make_optimizer(config.optimizer, schedule, first_step=start)
     initialised = _initialise(

@@ -12,6 +12,7 @@ from tbstar_jax.convert.lora_file import parse_lora_file
 from tbstar_jax.diffusion.loss import ConsistencyLossConfig
 from tbstar_jax.errors import UserError
 from tbstar_jax.input_pipeline.pipeline import PipelineConfig
+from tbstar_jax.input_pipeline.transforms import Language
 from tbstar_jax.model.tbstar import ModelConfig
 from tbstar_jax.parallel.mesh import parse_mesh
 from tbstar_jax.training.freeze import TRAIN_ALL
@@ -42,6 +43,38 @@ class IntervalConfig:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class BenchmarkConfig:
+    """Which cases of the benchmark a run is measured on, see `in_training.py`.
+
+    Attributes:
+      split: whose pictures the model's pixel budget must hold: 128, 256 or 512 pixels a
+        side.
+      every: training steps between two measurements, counted over all stages; a
+        multiple of `intervals.evaluate`. The last step is measured, too.
+      cases_per_task: the first so many of every task but `outpaint`.
+      languages: of the instructions, each at most once.
+    """
+
+    split: Literal["smoke", "mini", "dev"] = "smoke"
+    every: int = 1_000
+    cases_per_task: int = 1
+    languages: tuple[Language, ...] = ("en", "zh")
+
+    def __post_init__(self) -> None:
+        for name in ("every", "cases_per_task"):
+            if getattr(self, name) < 1:
+                raise UserError(
+                    f"evaluation.benchmark.{name} is {getattr(self, name)}; it must be "
+                    "at least 1"
+                )
+        if not self.languages or len(set(self.languages)) < len(self.languages):
+            raise UserError(
+                f"evaluation.benchmark.languages is {list(self.languages)}; name en, "
+                "zh or both, each once"
+            )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class EvaluationConfig:
     """What is measured on held-out pairs while training.
 
@@ -52,6 +85,7 @@ class EvaluationConfig:
       num_steps: sampling steps of each edit.
       latents: the set's contexts, encoded ahead; with those of every training set no
         conditioner is loaded. None encodes the instructions here.
+      benchmark: cases that are edited and scored besides; None for none.
     """
 
     path: Path
@@ -59,6 +93,7 @@ class EvaluationConfig:
     num_previews: int = 4
     num_steps: int = 8
     latents: Path | None = None
+    benchmark: BenchmarkConfig | None = None
 
     def __post_init__(self) -> None:
         if self.num_pairs < 1 or self.num_steps < 1:
@@ -174,6 +209,7 @@ class TrainConfig:
         self._check_adapter()
         self._check_batch()
         self._check_latents()
+        self._check_benchmark()
 
     def _check_adapter(self) -> None:
         if not self.adapter.files:
@@ -218,4 +254,26 @@ class TrainConfig:
             raise UserError(
                 f"{len(named)} of {len(self.data.mixture)} sets of data.mixture name "
                 "latents; all or none must, so that every step is the same program"
+            )
+
+    def _check_benchmark(self) -> None:
+        benchmark = self.evaluation.benchmark
+        if benchmark is None:
+            return
+        if self.stage not in ("stage1", "stage2"):
+            raise UserError(
+                f"evaluation.benchmark has no effect in {self.stage}, which does not "
+                "edit photos; leave it out"
+            )
+        if benchmark.every % self.intervals.evaluate:
+            raise UserError(
+                f"evaluation.benchmark.every={benchmark.every} is no multiple of "
+                f"intervals.evaluate={self.intervals.evaluate}, when a run is "
+                "evaluated; change one of them"
+            )
+        if self.evaluation.latents is not None:
+            raise UserError(
+                "evaluation.benchmark needs the conditioner, which is not loaded with "
+                "evaluation.latents; leave one of them out, or measure checkpoints "
+                "with `python -m experiments.benchmark`"
             )

@@ -71,8 +71,8 @@ def test_the_previous_stage_gives_its_moving_average_and_its_step(tmp_path):
     average = final.ema["pattern_shifting"]
     np.testing.assert_array_equal(tree["up"], average["up"])
     with open_checkpoints(tmp_path / "two") as checkpoints:
-        assert first_step(checkpoints, tmp_path / "one") == 4
-        assert first_step(checkpoints, None) == 0
+        assert first_step(checkpoints.directory, tmp_path / "one") == 4
+        assert first_step(checkpoints.directory, None) == 0
         run = initialise_toy(checkpoints, [source, *sources()])
     assert run.origins["pattern_shifting"] == "previous stage"
     assert len(run.metadata["previous_identity"]) == 64
@@ -103,7 +103,7 @@ def test_a_missing_previous_stage_is_an_error(tmp_path):
         open_checkpoints(tmp_path / "two") as checkpoints,
         pytest.raises(UserError, match="train the previous stage first"),
     ):
-        first_step(checkpoints, tmp_path / "one")
+        first_step(checkpoints.directory, tmp_path / "one")
 
 
 def test_another_base_is_an_error_and_not_a_restart(tmp_path):

@@ -71,7 +71,7 @@ def sources():
 
 
 def initialise_toy(checkpoints, offered=None, expected=EXPECTED, seed=7):
-    begin = first_step(checkpoints, None)
+    begin = first_step(checkpoints.directory, None)
     optimizer = make_optimizer(CONFIG, SCHEDULE, first_step=begin)
 
     def make_state(trainable):
