@@ -19,55 +19,55 @@ public        other benchmarks, from a copy of your own
 
 import sys
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from tbstar_jax.errors import run_command
 
-_COMMANDS = (
-    "list",
-    "cases",
-    "compare",
-    "report",
-    "judge",
-    "canary",
-    "audit",
-    "preference",
-    "public",
-)
+Command: TypeAlias = Callable[[Sequence[str]], None]
 
 
 def main(argv: Sequence[str]) -> None:
     """Runs one of the commands above."""
-    if argv and argv[0] in _COMMANDS:
-        _command(argv[0])(argv[1:])
+    command = _command(argv[0]) if argv else None
+    if command is not None:
+        command(argv[1:])
         return
     # Imported here: the commands without a model should not wait for jax.
     from experiments.benchmark_flags import parse_run
     from experiments.benchmark_run import run
 
-    command = ["python", "-m", "experiments.benchmark", *argv]
-    print(run(parse_run(list(argv)), command))
+    print(run(parse_run(list(argv)), ["python", "-m", "experiments.benchmark", *argv]))
 
 
-def _command(name: str) -> Callable[[Sequence[str]], None]:
-    from experiments import (
-        benchmark_judging,
-        benchmark_people,
-        benchmark_public,
-        benchmark_tables,
-    )
+def _command(name: str) -> Command | None:
+    """What a name stands for, imported when it is asked for; None: no command."""
+    match name:
+        case "list" | "cases" | "compare" | "report":
+            from experiments import benchmark_tables as tables
 
-    commands: dict[str, Callable[[Sequence[str]], None]] = {
-        "list": benchmark_tables.list_all,
-        "cases": benchmark_tables.cases,
-        "compare": benchmark_tables.compare,
-        "report": benchmark_tables.report,
-        "judge": benchmark_judging.judge,
-        "canary": benchmark_judging.canary,
-        "audit": benchmark_judging.audit,
-        "preference": benchmark_people.preference,
-        "public": benchmark_public.public,
-    }
-    return commands[name]
+            return {
+                "list": tables.list_all,
+                "cases": tables.cases,
+                "compare": tables.compare,
+                "report": tables.report,
+            }[name]
+        case "judge" | "canary" | "audit":
+            from experiments import benchmark_judging as judging
+
+            return {
+                "judge": judging.judge,
+                "canary": judging.canary,
+                "audit": judging.audit,
+            }[name]
+        case "preference":
+            from experiments.benchmark_people import preference
+
+            return preference
+        case "public":
+            from experiments.benchmark_public import public
+
+            return public
+    return None
 
 
 if __name__ == "__main__":

@@ -17,9 +17,10 @@ from tbstar_jax.data_engine.filter.colors import color_name_error, named_color
 from tbstar_jax.data_engine.filter.measure import pair_scores, sharpness
 from tbstar_jax.data_engine.filter.region import TOLERANCE, difference, outside_of
 from tbstar_jax.data_engine.filter.rules import PREFIX
-from tbstar_jax.data_engine.filter.text import Reader, noted_texts, text_kept
+from tbstar_jax.data_engine.filter.text import noted_texts, text_kept
 from tbstar_jax.data_engine.stage import Made, Reject, Transform, fingerprint_of
 from tbstar_jax.data_engine.store.codecs import is_lossless_file
+from tbstar_jax.data_engine.text_reader import Reader
 from tbstar_jax.errors import UserError
 from tbstar_jax.input_pipeline.images import decode_image, decode_mask, encode_png
 from tbstar_jax.input_pipeline.records import EditRecord

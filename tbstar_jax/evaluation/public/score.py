@@ -11,7 +11,7 @@ from jaxtyping import UInt8
 from PIL import Image
 from tqdm import tqdm
 
-from tbstar_jax.data_engine.filter.text import Reader, tesseract_reader
+from tbstar_jax.data_engine.text_reader import Reader, tesseract_reader
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.journal import Journal, read_journal
 from tbstar_jax.evaluation.judge import viescore

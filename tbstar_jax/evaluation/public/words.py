@@ -26,7 +26,7 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
-from tbstar_jax.data_engine.filter.text import Text
+from tbstar_jax.data_engine.text_reader import Text
 from tbstar_jax.evaluation.public.items import Texts
 from tbstar_jax.evaluation.text.distance import levenshtein
 

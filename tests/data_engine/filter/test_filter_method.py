@@ -15,9 +15,9 @@ from PIL import Image
 from tbstar_jax.data_engine.annotate import scores_of
 from tbstar_jax.data_engine.filter.edits import shifted
 from tbstar_jax.data_engine.filter.method import MeasurePairs
-from tbstar_jax.data_engine.filter.text import Text
 from tbstar_jax.data_engine.stage import Reject
 from tbstar_jax.data_engine.store.codecs import is_lossless_file
+from tbstar_jax.data_engine.text_reader import Text
 from tbstar_jax.input_pipeline.images import decode_image, encode_png
 from tbstar_jax.input_pipeline.records import EditRecord
 from tests.data_engine.filter.measured_pairs import SIDE, measured, record

@@ -4,13 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from tbstar_jax.data_engine.filter.text import (
-    Text,
-    noted_texts,
-    tesseract_reader,
-    text_kept,
-    words_of_tsv,
-)
+from tbstar_jax.data_engine.filter.text import noted_texts, text_kept
+from tbstar_jax.data_engine.text_reader import Text, tesseract_reader, words_of_tsv
 from tbstar_jax.errors import UserError
 from tests.data_engine.filter.photographs import square
 
