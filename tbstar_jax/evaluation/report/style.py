@@ -41,7 +41,7 @@ table{border-collapse:collapse;width:100%}caption{text-align:left;padding:8px 10
 font-size:13px}th,td{padding:6px 10px;text-align:left;vertical-align:top;
 border-top:1px solid var(--rule);font-weight:400}
 thead th{min-width:56px;font-size:13px;color:var(--muted);vertical-align:bottom}
-tbody th{font-weight:600;min-width:124px;max-width:220px;overflow-wrap:anywhere}
+tbody th{font-weight:600;min-width:150px;max-width:220px;overflow-wrap:anywhere}
 .numbers td{font-variant-numeric:tabular-nums;white-space:nowrap}
 .numbers td small{display:block}.anchor th{font-weight:400;color:var(--muted)}
 .anchor{background:var(--band)}.none{color:var(--muted)}
