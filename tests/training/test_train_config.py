@@ -14,6 +14,7 @@ from tbstar_jax.input_pipeline.transforms import TransformConfig
 from tbstar_jax.model.presets import tiny
 from tbstar_jax.training.optimizer import OptimizerConfig, PhaseSchedule
 from tbstar_jax.training.train_config import (
+    BenchmarkConfig,
     EvaluationConfig,
     IntervalConfig,
     TrainConfig,
@@ -84,6 +85,15 @@ def test_nested_overrides_reach_every_part():
     assert config.trainable_rules == ((".*/lora_b", True), (".*", False))
 
 
+def test_the_benchmark_is_set_as_a_whole_and_survives_json():
+    setting = 'evaluation.benchmark={"split": "mini", "languages": ["zh"]}'
+    config = apply_overrides(make_config(), [setting])
+    assert config.evaluation.benchmark == BenchmarkConfig(
+        split="mini", every=1_000, cases_per_task=1, languages=("zh",)
+    )
+    assert from_json(TrainConfig, to_json(config)) == config
+
+
 @pytest.mark.parametrize(
     ("assignments", "sentence"),
     [
@@ -96,6 +106,36 @@ def test_nested_overrides_reach_every_part():
         (["mesh=four"], "cannot read the mesh 'four'"),
         (["intervals.log=0"], "intervals.log is 0"),
         (["evaluation.num_previews=99"], "evaluation.num_previews is 99"),
+        (
+            ['evaluation.benchmark={"every": 750}'],
+            "every=750 is no multiple of intervals.evaluate=500",
+        ),
+        (['evaluation.benchmark={"every": 0}'], "evaluation.benchmark.every is 0"),
+        (
+            ['evaluation.benchmark={"cases_per_task": 0}'],
+            "evaluation.benchmark.cases_per_task is 0",
+        ),
+        (
+            ['evaluation.benchmark={"split": "test"}'],
+            "evaluation.benchmark.split is 'test'; it must be one of smoke, mini, dev",
+        ),
+        (['evaluation.benchmark={"languages": []}'], r"languages is \[\]; name en"),
+        (
+            ['evaluation.benchmark={"languages": ["zh", "zh"]}'],
+            r"languages is \['zh', 'zh'\]; name en, zh or both, each once",
+        ),
+        (
+            ["stage=pretrain", "evaluation.benchmark={}"],
+            "evaluation.benchmark has no effect in pretrain",
+        ),
+        (
+            [
+                'data.mixture=[{"path": "a", "weight": 1, "latents": "b"}]',
+                "evaluation.latents=c",
+                "evaluation.benchmark={}",
+            ],
+            "evaluation.benchmark needs the conditioner, which is not loaded",
+        ),
         (["adapter.as=params"], "adapter.as=params has no effect without"),
         (["adapter.files=a.safetensors:0"], "the scale of a.safetensors is 0"),
         (["adapter.files=a.bin"], "a.bin is not a .safetensors file"),
