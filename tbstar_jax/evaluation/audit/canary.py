@@ -2,22 +2,29 @@
 
 Twelve cases of the split `mini`, index 0, 256 x 256 pixels, in four ranks each:
 
-    0 no change    1 half edit    2 warm cast of 12 levels    3 exact
+    0 no change    1 half edit    2 warm cast of 6 levels    3 exact
 """
 
 import dataclasses
 import itertools
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from tbstar_jax.errors import UserError
-from tbstar_jax.evaluation.audit.ladders import EXACT, case_ladder
+from tbstar_jax.evaluation.audit.ladders import EXACT, HALF, NO_CHANGE
+from tbstar_jax.evaluation.audit.local import half
+from tbstar_jax.evaluation.audit.whole import warm
 from tbstar_jax.evaluation.cases.case import BENCHMARK_TASKS, Case, Language, Prompt
 from tbstar_jax.evaluation.cases.make import make_case
 from tbstar_jax.evaluation.judge.canary import Rung
 from tbstar_jax.evaluation.judge.item import Item, item_of
 
-RANKS = ("no change", "half edit", "warm cast 12 levels", EXACT)
+RANKS = (NO_CHANGE, HALF, "warm cast 6 levels", EXACT)
 """Steps of a ladder, worst first."""
+
+_CAST = 6.0
+"""Levels."""
 
 _LEFT_OUT = ("material", "light_shadow", "layout", "repair_zoom")
 """Tasks in which a cast or half of the edit may be the lesser evil."""
@@ -45,13 +52,15 @@ def canary_ladder(num: int) -> Sequence[Rung]:
 def _rungs() -> Iterator[Rung]:
     for number, task in enumerate(CANARY_TASKS):
         case = make_case("mini", task, 0)
-        ladder = case_ladder(case)
-        for rank, step in enumerate(RANKS):
-            yield Rung(
-                item=_item(case, "zh" if number % 2 else "en", step),
-                answer=ladder.image(step),
-                rank=rank,
-            )
+        pictures = (
+            case.source,
+            half(case),
+            warm(case, _CAST, np.random.default_rng(0)),  # asks for no random number
+            case.reference,
+        )
+        for rank, (step, picture) in enumerate(zip(RANKS, pictures, strict=True)):
+            item = _item(case, "zh" if number % 2 else "en", step)
+            yield Rung(item=item, answer=picture, rank=rank)
 
 
 def _item(case: Case, language: Language, step: str) -> Item:
