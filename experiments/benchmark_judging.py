@@ -9,6 +9,7 @@ from data.parser import Parser
 from experiments.benchmark_flags import RUNS, add_case_options, case_flags
 from experiments.benchmark_report import TABLES, report_runs, write_table
 from experiments.benchmark_run import open_cases
+from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.audit.audit import AuditResult, run_audit
 from tbstar_jax.evaluation.audit.canary import canary_ladder
 from tbstar_jax.evaluation.audit.scorers import (
@@ -24,10 +25,15 @@ from tbstar_jax.evaluation.judge.canary import (
     run_canary,
     write_canary,
 )
-from tbstar_jax.evaluation.judge.config import read_judge
+from tbstar_jax.evaluation.judge.config import JudgeConfig, read_judge
 from tbstar_jax.evaluation.report.content import Table
-from tbstar_jax.evaluation.run.judging import judge_again, judge_run
-from tbstar_jax.evaluation.run.run_folder import read_run
+from tbstar_jax.evaluation.run.judging import (
+    compare_runs,
+    judge_again,
+    judge_run,
+    ranked,
+)
+from tbstar_jax.evaluation.run.run_folder import Run, read_run, same_cases
 from tbstar_jax.evaluation.statistics.resample import BootstrapConfig
 
 _COMMAND = "python -m experiments.benchmark"
@@ -41,21 +47,48 @@ def judge(argv: Sequence[str]) -> None:
     add("run", type=Path, help="folder of a run")
     add("--judge", type=Path, required=True, metavar="FILE", help="judge.yaml")
     add("--again", metavar="LABEL", help="judge again, e.g. a date, and compare")
+    add("--against", nargs="+", type=Path, default=[], metavar="RUN", help="in pairs")
     options = parser.parse_args(argv)
     run, config = read_run(options.run), read_judge(options.judge)
+    if (config.mode == "pairwise") != bool(options.against):
+        raise UserError(
+            f"the judge's mode is {config.mode}; --against goes with the mode "
+            "pairwise, and only with it"
+        )
+    if options.against:
+        _compare([run, *map(read_run, options.against)], config)
+        return
     if options.again is None:
         judge_run(run, config)
         print(report_runs([run.folder], run.folder))
         return
     moved = judge_again(run, config, options.again)
     print(f"{moved.num_both} pictures were judged both times")
-    print("| score | equal | within 1 | Spearman | mean shift |\n|---|--:|--:|--:|--:|")
+    print("| score | equal | within 1 | Spearman | mean shift |")
+    print("|---|--:|--:|--:|--:|")
     for name, agreed in moved.scores.items():
         spearman = "n/a" if agreed.spearman is None else f"{agreed.spearman:.3f}"
         print(
             f"| {name} | {agreed.exact:.3f} | {agreed.within_one:.3f} | "
             f"{spearman} | {agreed.mean_shift:+.3f} |"
         )
+
+
+def _compare(runs: Sequence[Run], config: JudgeConfig) -> None:
+    same_cases(runs)
+    ranking, counted = ranked(compare_runs(runs, config), BootstrapConfig())
+    print(
+        "| system | score (Davidson) | low | high | verdicts |\n|---|--:|--:|--:|--:|"
+    )
+    for one in ranking.systems:
+        print(
+            f"| {one.system} | {one.score:.0f} | {one.low:.0f} | {one.high:.0f} | "
+            f"{one.num_votes} |"
+        )
+    print(
+        f"\n{100 * counted.coverage:.1f} % of the pairs have a verdict; in "
+        f"{counted.num_inconsistent} the two orders disagreed, which counts as a tie"
+    )
 
 
 def canary(argv: Sequence[str]) -> None:

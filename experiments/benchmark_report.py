@@ -81,8 +81,12 @@ def gather(runs: Sequence[Run], out: Path, previous: Path | None) -> ReportConte
             by_system.setdefault(system, rows)
     first = runs[0]
     cases = CaseFolder(first.cases, None)
-    results = _results(runs, by_system, cases)
     judgements = [one for run in runs for one in run.judgements()]
+    judges = _summaries(judgements, by_system)
+    results = dataclasses.replace(
+        _results(runs, by_system, cases),
+        judges=[dataclasses.asdict(one) for one in judges],
+    )
     return ReportContent(
         results=results,
         main=first.name,
@@ -90,7 +94,7 @@ def gather(runs: Sequence[Run], out: Path, previous: Path | None) -> ReportConte
         pictures=functools.partial(
             _pictures, cases, {run.name: run.outputs for run in runs}
         ),
-        judges=_summaries(judgements, by_system),
+        judges=judges,
         judgements=judgements,
         reads=_reads(by_system[first.name], cases, first.outputs),
         previous=None if previous is None else _earlier(previous),

@@ -18,6 +18,7 @@ import numpy as np
 from experiments.benchmark_flags import RUNS, CaseFlags, RunFlags
 from experiments.benchmark_report import report_runs
 from tbstar_jax.array_types import UInt8
+from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.anchors import (
     copy_input,
     reference,
@@ -32,6 +33,7 @@ from tbstar_jax.evaluation.cases.folder import CaseFolder
 from tbstar_jax.evaluation.cases.photo_cases import PHOTO_TASKS, photo_cases
 from tbstar_jax.evaluation.cases.store import write_cases, write_split
 from tbstar_jax.evaluation.judge.config import read_judge
+from tbstar_jax.evaluation.judge.judge import Judge
 from tbstar_jax.evaluation.run.judging import judge_run
 from tbstar_jax.evaluation.run.provenance import provenance
 from tbstar_jax.evaluation.run.run_folder import (
@@ -77,6 +79,15 @@ def run(flags: RunFlags, command: Sequence[str]) -> str:
     Raises:
       UserError: options, files or servers that are not as they must be.
     """
+    # Read first: what is wrong with it should be known before the edits are made.
+    judge = None if flags.judge is None else read_judge(flags.judge)
+    if judge is not None and judge.mode == "pairwise":
+        raise UserError(
+            "a judge of mode pairwise compares two finished runs; use `python -m "
+            "experiments.benchmark judge RUN --against RUN`"
+        )
+    if judge is not None:
+        Judge(judge)  # finds its key
     cases = open_cases(flags.cases)
     ids = [
         f"{case}/{language}" for case in cases.ids for language in flags.cases.languages
@@ -93,8 +104,8 @@ def run(flags: RunFlags, command: Sequence[str]) -> str:
         total=len(ids) + len(cases.ids) * (4 if flags.vae is None else 5),
         title="scoring",
     )
-    if flags.judge is not None:
-        judge_run(read_run(flags.out), read_judge(flags.judge))
+    if judge is not None:
+        judge_run(read_run(flags.out), judge)
     return report_runs([flags.out], flags.out)
 
 

@@ -1,6 +1,7 @@
 """The pictures of a run before a judge."""
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tbstar_jax.errors import UserError
@@ -12,10 +13,15 @@ from tbstar_jax.evaluation.judge.config import JudgeConfig
 from tbstar_jax.evaluation.judge.item import item_of
 from tbstar_jax.evaluation.judge.judge import Judge
 from tbstar_jax.evaluation.judge.judgement import Judgement
+from tbstar_jax.evaluation.judge.pairwise import Comparison, Tally, tally
 from tbstar_jax.evaluation.judge.rejudge import rejudge
-from tbstar_jax.evaluation.judge.run import Work, judge_all
+from tbstar_jax.evaluation.judge.run import Work, compare_all, judge_all
 from tbstar_jax.evaluation.run.run_folder import JUDGEMENTS_FILE, Run
 from tbstar_jax.evaluation.scores.prompt import decode_answer
+from tbstar_jax.evaluation.statistics.davidson import Matches, Ranking, rank
+from tbstar_jax.evaluation.statistics.resample import BootstrapConfig
+
+COMPARISONS_FILE = "comparisons.jsonl"
 
 
 def judge_run(run: Run, config: JudgeConfig) -> None:
@@ -45,6 +51,53 @@ def judge_again(run: Run, config: JudgeConfig, label: str) -> Difference:
     journal = run.folder / f"judgements-{label}.jsonl"
     _, moved = rejudge(config, run.folder / JUDGEMENTS_FILE, work_of, journal, label)
     return moved
+
+
+def compare_runs(runs: Sequence[Run], config: JudgeConfig) -> list[Comparison]:
+    """Asks a judge which of every two runs' pictures is better, prompt by prompt.
+
+    Args:
+      runs: two or more on the same cases; `comparisons.jsonl` of the first is written.
+      config: of mode `pairwise`.
+
+    Raises:
+      UserError: see `compare_all`.
+    """
+    cases = CaseFolder(runs[0].cases, None)
+    common = [id for id in runs[0].prompts if all(id in run.prompts for run in runs)]
+    found = {run.name: find_outputs(run.outputs, common).paths for run in runs}
+    work = (
+        (
+            _work(first, cases, found[first.name], prompt),
+            _work(second, cases, found[second.name], prompt),
+        )
+        for prompt in common
+        for first, second in itertools.combinations(runs, 2)
+    )
+    return compare_all(Judge(config), work, runs[0].folder / COMPARISONS_FILE)
+
+
+def ranked(
+    comparisons: Sequence[Comparison], config: BootstrapConfig
+) -> tuple[Ranking, Tally]:
+    """Strengths with ties (Davidson), cases drawn anew, and how verdicts came about.
+
+    Raises:
+      UserError: no verdict at all, or systems that nothing links.
+    """
+    judged = [one for one in comparisons if one.verdict is not None]
+    if not judged:
+        raise UserError(
+            f"none of {len(comparisons)} comparisons has a verdict; the first: "
+            f"{comparisons[0].status} ({comparisons[0].detail})"
+        )
+    matches = Matches(
+        first=[one.system_a for one in judged],
+        second=[one.system_b for one in judged],
+        outcomes=[{"a": 1, "tie": 0, "b": -1}[str(one.verdict)] for one in judged],
+        clusters=[one.case for one in judged],
+    )
+    return rank(matches, config), tally(comparisons)
 
 
 def _work(

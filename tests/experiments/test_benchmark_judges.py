@@ -1,0 +1,193 @@
+"""Judges and people by the benchmark's commands, on one smoke case."""
+
+import json
+import re
+
+import pytest
+import yaml
+
+from experiments import benchmark
+from tbstar_jax.errors import UserError
+from tbstar_jax.evaluation.cases.store import load_cases
+from tbstar_jax.evaluation.preference.study import read_key
+from tbstar_jax.input_pipeline.images import encode_png
+from tests.support.loopback import Answer, completion, serving
+
+CASE = "smoke/recolor/000"
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return tmp_path_factory.mktemp("judges")
+
+
+@pytest.fixture(scope="module")
+def runs(root):
+    """Two systems: `good` returns the reference, `lazy` the photo."""
+    options = ["--split=smoke", "--tasks=recolor", "--workers=1"]
+    options.append(f"--cases={root / 'cases'}")
+    benchmark.main(["cases", *options])
+    (case,) = load_cases(root / "cases")
+    found = {}
+    for name, image in (("good", case.reference), ("lazy", case.source)):
+        for language in ("en", "zh"):
+            path = root / f"outputs/{name}/{CASE}/{language}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(encode_png(image))
+        found[name] = root / name
+        outputs = root / "outputs" / name
+        benchmark.main(
+            [*options, f"--outputs={outputs}", f"--out={found[name]}", f"--name={name}"]
+        )
+    return found
+
+
+def judge_file(path, url, **settings):
+    content = {"base_url": url, "model": "judge-2026-11-01", "retries": 0, **settings}
+    path.write_text(yaml.safe_dump(content))
+    return f"--judge={path}"
+
+
+def strict(semantic=(8, 9), quality=(7, 9)):
+    """Answers the two questions of the mode `strict`, by the names they ask for."""
+
+    def answer(request, index):
+        asked = request.json()["response_format"]["json_schema"]["schema"]["properties"]
+        names = [name for name in asked if asked[name].get("type") == "integer"]
+        values = semantic if index % 2 == 0 else quality
+        fields = {name: "because" for name in asked} | dict(
+            zip(names, values, strict=True)
+        )
+        return Answer(body=completion(json.dumps(fields)))
+
+    return answer
+
+
+def test_a_judges_score_stands_in_the_report(runs, tmp_path, capsys):
+    with serving(strict()) as (url, server):
+        cache = str(tmp_path / "cache")
+        flag = judge_file(tmp_path / "judge.yaml", url, cache=cache, concurrency=1)
+        benchmark.main(["judge", str(runs["good"]), flag])
+        told = capsys.readouterr().out
+        assert "good: strict 7." in told
+        assert "coverage 100.0 % (2 of 2), judge judge-2026-11-01" in told
+        # Quality is judged without the instruction: once for both languages.
+        asked = len(server.requests)
+        assert asked == 3
+        benchmark.main(["judge", str(runs["good"]), flag])
+        assert len(server.requests) == asked
+    page = (runs["good"] / "report.html").read_text()
+    assert "judge-2026-11-01" in page
+    # The server is down: what was asked is replayed, and says the same.
+    judged = (runs["good"] / "judgements.jsonl").read_bytes()
+    (runs["good"] / "judgements.jsonl").unlink()
+    again = judge_file(tmp_path / "replay.yaml", url, cache=cache, replay=True)
+    benchmark.main(["judge", str(runs["good"]), again])
+    assert "good: strict 7." in capsys.readouterr().out
+    assert judged
+
+
+def test_judging_again_says_what_moved(runs, tmp_path, capsys):
+    with serving(strict()) as (url, _):
+        flag = judge_file(tmp_path / "judge.yaml", url, concurrency=1)
+        benchmark.main(["judge", str(runs["lazy"]), flag])
+    with serving(strict((6, 9), (6, 9))) as (url, _):
+        flag = judge_file(tmp_path / "judge.yaml", url, concurrency=1)
+        capsys.readouterr()
+        benchmark.main(["judge", str(runs["lazy"]), flag, "--again=2026-12-01"])
+    told = capsys.readouterr().out
+    assert "2 pictures were judged both times" in told
+    shift = float(re.search(r"\| overall .*\| ([+-][\d.]+) \|", told)[1])
+    assert shift < -1
+    assert (runs["lazy"] / "judgements-2026-12-01.jsonl").exists()
+
+
+def test_a_judge_that_fails_has_no_score(runs, tmp_path, capsys):
+    with serving(Answer(body=completion("I cannot judge this."))) as (url, _):
+        flag = judge_file(tmp_path / "judge.yaml", url, model="refuser")
+        benchmark.main(["judge", str(runs["good"]), flag])
+    told = capsys.readouterr().out
+    assert "strict n/a (missing as lowest: 0.00), coverage 0.0 % (0 of 2)" in told
+
+
+def test_pairs_are_judged_in_both_orders(runs, tmp_path, capsys):
+    """The judge always prefers the first picture: a tie, and said to be one."""
+
+    def first(request, index):
+        schema = request.json()["response_format"]["json_schema"]["schema"]
+        choices = schema["properties"]
+        name = next(name for name in choices if "enum" in choices[name])
+        fields = {other: "because" for other in choices}
+        return Answer(
+            body=completion(json.dumps({**fields, name: choices[name]["enum"][0]}))
+        )
+
+    with serving(first) as (url, server):
+        flag = judge_file(tmp_path / "judge.yaml", url, mode="pairwise")
+        benchmark.main(
+            ["judge", str(runs["good"]), flag, "--against", str(runs["lazy"])]
+        )
+        assert len(server.requests) == 4
+        with pytest.raises(UserError, match="--against goes with the mode pairwise"):
+            benchmark.main(["judge", str(runs["good"]), flag])
+    told = capsys.readouterr().out
+    assert "in 2 the two orders disagreed" in told
+    scores = re.findall(r"\| (good|lazy) \| (\d+) \|", told)
+    assert dict(scores) == {"good": "1000", "lazy": "1000"}
+
+
+def test_people_compare_the_runs(runs, tmp_path, capsys):
+    page, key = tmp_path / "page", tmp_path / "key.json"
+    places = [f"--out={page}", f"--key={key}", "--seed=7", "--checks=0"]
+    compared = [str(runs["good"]), str(runs["lazy"])]
+    benchmark.main(["preference", "page", *compared, *places])
+    assert "2 comparisons" in capsys.readouterr().out
+    shown = (page / "index.html").read_text()
+    assert "good" not in re.sub(r"<[^>]+>", "", shown).split()
+    secret = read_key(key)
+    votes = {
+        "format": "tbstar-preference-votes",
+        "version": 1,
+        "study": secret.study,
+        "rater": "ann",
+        "interface": "en",
+        "votes": [
+            {
+                "item": item.id,
+                "left": item.first.id,
+                "right": item.second.id,
+                "choice": "left",
+                "place": place,
+                "milliseconds": 2_000,
+                "at": 1_790_000_000_000,
+            }
+            for place, item in enumerate(secret.items)
+        ],
+    }
+    file = tmp_path / "ann.json"
+    file.write_text(json.dumps(votes))
+    benchmark.main(
+        ["preference", "count", str(file), f"--key={key}", f"--out={runs['good']}"]
+    )
+    told = capsys.readouterr().out
+    assert "| good against lazy | 2 | 1.000 |" in told
+    benchmark.main(["report", str(runs["good"])])
+    assert "User preference" in (runs["good"] / "report.html").read_text()
+
+
+def test_the_power_of_a_study_is_told(capsys):
+    benchmark.main(["preference", "power"])
+    assert "| 200 | 0.1" in capsys.readouterr().out
+    with pytest.raises(UserError, match="tie"):
+        benchmark.main(["preference", "power", "--ties=1.5"])
+
+
+def test_a_judge_without_its_key_is_missed_before_anything_is_made(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("NO_SUCH_KEY", raising=False)
+    flag = judge_file(tmp_path / "j.yaml", "https://h/v1", api_key_env="NO_SUCH_KEY")
+    with pytest.raises(UserError, match="NO_SUCH_KEY"):
+        benchmark.main(["--split=smoke", flag])
+    assert not (tmp_path / "runs").exists()
