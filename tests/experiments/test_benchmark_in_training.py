@@ -65,7 +65,7 @@ def test_a_run_writes_the_benchmark_when_it_is_due(straight):
     assert found[1] == {}
     for step in (2, 3):
         values = found[step]
-        # Both instructions of `material` are longer than the 94 bytes that `tiny` takes.
+        # Both instructions of `material` are longer than the 94 bytes `tiny` takes.
         tasks = [
             values.pop(f"benchmark/consistency/{t}") for t in ("layout", "recolor")
         ]
