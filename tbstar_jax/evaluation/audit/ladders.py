@@ -75,6 +75,8 @@ class Defect:
       levels: what the table says of each -> the amount, weakest first.
       draw: spoils the reference by an amount; raises `DoesNotApplyError`.
       is_whole: whether it reaches every pixel and leaves the edit done.
+      is_graded: whether a stronger level is certainly worse than a weaker one: not so
+        of two wrong colours, or of discs in different places.
       clean: the picture that is right but for the defect.
     """
 
@@ -82,6 +84,7 @@ class Defect:
     levels: Mapping[str, float]
     draw: _Draw
     is_whole: bool = False
+    is_graded: bool = True
     clean: str = EXACT
 
     def step(self, level: str) -> str:
@@ -108,8 +111,15 @@ def _whole(name: DefectName, unit: str, draw: _Draw, *amounts: float) -> Defect:
     return Defect(name=name, levels=levels, draw=draw, is_whole=True)
 
 
-def _local(name: DefectName, unit: str, draw: _Draw, *amounts: float) -> Defect:
-    return dataclasses.replace(_whole(name, unit, draw, *amounts), is_whole=False)
+def _local(
+    name: DefectName,
+    unit: str,
+    draw: _Draw,
+    *amounts: float,
+    is_graded: bool = True,
+) -> Defect:
+    like = _whole(name, unit, draw, *amounts)
+    return dataclasses.replace(like, is_whole=False, is_graded=is_graded)
 
 
 DEFECTS: tuple[Defect, ...] = (
@@ -123,15 +133,15 @@ DEFECTS: tuple[Defect, ...] = (
     _whole("noise", "{} levels", whole.noise, 3.0, 12.0),
     _local("kept region redone", "{} %", local.redone, 10.0, 33.0),
     Defect(name="lost text", levels={"1": 1.0, "all": math.inf}, draw=local.lost_text),
-    _local("wrong colour", "{} deg", local.wrong_color, 60.0, 180.0),
-    _local("over-edit", "{} %", local.over_edit, 1.0, 4.0),
+    _local("wrong colour", "{} deg", local.wrong_color, 60.0, 180.0, is_graded=False),
+    _local("over-edit", "{} %", local.over_edit, 1.0, 4.0, is_graded=False),
     Defect(
         name="wrong text",
         levels={"1 character": 1.0, "all": math.inf},
         draw=wording.wrong_text,
         clean=REDRAWN,
     ),
-    _local("extra object", "{} %", local.extra_object, 1.0, 4.0),
+    _local("extra object", "{} %", local.extra_object, 1.0, 4.0, is_graded=False),
     _local("wrong shadow", "{} %", local.wrong_shadow, 50.0, 100.0),
     Defect(name="half edit", levels={"": 0.5}, draw=_half),
     Defect(name="no change", levels={"": 0.0}, draw=_no_change),
@@ -232,7 +242,7 @@ def _pairs(task: str, names: frozenset[str]) -> tuple[tuple[str, str], ...]:
     for defect in DEFECTS:
         steps = [step for step in map(defect.step, defect.levels) if step in names]
         pairs += [(defect.clean, step) for step in steps]
-        pairs += itertools.pairwise(steps)
+        pairs += itertools.pairwise(steps) if defect.is_graded else ()
         if defect.is_whole and steps and task not in _ABOUT_DAMAGE:
             pairs.append((steps[0], HALF))
     pairs.append((HALF, NO_CHANGE))

@@ -56,7 +56,8 @@ def test_the_order_is_the_stated_one_and_no_more():
     for defect, levels in {**WHOLE, **LOCAL}.items():
         steps = [f"{defect} {level}" for level in levels]
         expected |= {(EXACT, step) for step in steps}
-        expected |= set(itertools.pairwise(steps))
+        if defect not in ("wrong colour", "over-edit", "extra object"):
+            expected |= set(itertools.pairwise(steps))
     expected |= {
         (f"{defect} {levels[0]}", "half edit") for defect, levels in WHOLE.items()
     }
