@@ -32,6 +32,8 @@ class CaseFlags:
       photos: folder of the user's own photos, instead of a split.
       tasks: asked; empty: all.
       languages: asked.
+      max_instruction_bytes: prompts with a longer instruction, in UTF-8, are not asked;
+        None: all are.
       workers: processes that draw and score.
     """
 
@@ -41,6 +43,7 @@ class CaseFlags:
     photos: Path | None
     tasks: tuple[str, ...]
     languages: tuple[Language, ...]
+    max_instruction_bytes: int | None
     workers: int
 
 
@@ -76,6 +79,12 @@ def add_case_options(parser: argparse.ArgumentParser) -> None:
     add("--photos", type=Path, metavar="DIR", help="your own photos instead of a split")
     add("--tasks", default="", metavar="ID,ID", help="some tasks (default: all)")
     add("--language", choices=("en", "zh", "both"), default="both", help="%(default)s")
+    add(
+        "--max-instruction-bytes",
+        type=int,
+        metavar="N",
+        help="leave out prompts that a model with a short context cannot take",
+    )
     add("--workers", type=int, default=2, help="processes (%(default)s)")
 
 
@@ -95,6 +104,11 @@ def case_flags(options: argparse.Namespace) -> CaseFlags:
         )
     if options.workers < 1:
         raise UserError(f"--workers is {options.workers}, but must be at least 1")
+    if options.max_instruction_bytes is not None and options.max_instruction_bytes < 1:
+        raise UserError(
+            f"--max-instruction-bytes is {options.max_instruction_bytes}, but must be "
+            "at least 1"
+        )
     languages: tuple[Language, ...] = ("en", "zh")
     if options.language != "both":
         languages = (options.language,)
@@ -105,6 +119,7 @@ def case_flags(options: argparse.Namespace) -> CaseFlags:
         photos=options.photos,
         tasks=tasks,
         languages=languages,
+        max_instruction_bytes=options.max_instruction_bytes,
         workers=options.workers,
     )
 

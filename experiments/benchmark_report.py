@@ -9,7 +9,9 @@ from pathlib import Path
 
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.anchors import ANCHORS, AnchorScores, check_anchor_order
+from tbstar_jax.evaluation.answers.answer import UNANSWERED
 from tbstar_jax.evaluation.cases.folder import CaseFolder
+from tbstar_jax.evaluation.journal import read_journal
 from tbstar_jax.evaluation.judge.judgement import Judgement
 from tbstar_jax.evaluation.judge.summary import Summary
 from tbstar_jax.evaluation.judge.summary import summarise as summarise_judgements
@@ -57,6 +59,12 @@ def report_runs(
     """
     runs = [read_run(folder) for folder in folders]
     same_cases(runs)
+    if any(run.prompts != runs[0].prompts for run in runs):
+        raise UserError(
+            "the runs were asked different prompts (--language, --tasks or "
+            "--max-instruction-bytes); compare them with `compare`, which takes those "
+            "that both have"
+        )
     content = gather(runs, out, previous)
     out.mkdir(parents=True, exist_ok=True)
     (out / "results.json").write_text(to_json(content.results), encoding="utf-8")
@@ -165,6 +173,13 @@ def _notes(
             "ones (another version of NumPy or Pillow draws them otherwise): numbers "
             "of other machines are of other pictures"
         )
+    first = runs[0].provenance
+    if first["num_not_asked"]:
+        notes.append(
+            f"{first['num_not_asked']} prompts were not asked: their instructions have "
+            f"more than --max-instruction-bytes={first['max_instruction_bytes']}"
+        )
+    notes += [note for run in runs for note in _refusals(run)]
     readers = {run.provenance["tools"]["ocr"] for run in runs}
     if len(readers) > 1:
         notes.append(
@@ -177,6 +192,20 @@ def _notes(
             "ink, and error rates are n/a"
         )
     return notes
+
+
+def _refusals(run: Run) -> list[str]:
+    """Why pictures are missing, where the system has said so."""
+    wanted = set(run.prompts)
+    reasons = {
+        entry["prompt"]: entry["reason"]
+        for entry in read_journal(run.outputs / UNANSWERED)
+        if entry["prompt"] in wanted
+    }
+    if not reasons:
+        return []
+    told = f'{run.name} gave no picture for {len(reasons)} prompts, e.g. because "'
+    return [told + next(iter(reasons.values())) + '"']
 
 
 def _summaries(

@@ -10,7 +10,7 @@ A run that is stopped goes on where it was: pictures, scores and judgements that
 there are not made again.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +28,7 @@ from tbstar_jax.evaluation.anchors import (
 from tbstar_jax.evaluation.answers.answer import answer_path, ask_system
 from tbstar_jax.evaluation.answers.checkpoint import Autoencoder
 from tbstar_jax.evaluation.answers.folder import find_outputs
-from tbstar_jax.evaluation.cases.case import BENCHMARK_TASKS, Case, Prompt
+from tbstar_jax.evaluation.cases.case import BENCHMARK_TASKS, Case, Language, Prompt
 from tbstar_jax.evaluation.cases.folder import CaseFolder
 from tbstar_jax.evaluation.cases.photo_cases import PHOTO_TASKS, photo_cases
 from tbstar_jax.evaluation.cases.store import write_cases, write_split
@@ -89,15 +89,13 @@ def run(flags: RunFlags, command: Sequence[str]) -> str:
     if judge is not None:
         Judge(judge)  # finds its key
     cases = open_cases(flags.cases)
-    ids = [
-        f"{case}/{language}" for case in cases.ids for language in flags.cases.languages
-    ]
+    ids = _asked(flags.cases, cases)
     write_run(_describe(flags, cases, ids, command))
     paths = _answers(flags, cases, ids)
     if flags.vae is not None:
-        _encode_references(flags, flags.vae, cases)
+        _encode_references(flags.out, flags.vae, cases)
     score_all(
-        _jobs(flags, cases, paths),
+        _jobs(flags, cases, set(ids), paths),
         flags.out / RECORDS_FILE,
         with_reader=True,
         num_workers=flags.cases.workers,
@@ -107,6 +105,24 @@ def run(flags: RunFlags, command: Sequence[str]) -> str:
     if judge is not None:
         judge_run(read_run(flags.out), judge)
     return report_runs([flags.out], flags.out)
+
+
+def _asked(flags: CaseFlags, cases: CaseFolder) -> list[str]:
+    """Ids of the prompts, without those whose instruction is too long."""
+    prompts = [(case, language) for case in cases.ids for language in flags.languages]
+    limit = flags.max_instruction_bytes
+    if limit is not None:
+        prompts = [
+            (case, language)
+            for case, language in prompts
+            if len(cases.instruction(case, language).encode()) <= limit
+        ]
+    if not prompts:
+        raise UserError(
+            f"every instruction is longer than --max-instruction-bytes={limit}; raise "
+            "the limit"
+        )
+    return [f"{case}/{language}" for case, language in prompts]
 
 
 def _describe(
@@ -129,7 +145,12 @@ def _describe(
         prompts=tuple(ids),
         cases=cases.folder,
         outputs=flags.outputs or flags.out / OUTPUTS,
-        provenance={**about, "cases_not_as_shipped": cases.not_as_shipped},
+        provenance={
+            **about,
+            "cases_not_as_shipped": cases.not_as_shipped,
+            "max_instruction_bytes": flags.cases.max_instruction_bytes,
+            "num_not_asked": len(cases.ids) * len(flags.cases.languages) - len(ids),
+        },
     )
 
 
@@ -149,30 +170,36 @@ def _answers(
             print(f"pictures of no prompt there: {', '.join(found.unknown)}")
         return found.paths
     folder = flags.out / OUTPUTS
-    ask_system(flags.system, ids, _prompts(flags, cases), folder)
+    ask_system(flags.system, ids, _prompts(cases, set(ids)), folder)
     paths = {id: answer_path(folder, id) for id in ids}
     return {id: path for id, path in paths.items() if path.exists()}
 
 
-def _prompts(flags: RunFlags, cases: CaseFolder) -> Iterator[Prompt]:
+def _prompts(cases: CaseFolder, ids: Collection[str]) -> Iterator[Prompt]:
     for case in cases:
-        for language in flags.cases.languages:
+        for language in _languages(case.id, ids):
             yield Prompt(case=case, language=language)
 
 
-def _encode_references(flags: RunFlags, directory: Path, cases: CaseFolder) -> None:
+def _languages(case_id: str, ids: Collection[str]) -> tuple[Language, ...]:
+    """In which a case is asked."""
+    both: tuple[Language, ...] = ("en", "zh")
+    return tuple(one for one in both if f"{case_id}/{one}" in ids)
+
+
+def _encode_references(out: Path, directory: Path, cases: CaseFolder) -> None:
     """Makes the pictures of the anchor `reference_vae`, one per case."""
-    language = flags.cases.languages[0]
-    ids = [f"{case}/{language}" for case in cases.ids]
-    prompts = (Prompt(case=case, language=language) for case in cases)
-    ask_system(Autoencoder(directory=directory), ids, prompts, flags.out / _ENCODED)
+    ids = [f"{case}/en" for case in cases.ids]
+    prompts = (Prompt(case=case, language="en") for case in cases)
+    ask_system(Autoencoder(directory=directory), ids, prompts, out / _ENCODED)
 
 
 def _jobs(
-    flags: RunFlags, cases: CaseFolder, paths: Mapping[str, Path]
+    flags: RunFlags, cases: CaseFolder, ids: Collection[str], paths: Mapping[str, Path]
 ) -> Iterator[Job]:
     """Every case with its answers and its anchors."""
     for case in cases:
+        languages = _languages(case.id, ids)
         answers = [
             Candidate(
                 system=flags.name,
@@ -180,27 +207,27 @@ def _jobs(
                 picture=paths.get(f"{case.id}/{language}"),
                 output=_relative(paths.get(f"{case.id}/{language}"), flags.out),
             )
-            for language in flags.cases.languages
+            for language in languages
         ]
-        yield case, [*answers, *_anchors(flags, cases, case)]
+        if languages:
+            yield case, [*answers, *_anchors(flags, cases, case, languages)]
 
 
-def _anchors(flags: RunFlags, cases: CaseFolder, case: Case) -> Iterator[Candidate]:
+def _anchors(
+    flags: RunFlags, cases: CaseFolder, case: Case, languages: tuple[Language, ...]
+) -> Iterator[Candidate]:
     images: dict[str, UInt8[np.ndarray, "h w 3"] | Path] = {
         "reference": reference(case),
         "reference_jpeg75": reference_jpeg75(case),
         "copy_input": copy_input(case),
     }
     if flags.vae is not None:
-        first = f"{case.id}/{flags.cases.languages[0]}"
-        images["reference_vae"] = answer_path(flags.out / _ENCODED, first)
+        images["reference_vae"] = answer_path(flags.out / _ENCODED, f"{case.id}/en")
     other = cases.next_of_same_size(case.id)
     if other is not None:
         images["wrong_sample"] = wrong_sample(case, [case, cases[other]])
     for name, image in images.items():
-        yield Candidate(
-            system=name, languages=flags.cases.languages, picture=image, output=""
-        )
+        yield Candidate(system=name, languages=languages, picture=image, output="")
 
 
 def _relative(path: Path | None, folder: Path) -> str:

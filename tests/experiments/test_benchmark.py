@@ -194,6 +194,19 @@ def test_a_killed_run_goes_on_without_duplicates(theirs, chosen, root):
     assert journal.read_bytes() == (theirs / "records.jsonl").read_bytes()
 
 
+def test_long_instructions_can_be_left_out_and_it_is_said(theirs, chosen, root, capsys):
+    out = root / "short"
+    options = [f"--outputs={root / 'outputs'}", f"--out={out}", "--name=short"]
+    benchmark.main([*chosen, *options, "--max-instruction-bytes=94"])
+    told = capsys.readouterr().out
+    count = json.loads((out / "run.json").read_text())["provenance"]["num_not_asked"]
+    assert count > 0
+    assert f"note: {count} prompts were not asked" in told
+    assert len(json.loads((out / "run.json").read_text())["prompts"]) == 6 - count
+    with pytest.raises(UserError, match="were asked different prompts"):
+        benchmark.main(["report", str(out), str(root / "theirs")])
+
+
 def test_cases_that_are_there_are_not_drawn_again(chosen, root):
     index = root / "cases/cases.jsonl"
     before = index.stat().st_mtime_ns, index.read_bytes()

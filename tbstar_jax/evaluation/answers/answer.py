@@ -25,6 +25,9 @@ from tbstar_jax.evaluation.cases.case import Prompt
 from tbstar_jax.evaluation.journal import Journal, read_journal
 from tbstar_jax.input_pipeline.images import encode_png
 
+UNANSWERED = "unanswered.jsonl"
+"""In the folder of the pictures: prompts without one, and why."""
+
 GIVE_UP_AFTER = 16
 """Prompts in a row without a picture, after which a system is not asked any more."""
 
@@ -93,7 +96,7 @@ def ask_system(
       UserError: what the system raises for a fault that concerns all prompts; or it
         answers nothing: `GIVE_UP_AFTER` prompts in a row, or all of fewer.
     """
-    ledger = folder / "unanswered.jsonl"
+    ledger = folder / UNANSWERED
     refused = {entry["prompt"] for entry in read_journal(ledger) if entry["is_final"]}
     due = {
         id for id in ids if id not in refused and not answer_path(folder, id).exists()
