@@ -108,7 +108,7 @@ def _make_benchmark(
     is_primary = jax.process_index() == 0
     subset = draw_subset(benchmark, config.model, show_progress=is_primary)
     start = first_step(config.workdir / CHECKPOINTS, config.previous)
-    last_step = config.num_steps + 0 * start
+    last_step = start + config.num_steps
 
     def measured(parts: Variables, step: int) -> Iterator[tuple[str, float]]:
         if is_due(step, benchmark.every, last_step):
