@@ -64,8 +64,22 @@ def reference(case: Case) -> UInt8[np.ndarray, "h w 3"]:
 
 def reference_jpeg75(case: Case) -> UInt8[np.ndarray, "h w 3"]:
     """The right edit after JPEG of quality 75, chroma subsampled as Pillow does."""
+    return as_jpeg(case.reference, _JPEG_QUALITY)
+
+
+def as_jpeg(
+    image: UInt8[np.ndarray, "h w 3"], quality: int, *, keeps_chroma: bool = False
+) -> UInt8[np.ndarray, "h w 3"]:
+    """A picture after JPEG.
+
+    Args:
+      image: sRGB.
+      quality: 1 to 95.
+      keeps_chroma: 4:4:4 instead of 4:2:0.
+    """
     file = io.BytesIO()
-    Image.fromarray(case.reference).save(file, "JPEG", quality=_JPEG_QUALITY)
+    subsampling = 0 if keeps_chroma else 2
+    Image.fromarray(image).save(file, "JPEG", quality=quality, subsampling=subsampling)
     return np.array(Image.open(file))
 
 

@@ -20,8 +20,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 from jaxtyping import UInt8
 
-from tbstar_jax.data_engine.filter.defects import reencoded
 from tbstar_jax.data_engine.stage import record_generator
+from tbstar_jax.evaluation.anchors import as_jpeg
 from tbstar_jax.evaluation.audit import local, whole, wording
 from tbstar_jax.evaluation.audit.local import DoesNotApplyError
 from tbstar_jax.evaluation.cases.case import Case
@@ -189,7 +189,7 @@ def case_ladder(case: Case) -> CaseLadder:
     images = {
         EXACT: case.reference,
         COPY: case.reference.copy(),
-        FAINT: reencoded(case.reference, "JPEG", 95, subsampling=0),
+        FAINT: as_jpeg(case.reference, 95, keeps_chroma=True),
     }
     left_out: dict[str, str] = {}
     try:

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from tbstar_jax.data_engine.filter.defects import reencoded
 from tbstar_jax.data_engine.filter.edits import shifted
+from tbstar_jax.evaluation.anchors import as_jpeg
 from tbstar_jax.evaluation.cases.case import Case
 
 _WARM = np.array([1.0, 0.0, -1.0])
@@ -76,7 +76,7 @@ def jpeg(
 ) -> UInt8[np.ndarray, "h w 3"]:
     """Saves as JPEG of quality `amount`, chroma halved."""
     del rng
-    return reencoded(case.reference, "JPEG", round(amount))
+    return as_jpeg(case.reference, round(amount))
 
 
 def noise(
