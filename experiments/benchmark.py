@@ -21,7 +21,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from tbstar_jax.errors import run_command
+from tbstar_jax.errors import UserError, run_command
 
 Command: TypeAlias = Callable[[Sequence[str]], None]
 
@@ -51,14 +51,20 @@ def _command(name: str) -> Command | None:
                 "compare": tables.compare,
                 "report": tables.report,
             }[name]
-        case "judge" | "canary" | "audit":
-            from experiments import benchmark_judging as judging
+        case "judge":
+            from experiments.benchmark_judging import judge
 
-            return {
-                "judge": judging.judge,
-                "canary": judging.canary,
-                "audit": judging.audit,
-            }[name]
+            return judge
+        case "canary" | "audit":
+            try:
+                from experiments import benchmark_audit as audits
+            except ModuleNotFoundError as error:
+                raise UserError(
+                    f"{name} plants defects with {error.name}, which is not installed; "
+                    "install it with `pip install -e '.[data]'`"
+                ) from error
+
+            return {"canary": audits.canary, "audit": audits.audit}[name]
         case "preference":
             from experiments.benchmark_people import preference
 

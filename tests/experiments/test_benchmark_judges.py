@@ -191,3 +191,24 @@ def test_a_judge_without_its_key_is_missed_before_anything_is_made(
     with pytest.raises(UserError, match="NO_SUCH_KEY"):
         benchmark.main(["--split=smoke", flag])
     assert not (tmp_path / "runs").exists()
+
+
+def test_defects_are_planted_and_noticed(runs, root, tmp_path, capsys):
+    options = ["--split=smoke", "--tasks=recolor", "--workers=1", "--limit=1"]
+    places = [f"--cases={root / 'cases'}", f"--out={tmp_path}", f"--run={runs['good']}"]
+    benchmark.main(["audit", *options, *places])
+    told = capsys.readouterr().out
+    assert "| shift 6 px | 1 | 100.0 |" in told
+    assert json.loads((tmp_path / "audit.json").read_text())["num_cases"] == 1
+    benchmark.main(["report", str(runs["good"])])
+    page = (runs["good"] / "report.html").read_text()
+    assert "share of planted defects that a score notices" in page
+
+
+def test_a_judge_that_sees_no_order_fails_the_canary(tmp_path):
+    record = tmp_path / "canary.json"
+    with serving(strict((5, 5), (5, 5))) as (url, _):
+        flag = judge_file(tmp_path / "judge.yaml", url, concurrency=1)
+        with pytest.raises(UserError, match="does not see the canary's order"):
+            benchmark.main(["canary", flag, f"--record={record}"])
+    assert not record.exists()

@@ -1,0 +1,126 @@
+"""Commands about judges themselves: whether one drifts, and what it notices."""
+
+import datetime
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from data.parser import Parser
+from experiments.benchmark_flags import RUNS, add_case_options, case_flags
+from experiments.benchmark_report import TABLES, write_table
+from experiments.benchmark_run import open_cases
+from tbstar_jax.errors import UserError
+from tbstar_jax.evaluation.audit.audit import AuditResult, run_audit
+from tbstar_jax.evaluation.audit.canary import canary_ladder
+from tbstar_jax.evaluation.audit.scorers import (
+    BaselineScorer,
+    JudgeScorer,
+    PixelScorer,
+    Scorer,
+)
+from tbstar_jax.evaluation.audit.table import left_out_text, markdown, to_json
+from tbstar_jax.evaluation.cases.case import Case
+from tbstar_jax.evaluation.cases.folder import CaseFolder
+from tbstar_jax.evaluation.judge.canary import (
+    check_canary,
+    read_canary,
+    run_canary,
+    write_canary,
+)
+from tbstar_jax.evaluation.judge.config import read_judge
+from tbstar_jax.evaluation.report.content import Table
+from tbstar_jax.evaluation.statistics.resample import BootstrapConfig
+
+_COMMAND = "python -m experiments.benchmark"
+NUM_RUNGS = 48
+
+
+def canary(argv: Sequence[str]) -> None:
+    """Judges fixed pictures of known order; fails where the judge has drifted."""
+    parser = Parser(prog=f"{_COMMAND} canary", allow_abbrev=False)
+    add = parser.add_argument
+    add("--judge", type=Path, required=True, metavar="FILE", help="judge.yaml")
+    add("--record", type=Path, required=True, help="of the first time; made if absent")
+    options = parser.parse_args(argv)
+    previous = read_canary(options.record)
+    date = datetime.datetime.now(datetime.UTC).date().isoformat()
+    current = run_canary(read_judge(options.judge), canary_ladder, NUM_RUNGS, date)
+    check_canary(previous, current)
+    if previous is None:
+        write_canary(current, options.record)
+        print(f"the mean of {NUM_RUNGS} rungs is {current.mean:.2f}; {options.record}")
+        return
+    print(
+        f"the judge is as it was on {previous.date}: mean {current.mean:.2f}, then "
+        f"{previous.mean:.2f}"
+    )
+
+
+def audit(argv: Sequence[str]) -> None:
+    """Plants defects in right edits and counts which of them a scorer notices."""
+    parser = Parser(
+        prog=f"{_COMMAND} audit",
+        description="Audits this project's scores and, with --judge, a judge.",
+        allow_abbrev=False,
+    )
+    add_case_options(parser)
+    add = parser.add_argument
+    add("--judge", type=Path, metavar="FILE", help="judge.yaml")
+    add("--out", type=Path, help="folder (default: runs/benchmark/audit)")
+    add("--run", type=Path, help="a run whose report shall show the result")
+    add("--limit", type=int, help="cases per task (default: all): a judge costs money")
+    options = parser.parse_args(argv)
+    if options.limit is not None and options.limit < 1:
+        raise UserError(f"--limit is {options.limit}, but must be at least 1")
+    flags = case_flags(options)
+    if flags.max_instruction_bytes is not None:
+        raise UserError(
+            "--max-instruction-bytes has no effect on an audit; leave it out"
+        )
+    out = options.out or RUNS / "audit"
+    cases = open_cases(flags)
+    scorers: list[Scorer] = [
+        PixelScorer(num_workers=flags.workers, with_reader=True),
+        BaselineScorer(),
+    ]
+    if options.judge is not None:
+        config = read_judge(options.judge)
+        name = re.sub(r"[^\w.-]", "-", f"{config.model}-{config.mode}")
+        for language in flags.languages:
+            scorers.append(
+                JudgeScorer(name=f"{name}-{language}", config=config, language=language)
+            )
+    result = run_audit(
+        lambda: _limited(cases, options.limit), scorers, out, BootstrapConfig()
+    )
+    (out / "audit.json").write_text(to_json(result), encoding="utf-8")
+    print(markdown(result))
+    print(left_out_text(result))
+    if options.run is not None:
+        write_table(options.run / TABLES["audit"], _table(result))
+
+
+def _limited(cases: CaseFolder, limit: int | None) -> Iterator[Case]:
+    """The first cases of every task."""
+    counts: Counter[str] = Counter()
+    for case in cases:
+        counts[case.task] += 1
+        if limit is None or counts[case.task] <= limit:
+            yield case
+
+
+def _table(result: AuditResult) -> Table:
+    rows: list[list[str | int | float]] = [
+        [
+            f"{row.defect} {row.level}".strip(),
+            row.num_cases,
+            *(row.detections[name].rate for name in result.columns),
+        ]
+        for row in result.rows
+    ]
+    return Table(
+        title="Audit: share of planted defects that a score notices",
+        columns=["defect", "cases", *result.columns],
+        rows=rows,
+    )
