@@ -22,6 +22,7 @@ from tbstar_jax.evaluation.report.content import (
     TextRead,
     pictures_of,
 )
+from tbstar_jax.evaluation.report.headline import headline_picture
 from tbstar_jax.evaluation.report.write import write_report
 from tbstar_jax.evaluation.run.results import (
     Results,
@@ -36,6 +37,10 @@ from tbstar_jax.evaluation.scores.record import ScoreRecord
 from tbstar_jax.evaluation.statistics.resample import BootstrapConfig
 from tbstar_jax.evaluation.text.measures import read_written
 from tbstar_jax.evaluation.text.reader import find_reader
+from tbstar_jax.input_pipeline.images import encode_png
+
+HEADLINE = "headline.png"
+"""One picture of all systems, for a README or a slide."""
 
 TABLES = {"preference": "preference.json", "audit": "audit.json"}
 """Tables of other commands that a report shows where they lie in its folder."""
@@ -44,7 +49,7 @@ TABLES = {"preference": "preference.json", "audit": "audit.json"}
 def report_runs(
     folders: Sequence[Path], out: Path, previous: Path | None = None
 ) -> str:
-    """Writes `results.json`, `results.csv`, `report.html` and `figures/`.
+    """Writes `results.json`, `results.csv`, `report.html`, figures and a headline.
 
     Args:
       folders: of runs on the same cases; the first one's pictures are shown.
@@ -70,6 +75,7 @@ def report_runs(
     (out / "results.json").write_text(to_json(content.results), encoding="utf-8")
     (out / "results.csv").write_text(to_csv(content.results), encoding="utf-8")
     write_report(content, out)
+    (out / HEADLINE).write_bytes(encode_png(headline_picture(content)))
     lines = [headline(one) for one in content.results.systems]
     lines += [one.headline() for one in content.judges]
     lines += [f"note: {note}" for note in content.results.notes]

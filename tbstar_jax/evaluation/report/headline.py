@@ -49,7 +49,7 @@ def headline_picture(
 
     Raises:
       UserError: pictures that cannot be read.
-      ValueError: nothing was scored, or a task without an English answer.
+      ValueError: nothing was scored, or a task that was not asked.
     """
     main = content.main_result
     if main is None:
@@ -108,12 +108,13 @@ def _row(
 
 
 def _median(records: Sequence[ScoreRecord], task: str) -> ScoreRecord:
-    own = [one for one in records if one.task == task and one.language == "en"]
-    ranked = examples(own)
+    own = [one for one in records if one.task == task]
+    # English where it was asked, so that the instruction shown is the one answered.
+    ranked = examples([one for one in own if one.language == "en"] or own)
     for rank in ("median", "worst", "only"):
         if rank in ranked:
             return ranked[rank]
-    raise ValueError(f"{task} has no answer in English")
+    raise ValueError(f"{task} was not asked")
 
 
 def _answer(

@@ -48,7 +48,8 @@ def test_a_system_without_an_answer_leaves_its_place_empty():
     assert share(with_gap, RED) < share(headline_picture(content(rows=full)), RED)
 
 
-def test_it_needs_an_english_answer():
+def test_a_run_in_chinese_alone_has_a_picture_too():
     rows = {"ours": [record("ours", "recolor", 0, "zh", 0.5)]}
-    with pytest.raises(ValueError, match="recolor has no answer in English"):
-        headline_picture(content(rows=rows))
+    assert headline_picture(content(rows=rows)).shape[1] == WIDTH
+    with pytest.raises(ValueError, match="bg_white was not asked"):
+        headline_picture(content(rows=rows), tasks=["bg_white"])
