@@ -7,8 +7,6 @@ only a refusal is final.
 """
 
 import collections
-import contextlib
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,6 +20,7 @@ from tqdm import tqdm
 
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.cases.case import Prompt
+from tbstar_jax.evaluation.files import write_whole
 from tbstar_jax.evaluation.journal import Journal, read_journal
 from tbstar_jax.input_pipeline.images import encode_png
 
@@ -114,7 +113,7 @@ def ask_system(
             except CannotAnswer as error:
                 return prompt.id, time.perf_counter() - begin, error
             took = time.perf_counter() - begin
-            _write(answer_path(folder, prompt.id), encode_png(image))
+            write_whole(answer_path(folder, prompt.id), encode_png(image))
             return prompt.id, took, None
 
         asked = (prompt for prompt in prompts if prompt.id in due)
@@ -167,14 +166,3 @@ def _each(
             # Prompts that wait are not sent to a server that is given up.
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(f".{os.getpid()}.part")
-    try:
-        part.write_bytes(data)
-        os.replace(part, path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            part.unlink()

@@ -6,12 +6,11 @@ and `m` after their number.
 """
 
 import dataclasses
-import json
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from tbstar_jax.evaluation.audit.audit import AuditResult, AuditRow, Detection
+from tbstar_jax.evaluation.files import json_text
 
 _UNDEFINED = "n/a"
 
@@ -36,7 +35,7 @@ def to_json(result: AuditResult) -> str:
                 "clear_rate": detection.clear_rate,
                 "tie_rate": detection.tie_rate,
             }
-    return json.dumps(_plain(values), indent=1, ensure_ascii=False) + "\n"
+    return json_text(values)
 
 
 def left_out_text(result: AuditResult) -> str:
@@ -148,14 +147,3 @@ def _columns(rows: Sequence[Sequence[str]]) -> str:
         )
         lines.append("  ".join([first, *rest]).rstrip())
     return "\n".join(lines) + "\n"
-
-
-def _plain(value: Any) -> Any:
-    """JSON values: NaN and infinity become None."""
-    if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(one) for one in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

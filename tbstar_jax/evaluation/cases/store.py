@@ -10,7 +10,6 @@ that writing goes on where it was interrupted. What is read may come from anybod
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -34,6 +33,7 @@ from tbstar_jax.evaluation.cases.schema import (
     read_prompt,
 )
 from tbstar_jax.evaluation.cases.splits import case_names
+from tbstar_jax.evaluation.files import write_whole
 from tbstar_jax.geometry import OutpaintPlan, place_on_canvas
 from tbstar_jax.input_pipeline.images import decode_image, decode_mask, encode_png
 
@@ -174,13 +174,13 @@ def _write_case(case: Case, folder: Path, seed: int) -> None:
     files = {}
     for name, data in pictures.items():
         path = f"pictures/{case.id}/{name}.png"
-        _replace(folder / path, data)
+        write_whole(folder / path, data)
         files[name] = StoredFile(path=path, sha256=hashlib.sha256(data).hexdigest())
     lines = [
         json.dumps(prompt_record(case, language, files, seed), ensure_ascii=False)
         for language in LANGUAGES
     ]
-    _replace(_lines_of(case.id, folder), ("\n".join(lines) + "\n").encode())
+    write_whole(_lines_of(case.id, folder), ("\n".join(lines) + "\n").encode())
 
 
 def _is_written(case_id: str, folder: Path, seed: int) -> bool:
@@ -201,15 +201,7 @@ def _lines_of(case_id: str, folder: Path) -> Path:
 
 def _write_index(ids: Sequence[str], folder: Path) -> None:
     lines = [_lines_of(id, folder).read_bytes() for id in ids]
-    _replace(folder / INDEX, b"".join(lines))
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Writes a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_bytes(data)
-    os.replace(part, path)
+    write_whole(folder / INDEX, b"".join(lines))
 
 
 def _lines(path: Path) -> Iterator[Fields]:

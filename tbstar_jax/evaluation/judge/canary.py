@@ -1,4 +1,4 @@
-"""A judge that drifts is found out: fixed edits of known order, judged in every run.
+"""A judge that drifts is found out: fixed edits of known order, judged again.
 
 Models behind a name change without notice, and with them all scores. A ladder's rungs
 are edits of one photo from useless to perfect, drawn by a program, so their pictures
@@ -7,7 +7,6 @@ never change: when their scores do, it was the judge.
 
 import dataclasses
 import itertools
-import json
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from tbstar_jax.errors import UserError
+from tbstar_jax.evaluation.files import json_text, write_whole
 from tbstar_jax.evaluation.judge.config import JudgeConfig
 from tbstar_jax.evaluation.judge.item import Item
 from tbstar_jax.evaluation.judge.judge import Judge
@@ -188,9 +188,7 @@ def check_canary(previous: Canary | None, current: Canary) -> None:
 
 def write_canary(canary: Canary, path: Path) -> None:
     """Stores a canary as JSON, to compare later ones with."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(dataclasses.asdict(canary), indent=1, ensure_ascii=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    write_whole(path, json_text(dataclasses.asdict(canary)).encode())
 
 
 def read_canary(path: Path) -> Canary | None:

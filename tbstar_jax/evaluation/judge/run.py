@@ -9,7 +9,6 @@ replaces the old one for every reader.
 import dataclasses
 import functools
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import (
     FIRST_COMPLETED,
@@ -26,6 +25,7 @@ from jaxtyping import UInt8
 from tqdm import tqdm
 
 from tbstar_jax.errors import UserError
+from tbstar_jax.evaluation.files import write_whole
 from tbstar_jax.evaluation.journal import Journal, read_journal
 from tbstar_jax.evaluation.judge.item import Item, content_of
 from tbstar_jax.evaluation.judge.judge import Judge
@@ -249,7 +249,4 @@ def _write_unsettled(
         for record in now.values()
         if not record.is_settled
     ]
-    target = _unsettled(path)
-    part = target.with_name(target.name + ".part")
-    part.write_text("".join(lines), encoding="utf-8")
-    os.replace(part, target)
+    write_whole(_unsettled(path), "".join(lines).encode())

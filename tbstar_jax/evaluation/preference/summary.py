@@ -6,15 +6,14 @@ drawn anew for the intervals, with all their votes (evaluation.md 1.10).
 """
 
 import dataclasses
-import json
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from tbstar_jax.errors import UserError
+from tbstar_jax.evaluation.files import json_text
 from tbstar_jax.evaluation.preference.votes import Vote, Votes
 from tbstar_jax.evaluation.statistics.agreement import Agreement, krippendorff_alpha
 from tbstar_jax.evaluation.statistics.bootstrap import micro_interval
@@ -178,16 +177,7 @@ def summarise(
 
 def summary_json(summary: PreferenceSummary) -> str:
     """The result as JSON; a number that does not exist is null."""
-    content = _without_nan(dataclasses.asdict(summary))
-    return json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _without_nan(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(one) for one in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return json_text(dataclasses.asdict(summary))
 
 
 def _pair(

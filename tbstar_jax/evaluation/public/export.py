@@ -7,13 +7,13 @@ Answers belong in another folder, as `<id>.png`.
 """
 
 import json
-import os
 from pathlib import Path
 
 from tqdm import tqdm
 
 from tbstar_jax.data_engine.stage import Reject
 from tbstar_jax.errors import UserError
+from tbstar_jax.evaluation.files import write_whole
 from tbstar_jax.evaluation.journal import read_journal
 from tbstar_jax.evaluation.public.items import PublicItem, Suite
 from tbstar_jax.input_pipeline.images import encode_png
@@ -53,7 +53,7 @@ def export_suite(suite: Suite, folder: Path) -> tuple[Reject, ...]:
         lines.append(json.dumps(_entry(item, names), ensure_ascii=False) + "\n")
     if not lines:
         raise UserError(f"no photo of {suite.name} could be read: {skipped[0].reason}")
-    _replace(index, "".join(lines).encode())
+    write_whole(index, "".join(lines).encode())
     return tuple(skipped)
 
 
@@ -71,7 +71,7 @@ def photo_name(item: PublicItem, number: int = 0) -> str:
 def _write_photos(item: PublicItem, folder: Path) -> list[str]:
     names = [photo_name(item, number) for number in range(len(item.photos))]
     for name, photo in zip(names, item.photos, strict=True):
-        _replace(folder / name, encode_png(photo()))
+        write_whole(folder / name, encode_png(photo()))
     return names
 
 
@@ -85,10 +85,3 @@ def _entry(item: PublicItem, names: list[str]) -> dict[str, object]:
         "photos": names,
         "answer": f"{item.id}.png",
     }
-
-
-def _replace(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_bytes(data)
-    os.replace(part, path)

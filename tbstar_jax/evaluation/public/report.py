@@ -2,13 +2,12 @@
 
 import dataclasses
 import hashlib
-import json
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tbstar_jax.evaluation.files import json_text, write_whole
 from tbstar_jax.evaluation.public.compat import Mark, Sheet
 from tbstar_jax.evaluation.public.items import Suite
 
@@ -69,15 +68,8 @@ def suite_report(
 
 def write_report(report: Mapping[str, Any], out: Path) -> None:
     """Writes `report.json` and `report.txt` into a folder, each whole or not at all."""
-    text = json.dumps(report, ensure_ascii=False, allow_nan=False, indent=1)
-    for name, content in (
-        ("report.json", text + "\n"),
-        ("report.txt", report_text(report)),
-    ):
-        part = out / f".{name}.part"
-        part.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(content, encoding="utf-8")
-        os.replace(part, out / name)
+    write_whole(out / "report.json", json_text(report).encode())
+    write_whole(out / "report.txt", report_text(report).encode())
 
 
 def report_text(report: Mapping[str, Any]) -> str:

@@ -1,8 +1,8 @@
 """A report on disk: one page that needs nothing else, and its figures as PNG files."""
 
-import os
 from pathlib import Path
 
+from tbstar_jax.evaluation.files import write_whole
 from tbstar_jax.evaluation.report.album import Album
 from tbstar_jax.evaluation.report.content import Absent, ReportContent
 from tbstar_jax.evaluation.report.figures import figures
@@ -32,12 +32,6 @@ def write_report(content: ReportContent, folder: Path) -> None:
         if isinstance(drawing, Absent):
             path.unlink(missing_ok=True)
         else:
-            _replace(path, encode_png(raster(drawing)))
+            write_whole(path, encode_png(raster(drawing)))
     # A judge's reply may hold half of a surrogate pair, which has no encoding.
-    _replace(folder / PAGE, page.encode("utf-8", "replace"))
-
-
-def _replace(path: Path, data: bytes) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_bytes(data)
-    os.replace(part, path)
+    write_whole(folder / PAGE, page.encode("utf-8", "replace"))

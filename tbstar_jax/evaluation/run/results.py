@@ -3,7 +3,6 @@
 import csv
 import dataclasses
 import io
-import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from tbstar_jax.evaluation.files import json_text
 from tbstar_jax.evaluation.run.measures import MEASURES
 from tbstar_jax.evaluation.scores.record import ScoreRecord
 from tbstar_jax.evaluation.statistics.bootstrap import Slices, slices
@@ -135,7 +135,7 @@ def _weakest(rows: Sequence[ScoreRecord]) -> dict[str, dict[str, int]]:
 def to_json(results: Results) -> str:
     """`results.json`: NaN is null, infinity the text "inf"."""
     content = {"version": VERSION, **dataclasses.asdict(results)}
-    return json.dumps(_plain(content), ensure_ascii=False, allow_nan=False, indent=1)
+    return json_text(content)
 
 
 def to_csv(results: Results) -> str:
@@ -175,13 +175,3 @@ def named_slices(sliced: Slices) -> list[tuple[str, Interval]]:
 def _cell(text: str) -> str:
     """A text that no spreadsheet takes for a formula."""
     return f"'{text}" if text[:1] in "=+-@\t\r" else text
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(inner) for inner in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None if math.isnan(value) else str(value)
-    return value

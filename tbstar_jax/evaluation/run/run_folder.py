@@ -13,6 +13,7 @@ from typing import Any
 
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.anchors import ANCHORS
+from tbstar_jax.evaluation.files import json_text, write_whole
 from tbstar_jax.evaluation.judge.judgement import Judgement
 from tbstar_jax.evaluation.judge.run import read_records as read_judgements
 from tbstar_jax.evaluation.run.scoring import read_records
@@ -97,7 +98,6 @@ def write_run(run: Run) -> None:
                 f"{run.folder} holds another run ({' and '.join(changed)} differ); "
                 "choose another folder with --out, or delete it"
             )
-    run.folder.mkdir(parents=True, exist_ok=True)
     content = {
         "name": run.name,
         "prompts": run.prompts,
@@ -105,8 +105,7 @@ def write_run(run: Run) -> None:
         "outputs": str(run.outputs),
         "provenance": run.provenance,
     }
-    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-    path.write_text(text, encoding="utf-8")
+    write_whole(path, json_text(content).encode())
 
 
 def read_run(folder: Path) -> Run:
@@ -135,8 +134,8 @@ def read_run(folder: Path) -> Run:
         ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(
-            f"{path} is damaged ({error!r}); run the benchmark again"
-        ) from (error)
+            f"{path} is damaged ({error!r}); delete it and run the benchmark again"
+        ) from error
 
 
 def same_cases(runs: Sequence[Run]) -> None:

@@ -1,0 +1,42 @@
+"""Files that are whole or not there, and JSON that any reader takes."""
+
+import contextlib
+import json
+import math
+import os
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Writes a file beside its place, made where absent, and moves it there.
+
+    A reader, or a run after one that was killed, finds the old file or the new one.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    own = f"{os.getpid()}.{threading.get_ident()}"
+    part = path.with_name(f".{path.name}.{own}.part")
+    try:
+        part.write_bytes(data)
+        os.replace(part, path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            part.unlink()
+
+
+def json_text(value: Any) -> str:
+    """Indented JSON with a newline; NaN is null, infinity the text "inf"."""
+    text = json.dumps(_finite(value), ensure_ascii=False, allow_nan=False, indent=1)
+    return text + "\n"
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    return value

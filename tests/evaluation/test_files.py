@@ -1,0 +1,31 @@
+"""A file is whole or not there; JSON is JSON."""
+
+import json
+import math
+import os
+
+import pytest
+
+from tbstar_jax.evaluation.files import json_text, write_whole
+
+
+def test_a_file_is_replaced_as_a_whole(tmp_path, monkeypatch):
+    path = tmp_path / "new" / "file"
+    write_whole(path, b"old")
+
+    def killed(_source, _target):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(os, "replace", killed)
+        write_whole(path, b"new")
+    assert path.read_bytes() == b"old"
+    write_whole(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_json_has_no_nan():
+    text = json_text({1: (math.nan, -math.inf, 0.5, "文")})
+    values = json.loads(text, parse_constant=pytest.fail)
+    assert values == {"1": [None, "-inf", 0.5, "文"]}
