@@ -12,7 +12,7 @@ from experiments.benchmark_report import TABLES, write_table
 from experiments.benchmark_run import open_cases
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.audit.audit import AuditResult, run_audit
-from tbstar_jax.evaluation.audit.canary import canary_ladder
+from tbstar_jax.evaluation.audit.canary import NUM_RUNGS, canary_ladder
 from tbstar_jax.evaluation.audit.scorers import (
     BaselineScorer,
     JudgeScorer,
@@ -33,7 +33,6 @@ from tbstar_jax.evaluation.report.content import Table
 from tbstar_jax.evaluation.statistics.resample import BootstrapConfig
 
 _COMMAND = "python -m experiments.benchmark"
-NUM_RUNGS = 48
 
 
 def canary(argv: Sequence[str]) -> None:

@@ -17,7 +17,6 @@ from tbstar_jax.evaluation.run.run_folder import Run, read_run, same_cases
 from tbstar_jax.evaluation.statistics.resample import BootstrapConfig
 
 _COMMAND = "python -m experiments.benchmark"
-NUM_RUNGS = 48
 
 
 def judge(argv: Sequence[str]) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.anchors import ANCHORS, AnchorScores, check_anchor_order
-from tbstar_jax.evaluation.answers.answer import UNANSWERED
+from tbstar_jax.evaluation.answers.answer import unanswered
+from tbstar_jax.evaluation.answers.folder import find_output
 from tbstar_jax.evaluation.cases.folder import CaseFolder
-from tbstar_jax.evaluation.journal import read_journal
 from tbstar_jax.evaluation.judge.judgement import Judgement
 from tbstar_jax.evaluation.judge.summary import Summary
 from tbstar_jax.evaluation.judge.summary import summarise as summarise_judgements
@@ -32,7 +32,7 @@ from tbstar_jax.evaluation.run.results import (
     to_json,
 )
 from tbstar_jax.evaluation.run.run_folder import Run, read_run, same_cases
-from tbstar_jax.evaluation.scores.prompt import decode_answer, stretched
+from tbstar_jax.evaluation.scores.prompt import decode_answer
 from tbstar_jax.evaluation.scores.record import ScoreRecord
 from tbstar_jax.evaluation.statistics.resample import BootstrapConfig
 from tbstar_jax.evaluation.text.measures import read_written
@@ -202,16 +202,11 @@ def _notes(
 
 def _refusals(run: Run) -> list[str]:
     """Why pictures are missing, where the system has said so."""
-    wanted = set(run.prompts)
-    reasons = {
-        entry["prompt"]: entry["reason"]
-        for entry in read_journal(run.outputs / UNANSWERED)
-        if entry["prompt"] in wanted
-    }
+    reasons = list(unanswered(run.outputs, run.prompts).values())
     if not reasons:
         return []
-    told = f'{run.name} gave no picture for {len(reasons)} prompts, e.g. because "'
-    return [told + next(iter(reasons.values())) + '"']
+    told = f"{run.name} gave no picture for {len(reasons)} prompts, e.g. because "
+    return [f'{told}"{reasons[0]}"']
 
 
 def _summaries(
@@ -229,14 +224,10 @@ def _pictures(
     case = cases[record.case]
     if record.size is None:
         return pictures_of(case, None)
-    for suffix in (".png", ".jpg", ".jpeg", ".webp"):
-        path = outputs[record.system] / f"{record.prompt}{suffix}"
-        if path.exists():
-            break
-    answer = decode_answer(path)
-    if answer.shape[:2] != case.size:
-        answer = stretched(answer, case.size)
-    return pictures_of(case, answer)
+    path = find_output(outputs[record.system], record.prompt)
+    if path is None:
+        raise UserError(f"the picture of {record.prompt} was taken away since")
+    return pictures_of(case, decode_answer(path))
 
 
 def _reads(

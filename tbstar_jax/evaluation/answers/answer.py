@@ -93,10 +93,12 @@ def ask_system(
 
     Raises:
       UserError: what the system raises for a fault that concerns all prompts; or it
-        answers nothing: `GIVE_UP_AFTER` prompts in a row, or all of fewer.
+        answers nothing: `GIVE_UP_AFTER` prompts in a row, or every one
+        of fewer `ids`.
     """
     ledger = folder / UNANSWERED
-    refused = {entry["prompt"] for entry in read_journal(ledger) if entry["is_final"]}
+    noted = unanswered(folder, ids)
+    refused = {id for id, error in noted.items() if error.is_final}
     due = {
         id for id in ids if id not in refused and not answer_path(folder, id).exists()
     }
@@ -125,7 +127,7 @@ def ask_system(
                 _note(journal, streak)
                 continue
             streak.append((id, error))
-            if len(streak) >= min(GIVE_UP_AFTER, len(due)):
+            if len(streak) >= min(GIVE_UP_AFTER, len(ids)):
                 # Not noted: what fails for every prompt is no answer to any of them.
                 raise UserError(
                     f"{system.name} gave no picture for {len(streak)} prompts in a "
@@ -133,6 +135,30 @@ def ask_system(
                 )
         _note(journal, streak)
     return seconds
+
+
+def unanswered(folder: Path, ids: Sequence[str]) -> dict[str, CannotAnswer]:
+    """Why prompts have no picture, as their system last said; others are left out.
+
+    Args:
+      folder: where the pictures are; `unanswered.jsonl` may be absent.
+      ids: of the prompts.
+
+    Raises:
+      UserError: the file is not what `ask_system` writes.
+    """
+    found: dict[str, CannotAnswer] = {}
+    for number, entry in enumerate(read_journal(folder / UNANSWERED), 1):
+        try:
+            reason, is_final = str(entry["reason"]), bool(entry["is_final"])
+            found[str(entry["prompt"])] = CannotAnswer(reason, is_final=is_final)
+        except KeyError as error:
+            raise UserError(
+                f"line {number} of {folder / UNANSWERED} has no {error}; delete the "
+                "file to ask for its prompts again"
+            ) from error
+    wanted = [id for id in ids if id in found]
+    return {id: found[id] for id in wanted if not answer_path(folder, id).exists()}
 
 
 def _note(journal: Journal, failures: list[tuple[str, CannotAnswer]]) -> None:

@@ -40,9 +40,7 @@ def find_outputs(folder: Path, ids: Sequence[str]) -> Found:
         raise UserError(f"there is no folder {folder} with the outputs to be scored")
     paths: dict[str, Path] = {}
     for id in ids:
-        found = (folder / f"{id}{suffix}" for suffix in SUFFIXES)
-        path = next((path for path in found if path.is_file()), None)
-        if path is not None:
+        if (path := find_output(folder, id)) is not None:
             paths[id] = path
     known = set(paths.values())
     unknown = [
@@ -57,6 +55,12 @@ def find_outputs(folder: Path, ids: Sequence[str]) -> Found:
         missing=tuple(id for id in ids if id not in paths),
         unknown=tuple(unknown[:10]),
     )
+
+
+def find_output(folder: Path, id: str) -> Path | None:
+    """The picture of one prompt; None where there is none."""
+    paths = (folder / f"{id}{suffix}" for suffix in SUFFIXES)
+    return next((path for path in paths if path.is_file()), None)
 
 
 def _nothing_found(folder: Path, ids: Sequence[str], unknown: Sequence[str]) -> str:

@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 
 from tbstar_jax.errors import UserError
-from tbstar_jax.evaluation.answers.answer import CannotAnswer, answer_path, ask_system
+from tbstar_jax.evaluation.answers.answer import (
+    CannotAnswer,
+    answer_path,
+    ask_system,
+    unanswered,
+)
 from tbstar_jax.evaluation.journal import read_journal
 from tbstar_jax.input_pipeline.images import decode_image
 from tests.support.benchmark_cases import case, prompts
@@ -77,6 +82,37 @@ def test_a_refusal_is_final_and_a_failure_is_not(tmp_path):
     again = Recorder()
     assert set(ask(again, ASKED, tmp_path)) == {ASKED[1].id}
     assert not answer_path(tmp_path, ASKED[0].id).exists()
+
+
+def test_the_last_reason_is_told_of_prompts_without_a_picture(tmp_path):
+    ids = [prompt.id for prompt in ASKED]
+    assert unanswered(tmp_path, ids) == {}
+    late = CannotAnswer("too late", is_final=False)
+    no = CannotAnswer("no", is_final=True)
+    ask(Recorder(errors={ids[0]: late, ids[1]: late}), ASKED, tmp_path)
+    assert [str(one) for one in unanswered(tmp_path, ids).values()] == ["too late"] * 2
+    ask(Recorder(errors={ids[1]: no}), ASKED, tmp_path)
+    assert {id: str(one) for id, one in unanswered(tmp_path, ids).items()} == {
+        ids[1]: "no"
+    }
+    assert unanswered(tmp_path, ids[2:]) == {}
+
+
+def test_prompts_that_stay_unanswered_do_not_stop_a_run_that_goes_on(tmp_path):
+    late = CannotAnswer("too late", is_final=False)
+    for _ in range(2):
+        ask(Recorder(errors={ASKED[3].id: late}), ASKED, tmp_path)
+    no = CannotAnswer("no", is_final=True)
+    ask(Recorder(errors={ASKED[3].id: no}), ASKED, tmp_path)
+    silent = Recorder()
+    ask(silent, ASKED, tmp_path)
+    assert silent.asked == []
+
+
+def test_a_ledger_of_something_else_is_refused(tmp_path):
+    (tmp_path / "unanswered.jsonl").write_text('{"prompt": "x"}\n')
+    with pytest.raises(UserError, match=r"line 1 of .* has no 'reason'"):
+        ask(Recorder(), ASKED, tmp_path)
 
 
 def test_a_system_that_answers_nothing_is_given_up(tmp_path):
