@@ -175,7 +175,7 @@ def _columns(
 
 
 def refined_motion(
-    levels: Mapping[int, "Level"], motion: Motion
+    levels: Mapping[int, Level], motion: Motion
 ) -> tuple[float, Motion | None]:
     """Improves a start from coarse to fine.
 

@@ -95,10 +95,8 @@ class Registration:
 
     def motion(self, size: tuple[int, int]) -> Motion:
         """Returns the map of pixel positions, for pictures of `size`."""
-        row, column = ((side - 1) / 2 * (1 - self.zoom) for side in size)
-        return Motion(
-            zoom=self.zoom, rows=self.rows + row, columns=self.columns + column
-        )
+        shifted = Motion(zoom=self.zoom, rows=self.rows, columns=self.columns)
+        return shifted.about_middle(size)
 
 
 STILL = Registration(rows=0.0, columns=0.0, zoom=1.0)
@@ -132,10 +130,7 @@ def register(
         return UNKNOWN
     if np.array_equal(source[kept], edited[kept]):
         return STILL
-    lumas = [
-        (255 * unit_image(image) @ np.array(_LUMA)).astype(np.float32)
-        for image in (source, edited)
-    ]
+    lumas = [_luma(image) for image in (source, edited)]
     levels = {
         step: Level.of(lumas[0], lumas[1], kept, step)
         for step in pyramid(kept.shape, _SEARCH_SIDE, _FINEST_SIDE)
@@ -153,8 +148,7 @@ def has_texture(
 ) -> bool:
     """Says whether a picture has anything to register: contrast finer than light."""
     kept = np.ones(image.shape[:2], bool) if mask is None else mask
-    luma = (255 * unit_image(image) @ np.array(_LUMA)).astype(np.float32)
-    fine = band(ndimage.gaussian_filter(luma, FINE), kept)
+    fine = band(ndimage.gaussian_filter(_luma(image), FINE), kept)
     return bool(kept.any()) and float(fine[kept].std()) >= MIN_CONTRAST
 
 
@@ -185,6 +179,11 @@ def shown(size: tuple[int, int], registration: Registration) -> _Mask:
     if not registration.is_known:
         return np.ones(size, bool)
     return inside(size, registration.motion(size))
+
+
+def _luma(image: Shaped[np.ndarray, "h w 3"]) -> _Plane:
+    """Rec. 601 luma, 0..255, float32."""
+    return (255 * unit_image(image) @ np.array(_LUMA)).astype(np.float32)
 
 
 def _start(source: _Plane, edited: _Plane, kept: _Mask) -> Motion | None:

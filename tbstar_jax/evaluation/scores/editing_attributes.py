@@ -33,7 +33,6 @@ _DARK = 0.02
 """Linear light added before a logarithm: shadows deeper than this look alike."""
 _LOST_CHROMA = 5.0
 """Excess change of a*, b* that halves the score of a kept chromaticity."""
-_LUMA = (0.2126, 0.7152, 0.0722)
 
 
 def recolor_parts(view: View) -> dict[str, float | None]:

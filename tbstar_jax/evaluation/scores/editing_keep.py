@@ -4,9 +4,12 @@ The reference gives statistics and an example of the thing, not pixels; where in
 zone a thing stands, and how its background is drawn, is left to the answer.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Bool, Float
 
+from tbstar_jax.evaluation.cases.draft import box_of
 from tbstar_jax.evaluation.scores.editing_matching import match_object
 from tbstar_jax.evaluation.scores.editing_measures import (
     LEAST_PIXELS,
@@ -89,20 +92,17 @@ def replaced_object_parts(view: View) -> dict[str, float | None]:
 
 def _zone(view: View) -> tuple[Bool[np.ndarray, "h w"], Box]:
     """The zone of the thing, and its box in the reference."""
-    boxes = [one.after for one in view.case.target_objects if one.after is not None]
-    box = boxes[0] if boxes else _bounds(view.case.masks.edit)
+    box = _box_or_edit(view, [one.after for one in view.case.target_objects])
     margin = max(2, min(box.height, box.width) // 8)
     return box_mask(box, view.case.size, margin), box
 
 
-def _bounds(mask: Bool[np.ndarray, "h w"]) -> Box:
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    return Box(
-        top=int(rows[0]),
-        left=int(columns[0]),
-        height=int(rows[-1] - rows[0] + 1),
-        width=int(columns[-1] - columns[0] + 1),
-    )
+def _box_or_edit(view: View, boxes: Sequence[Box | None]) -> Box:
+    """The first known box; around the edit without one."""
+    box = next((one for one in boxes if one is not None), None)
+    box = box or box_of(view.case.masks.edit)
+    assert box is not None, "a case has something to edit"
+    return box
 
 
 def _shape(view: View, box: Box) -> float | None:
@@ -113,8 +113,7 @@ def _shape(view: View, box: Box) -> float | None:
 
 def _gone(view: View) -> float | None:
     """How far the match of the source's thing fell, from the source's to the end."""
-    boxes = [one.before for one in view.case.target_objects if one.before is not None]
-    box = boxes[0] if boxes else _bounds(view.case.masks.edit)
+    box = _box_or_edit(view, [one.before for one in view.case.target_objects])
     values = [match_object(lab, view.source_lab, box).likeness for lab in view.labs]
     return progress(values[0], values[1], values[2], least=0.05)
 

@@ -293,8 +293,7 @@ def gradients(
     light: Float[np.ndarray, "h w"], sigma: float = 1.0
 ) -> Float[np.ndarray, "2 h w"]:
     """Derivatives of a smoothed plane, along rows and columns."""
-    smooth = ndimage.gaussian_filter(light, sigma)
-    return np.stack(np.gradient(smooth))
+    return np.stack(np.gradient(ndimage.gaussian_filter(light, sigma)))
 
 
 def gradient_likeness(
