@@ -14,7 +14,6 @@ from dataclasses import dataclass, fields
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from tbstar_jax.geometry import erode
 from tbstar_jax.metrics.registration import register
 from tbstar_jax.metrics.similarity import (
     ciede2000_mean,
@@ -95,7 +94,6 @@ def consistency_scores(
     edited: UInt8[np.ndarray, "h w 3"],
     change_mask: Bool[np.ndarray, "h w"],
     predicted_mask: Bool[np.ndarray, "h w"] | None = None,
-    guard_band: int = 0,
     mask_cell: int = 1,
 ) -> ConsistencyScores:
     """Scores one edit.
@@ -106,11 +104,10 @@ def consistency_scores(
       edited: the edit to be scored.
       change_mask: True where the target differs.
       predicted_mask: True where the keep gate says "edit", if there is a gate.
-      guard_band: pixels around the change that count as neither side.
       mask_cell: pixels per side of what the prediction is made of; a keep gate's is a
         token, which changes if any of its pixels does.
     """
-    outside = erode(~change_mask, guard_band)
+    outside = ~change_mask
     gate_iou = math.nan
     if predicted_mask is not None:
         cells = (_cells(mask, mask_cell) for mask in (predicted_mask, change_mask))

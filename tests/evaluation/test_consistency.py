@@ -105,18 +105,6 @@ def test_a_moved_edit_is_measured_in_pixels():
     assert consistency_scores(source, target, edited, change).shift == 3
 
 
-def test_the_guard_band_counts_on_neither_side():
-    source, target, change = pair()
-    edited = target.copy()
-    edited[8:10, 18:52] ^= 1  # a seam two pixels around the top
-    inside = consistency_scores(source, target, edited, change).psnr_inside
-    assert inside == math.inf
-    without = consistency_scores(source, target, edited, change, guard_band=1)
-    assert without.psnr_outside < math.inf
-    banded = consistency_scores(source, target, edited, change, guard_band=2)
-    assert banded.psnr_outside == math.inf
-
-
 def test_a_change_of_everything_leaves_no_outside():
     source, target, _ = pair()
     result = consistency_scores(source, target, target, np.ones(SIZE, bool))
