@@ -75,6 +75,8 @@ def _run(command: list[str], data: bytes, seconds: float) -> str:
         raise UserError(
             f"tesseract took longer than {seconds:g} s; the picture may be too large"
         ) from error
+    except OSError as error:
+        raise UserError(f"cannot run {command[0]}: {error.strerror}") from error
     if result.returncode:
         reason = result.stderr.decode(errors="replace").strip()[:200]
         raise UserError(f"tesseract failed ({result.returncode}): {reason}")

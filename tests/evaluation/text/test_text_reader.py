@@ -137,6 +137,8 @@ def test_a_program_that_fails_is_not_a_misreading(tmp_path):
             program=str(program), version="", languages=frozenset({"eng"}), seconds=0.2
         )
         assert broken.read([crop_of("SALE", "en"), crop_of("NEW", "en")]) == [None] * 2
+    gone = dataclasses.replace(broken, program=str(tmp_path / "removed"))
+    assert gone.read([crop_of("SALE", "en")]) == [None]
 
 
 def test_the_reader_is_named_with_its_version(tesseract):
