@@ -116,6 +116,8 @@ def test_lab_drift_is_the_signed_shift_inside_the_mask():
     np.testing.assert_allclose(color.lab_drift(source, edited, ~top), [[0, 0, 0]])
     np.testing.assert_allclose(color.lab_drift(edited, source, top), [-light])
     assert np.isnan(color.lab_drift(source, edited, top & ~top)).all()
+    twin = jax.jit(color.lab_drift)(*map(jnp.asarray, (source, edited, top)))
+    np.testing.assert_allclose(twin, [light], atol=1e-3)
 
 
 @pytest.mark.parametrize("level", [0.0, 0.02, 0.04045, 0.5, 1.0])
