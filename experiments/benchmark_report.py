@@ -24,6 +24,7 @@ from tbstar_jax.evaluation.report.content import (
 )
 from tbstar_jax.evaluation.report.headline import headline_picture
 from tbstar_jax.evaluation.report.write import write_report
+from tbstar_jax.evaluation.run.judging import judgements_now
 from tbstar_jax.evaluation.run.results import (
     Results,
     SystemResult,
@@ -95,11 +96,18 @@ def gather(runs: Sequence[Run], out: Path, previous: Path | None) -> ReportConte
             by_system.setdefault(system, rows)
     first = runs[0]
     cases = CaseFolder(first.cases, None)
-    judgements = [one for run in runs for one in run.judgements()]
+    judgements, notes = _judgements(runs)
     judges = _summaries(judgements, by_system)
+    results = _results(runs, by_system, cases)
+    shown = {one.judge for one in judges}
+    asked = {
+        key: told for run in runs for key, told in run.judges().items() if key in shown
+    }
     results = dataclasses.replace(
-        _results(runs, by_system, cases),
+        results,
+        provenance={**results.provenance, "judges": asked},
         judges=[dataclasses.asdict(one) for one in judges],
+        notes=[*results.notes, *notes],
     )
     return ReportContent(
         results=results,
@@ -207,6 +215,21 @@ def _refusals(run: Run) -> list[str]:
         return []
     told = f"{run.name} gave no picture for {len(reasons)} prompts, e.g. because "
     return [f'{told}"{reasons[0]}"']
+
+
+def _judgements(runs: Sequence[Run]) -> tuple[list[Judgement], list[str]]:
+    """What judges said of the runs' pictures, and what of it is left out."""
+    found: list[Judgement] = []
+    notes = []
+    for run in runs:
+        kept, num_stale = judgements_now(run)
+        found += kept
+        if num_stale:
+            notes.append(
+                f"{num_stale} judgements of {run.name} are left out: its pictures have "
+                "changed since; judge them again"
+            )
+    return found, notes
 
 
 def _summaries(

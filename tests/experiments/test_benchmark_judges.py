@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 import yaml
@@ -10,7 +11,7 @@ from experiments import benchmark
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.cases.store import load_cases
 from tbstar_jax.evaluation.preference.study import read_key
-from tbstar_jax.input_pipeline.images import encode_png
+from tbstar_jax.input_pipeline.images import decode_image, encode_png
 from tests.support.loopback import Answer, completion, serving
 
 CASE = "smoke/recolor/000"
@@ -69,7 +70,7 @@ def test_a_judges_score_stands_in_the_report(runs, tmp_path, capsys):
         flag = judge_file(tmp_path / "judge.yaml", url, cache=cache, concurrency=1)
         benchmark.main(["judge", str(runs["good"]), flag])
         told = capsys.readouterr().out
-        assert "good: strict 7." in told
+        assert "good: strict (own rubric) 7." in told
         assert "coverage 100.0 % (2 of 2), judge judge-2026-11-01" in told
         # Quality is judged without the instruction: once for both languages.
         asked = len(server.requests)
@@ -78,13 +79,46 @@ def test_a_judges_score_stands_in_the_report(runs, tmp_path, capsys):
         assert len(server.requests) == asked
     page = (runs["good"] / "report.html").read_text()
     assert "judge-2026-11-01" in page
+    assert "strict (own rubric)" in page
+    (asked,) = json.loads((runs["good"] / "results.json").read_text())["provenance"][
+        "judges"
+    ].values()
+    assert (asked["model"], asked["endpoint"]) == ("judge-2026-11-01", url)
+    assert len(asked["rubric_sha256"]) == 64
     # The server is down: what was asked is replayed, and says the same.
     judged = (runs["good"] / "judgements.jsonl").read_bytes()
     (runs["good"] / "judgements.jsonl").unlink()
     again = judge_file(tmp_path / "replay.yaml", url, cache=cache, replay=True)
     benchmark.main(["judge", str(runs["good"]), again])
-    assert "good: strict 7." in capsys.readouterr().out
+    assert "good: strict (own rubric) 7." in capsys.readouterr().out
     assert judged
+
+
+def test_what_was_said_of_another_picture_is_no_score(runs, tmp_path, capsys):
+    with serving(strict()) as (url, _):
+        flag = judge_file(tmp_path / "judge.yaml", url, concurrency=1)
+        benchmark.main(["judge", str(runs["good"]), flag])
+    run = json.loads((runs["good"] / "run.json").read_text())
+    picture = Path(run["outputs"]) / CASE / "en.png"
+    judged = picture.read_bytes()
+    picture.write_bytes(encode_png(255 - decode_image(judged)))
+    capsys.readouterr()
+    benchmark.main(["report", str(runs["good"])])
+    told = capsys.readouterr().out
+    picture.write_bytes(judged)
+    assert "coverage 50.0 % (1 of 2), judge judge-2026-11-01" in told
+    assert "(2 of 2)" not in told
+    assert "judgements of good are left out: its pictures have changed" in told
+    benchmark.main(["report", str(runs["good"])])
+    assert "(2 of 2)" in capsys.readouterr().out
+
+
+def test_runs_of_one_name_are_not_compared(runs, tmp_path):
+    flag = judge_file(tmp_path / "judge.yaml", "https://h/v1", mode="pairwise")
+    with pytest.raises(UserError, match="named good, good"):
+        benchmark.main(
+            ["judge", str(runs["good"]), flag, "--against", str(runs["good"])]
+        )
 
 
 def test_judging_again_says_what_moved(runs, tmp_path, capsys):
@@ -107,7 +141,10 @@ def test_a_judge_that_fails_has_no_score(runs, tmp_path, capsys):
         flag = judge_file(tmp_path / "judge.yaml", url, model="refuser")
         benchmark.main(["judge", str(runs["good"]), flag])
     told = capsys.readouterr().out
-    assert "strict n/a (missing as lowest: 0.00), coverage 0.0 % (0 of 2)" in told
+    assert (
+        "strict (own rubric) n/a (missing as lowest: 0.00), coverage 0.0 % (0 of 2)"
+        in told
+    )
 
 
 def test_pairs_are_judged_in_both_orders(runs, tmp_path, capsys):

@@ -209,6 +209,7 @@ class JudgeConfig:
             "settings": dataclasses.asdict(self.settings()),
             "departures": list(self.departures()),
             "votes": self.votes,
+            "prices": None if self.prices is None else dataclasses.asdict(self.prices),
         }
 
     def fingerprint(self) -> str:

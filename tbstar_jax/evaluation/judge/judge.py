@@ -37,6 +37,7 @@ class Judge:
         self.settings = config.settings()
         self.rubric = config.rubric()
         self.fingerprint = config.fingerprint()
+        self.label = config.label()
         self._client = VlmClient(config.vlm())
 
     def __str__(self) -> str:
@@ -120,6 +121,7 @@ class Judge:
             task=item.task,
             language=item.language,
             mode=self.config.mode,
+            label=self.label,
             judge=self.fingerprint,
             model=served[0] if served else self.config.model,
             is_mock=False,

@@ -97,6 +97,8 @@ class Judgement:
       task: likewise.
       language: likewise.
       mode: how it was judged.
+      label: what its numbers are called (`JudgeConfig.label`): mode, whose words, and
+        what is not as the mode has it.
       judge: SHA-256 of all that decides the scores (`JudgeConfig.fingerprint`).
       model: the judge, as the server names it, else as it was asked for.
       is_mock: no judge was asked; never part of a leaderboard.
@@ -118,6 +120,7 @@ class Judgement:
     task: str
     language: str
     mode: Mode
+    label: str
     judge: str
     model: str
     is_mock: bool

@@ -32,6 +32,7 @@ def mock_judgement(record: ScoreRecord) -> Judgement:
         task=record.task,
         language=record.language,
         mode="strict",
+        label="mock, in the form of strict",
         judge=request_key({"model": MODEL}),
         model=MODEL,
         is_mock=True,

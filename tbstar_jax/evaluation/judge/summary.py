@@ -38,6 +38,7 @@ class Summary:
     Attributes:
       system: who made the pictures.
       mode: of the judge.
+      label: what the numbers are called: mode, whose words, departures.
       judge: its fingerprint.
       models: names under which the server gave it; several mean that it changed.
       is_mock: no judge was asked; never part of a leaderboard.
@@ -55,6 +56,7 @@ class Summary:
 
     system: str
     mode: Mode
+    label: str
     judge: str
     models: tuple[str, ...]
     is_mock: bool
@@ -85,9 +87,9 @@ class Summary:
         There is no line without coverage: half a benchmark is another benchmark.
         """
         score = "n/a" if self.dropped is None else f"{self.dropped.macro:.2f}"
-        label = "MOCK " if self.is_mock else ""
+        mock = "MOCK " if self.is_mock else ""
         return (
-            f"{self.system}: {label}{self.mode} {score} (missing as lowest: "
+            f"{self.system}: {mock}{self.label} {score} (missing as lowest: "
             f"{self.lower.macro:.2f}), coverage {100 * self.coverage:.1f} % "
             f"({self.num_covered} of {self.num_expected}), judge "
             f"{', '.join(self.models) or 'n/a'}"
@@ -145,6 +147,7 @@ def _summary(group: Mapping[str, Judgement], expected: Mapping[str, str]) -> Sum
     return Summary(
         system=first.system,
         mode=first.mode,
+        label=first.label,
         judge=first.judge,
         models=tuple(dict.fromkeys(one.model for one in ok)),
         is_mock=any(one.is_mock for one in group.values()),

@@ -231,6 +231,7 @@ def _rate(
         task=item.task,
         language=item.language,
         mode="imgedit",
+        label=f"{item.suite} ({rating.label})",
         judge=fingerprint,
         model=served[0] if served else judge.config.model,
         is_mock=False,

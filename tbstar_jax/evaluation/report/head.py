@@ -66,9 +66,9 @@ def _judged(content: ReportContent, main: SystemResult) -> tuple[str, str]:
 
 
 def judge_name(judge: Summary) -> str:
-    """Models of a judge and its mode."""
+    """Models of a judge, its mode, and whose words it was asked in."""
     models = ", ".join(judge.models) or "no model answered"
-    return f"{'MOCK ' if judge.is_mock else ''}{models} ({judge.mode})"
+    return f"{'MOCK ' if judge.is_mock else ''}{models}: {judge.label}"
 
 
 def slice_of(system: SystemResult, measure: str, name: str) -> Interval | None:

@@ -40,7 +40,7 @@ def judge_table(judges: Sequence[Summary]) -> Html | Absent:
                 tag("code", one.judge[:12]),
             ]
         )
-    heads = ["system", "judge (mode)", "score", "missing as lowest", "SC", "PQ"]
+    heads = ["system", "judge", "score", "missing as lowest", "SC", "PQ"]
     heads += ["coverage", "statuses", "tokens each", "cost", "fingerprint"]
     found = table("Judges, mean over tasks", heads, rows, "numbers")
     if not any(one.is_mock for one in judges):
@@ -60,7 +60,7 @@ def reasons(judgements: Sequence[Judgement]) -> Html:
     """What was said of one answer."""
     found: list[Html] = []
     for one in judgements:
-        label = f"{'MOCK ' if one.is_mock else ''}{one.model} ({one.mode})"
+        label = f"{'MOCK ' if one.is_mock else ''}{one.model}: {one.label}"
         if one.overall is None:
             told = f"{one.status}. {one.detail}"
             found.append(_said(label, told))

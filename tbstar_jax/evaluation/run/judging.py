@@ -1,22 +1,28 @@
 """The pictures of a run before a judge."""
 
+import datetime
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tbstar_jax.errors import UserError
-from tbstar_jax.evaluation.answers.folder import find_outputs
+from tbstar_jax.evaluation.answers.folder import find_output, find_outputs
 from tbstar_jax.evaluation.cases.case import Language, Prompt
 from tbstar_jax.evaluation.cases.folder import CaseFolder
+from tbstar_jax.evaluation.files import json_text, write_whole
 from tbstar_jax.evaluation.judge.agreement import Difference
 from tbstar_jax.evaluation.judge.config import JudgeConfig
-from tbstar_jax.evaluation.judge.item import item_of
+from tbstar_jax.evaluation.judge.item import content_of, item_of
 from tbstar_jax.evaluation.judge.judge import Judge
 from tbstar_jax.evaluation.judge.judgement import Judgement
 from tbstar_jax.evaluation.judge.pairwise import Comparison, Tally, tally
 from tbstar_jax.evaluation.judge.rejudge import rejudge
 from tbstar_jax.evaluation.judge.run import Work, compare_all, judge_all
-from tbstar_jax.evaluation.run.run_folder import JUDGEMENTS_FILE, Run
+from tbstar_jax.evaluation.run.run_folder import (
+    JUDGEMENTS_FILE,
+    JUDGES_FILE,
+    Run,
+)
 from tbstar_jax.evaluation.scores.prompt import decode_answer
 from tbstar_jax.evaluation.statistics.davidson import Matches, Ranking, rank
 from tbstar_jax.evaluation.statistics.resample import BootstrapConfig
@@ -33,7 +39,33 @@ def judge_run(run: Run, config: JudgeConfig) -> None:
     cases = CaseFolder(run.cases, None)
     found = find_outputs(run.outputs, run.prompts).paths
     work = (_work(run, cases, found, prompt) for prompt in run.prompts)
-    judge_all(Judge(config), work, run.folder / JUDGEMENTS_FILE)
+    judge = Judge(config)
+    date = datetime.datetime.now(datetime.UTC).date().isoformat()
+    told = {judge.fingerprint: {**config.provenance(), "since": date}}
+    # The earlier entry stays: most of its judgements are of that date.
+    write_whole(run.folder / JUDGES_FILE, json_text(told | run.judges()).encode())
+    judge_all(judge, work, run.folder / JUDGEMENTS_FILE)
+
+
+def judgements_now(run: Run) -> tuple[list[Judgement], int]:
+    """Judgements of a run's pictures as they are now, and how many are of others.
+
+    A picture that was replaced is another: what a judge said of the old one is no score
+    of the new one.
+    """
+    judgements = run.judgements()
+    if not judgements:
+        return [], 0
+    prompts = dict.fromkeys(one.prompt for one in judgements)
+    cases = CaseFolder(run.cases, None)
+    paths = {id: find_output(run.outputs, id) for id in prompts}
+    found = {id: path for id, path in paths.items() if path is not None}
+    contents = {}
+    for id in prompts:
+        work = _work(run, cases, found, id)
+        contents[id] = content_of(work.item, (work.answer,))
+    kept = [one for one in judgements if one.content == contents[one.prompt]]
+    return kept, len(judgements) - len(kept)
 
 
 def judge_again(run: Run, config: JudgeConfig, label: str) -> Difference:
@@ -61,8 +93,14 @@ def compare_runs(runs: Sequence[Run], config: JudgeConfig) -> list[Comparison]:
       config: of mode `pairwise`.
 
     Raises:
-      UserError: see `compare_all`.
+      UserError: two runs of one name, or see `compare_all`.
     """
+    names = [run.name for run in runs]
+    if len(set(names)) < len(names):
+        raise UserError(
+            f"the runs are named {', '.join(names)}, but a comparison needs a name for "
+            "each; run one of them again with another --name"
+        )
     cases = CaseFolder(runs[0].cases, None)
     common = [id for id in runs[0].prompts if all(id in run.prompts for run in runs)]
     found = {run.name: find_outputs(run.outputs, common).paths for run in runs}

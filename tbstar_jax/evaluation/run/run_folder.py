@@ -3,6 +3,7 @@
 run.json            who answered, what was asked, on what machine
 records.jsonl       score records of the system and of the anchors
 judgements.jsonl    what judges said, if any
+judges.json         how each of them was asked: fingerprint to provenance
 """
 
 import dataclasses
@@ -22,6 +23,7 @@ from tbstar_jax.evaluation.scores.record import ScoreRecord
 RUN_FILE = "run.json"
 RECORDS_FILE = "records.jsonl"
 JUDGEMENTS_FILE = "judgements.jsonl"
+JUDGES_FILE = "judges.json"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -75,6 +77,20 @@ class Run:
         return [
             one for one in found if one.prompt in wanted and one.system == self.name
         ]
+
+    def judges(self) -> dict[str, Any]:
+        """How its judges were asked (`JudgeConfig.provenance`), by fingerprint.
+
+        Raises:
+          UserError: the file is damaged.
+        """
+        path = self.folder / JUDGES_FILE
+        try:
+            return dict(json.loads(path.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return {}
+        except (ValueError, TypeError) as error:
+            raise UserError(f"{path} is damaged ({error}); delete it") from error
 
 
 def write_run(run: Run) -> None:

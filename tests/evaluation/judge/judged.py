@@ -100,6 +100,7 @@ def judgement(overall, prompt="a/1/en", task="a", **fields):
             "task": task,
             "language": "en",
             "mode": "strict",
+            "label": "strict (own rubric)",
             "judge": "j",
             "model": "judge",
             "is_mock": False,

@@ -46,8 +46,8 @@ def test_means_are_over_tasks_and_every_failure_shows_in_coverage_and_bounds():
     assert (found.semantic, found.quality) == (6.5, 6.5)
     assert (found.tokens, found.cost) == (220, 1.5)
     assert found.headline() == (
-        "ours: strict 6.50 (missing as lowest: 3.83), coverage 50.0 % (2 of 4), judge "
-        "judge"
+        "ours: strict (own rubric) 6.50 (missing as lowest: 3.83), coverage 50.0 % "
+        "(2 of 4), judge judge"
     )
 
 
@@ -71,7 +71,8 @@ def test_nothing_judged_has_no_score_but_a_headline_that_says_so():
     assert found.dropped is None
     assert found.semantic is None
     assert found.headline() == (
-        "ours: strict n/a (missing as lowest: 0.00), coverage 0.0 % (0 of 4), judge n/a"
+        "ours: strict (own rubric) n/a (missing as lowest: 0.00), coverage 0.0 % (0 of "
+        "4), judge n/a"
     )
 
 

@@ -90,7 +90,7 @@ def test_the_headline_is_one_line_of_scores():
     assert "drift1.00 ΔE" in text
     assert "shift0.50 px" in text
     assert "CER-EN0.250CER-ZH0.250" in text
-    assert "VIE-O7.00qwen-2026-01-01 (strict), coverage 100.0 %" in text
+    assert "VIE-O7.00qwen-2026-01-01: strict (own rubric), coverage 100.0 %" in text
 
 
 def test_the_page_needs_nothing_else():
@@ -197,13 +197,13 @@ def test_a_mock_judge_is_named_so_and_in_no_leaderboard():
     assert not any("mock" in head.lower() for head in board[0])
     assert "VIE-On/aonly a mock judge" in page.text
     judges = next(rows for caption, rows in page.cells.items() if "Judges" in caption)
-    assert judges[1][1] == "MOCK mock (strict)"
+    assert judges[1][1] == "MOCK mock: strict (own rubric)"
     assert "no model looked at these pictures" in page.text
     real, more = judged()
     both = page_of(content(judges=[*summaries, *more], judgements=[*made, *real]))
     board = next(rows for caption, rows in both.cells.items() if "anchors" in caption)
     assert [head for head in board[0] if "strict" in head] == [
-        "qwen-2026-01-01 (strict)"
+        "qwen-2026-01-01: strict (own rubric)"
     ]
     assert "7.00coverage 100.0 %" in board[1]
     for name, one in (("mock", summaries[0]), ("real", more[0])):
