@@ -1,11 +1,12 @@
-"""Files that are whole or not there, and JSON that any reader takes."""
+"""Files that are whole or not there, their digests, and JSON that any reader takes."""
 
 import contextlib
+import hashlib
 import json
 import math
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,15 @@ def write_whole(path: Path, data: bytes) -> None:
     finally:
         with contextlib.suppress(FileNotFoundError):
             part.unlink()
+
+
+def file_digest(paths: Iterable[Path]) -> str:
+    """SHA-256 over the contents of files, in the order given."""
+    total = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            total.update(hashlib.file_digest(file, "sha256").digest())
+    return total.hexdigest()
 
 
 def json_text(value: Any) -> str:

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from tbstar_jax.evaluation.files import json_text, write_whole
+from tbstar_jax.evaluation.files import file_digest, json_text, write_whole
 
 
 def test_a_file_is_replaced_as_a_whole(tmp_path, monkeypatch):
@@ -30,3 +30,10 @@ def test_json_has_no_nan():
     text = json_text({1: (math.nan, -math.inf, 0.5, "文")})
     values = json.loads(text, parse_constant=pytest.fail)
     assert values == {"1": [None, "-inf", 0.5, "文"]}
+
+
+def test_files_are_digested_in_order(tmp_path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.write_bytes(b"1")
+    two.write_bytes(b"2")
+    assert file_digest([one, two]) != file_digest([two, one])

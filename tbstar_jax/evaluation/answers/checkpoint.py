@@ -13,6 +13,7 @@ from tbstar_jax.convert.folder import BASE_PARTS, STAGE_PARTS, load_weights
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.answers.answer import Answer, CannotAnswer
 from tbstar_jax.evaluation.cases.case import Prompt
+from tbstar_jax.evaluation.files import file_digest
 from tbstar_jax.geometry import OutpaintPlan
 from tbstar_jax.inference.image_file import outpaint_source, source_from_array
 from tbstar_jax.inference.loaded_model import load_model
@@ -92,13 +93,21 @@ class Checkpoint:
         return 1
 
     def describe(self) -> Mapping[str, str]:
-        """Folder, modules and sampler, as far as they were given."""
+        """Folder, its contents, and modules and sampler as far as they were given.
+
+        The contents are read as a whole: other weights in the same folder are another
+        system, whose pictures must not be mixed with the first one's.
+
+        Raises:
+          UserError: there is no such folder, or nothing in it.
+        """
         given = dataclasses.asdict(self)
-        return {
+        told = {
             name: str(value)
             for name, value in given.items()
             if value is not None and name != "name"
         }
+        return {**told, "weights_sha256": _contents(self.directory)}
 
     @contextlib.contextmanager
     def open(self) -> Iterator[Answer]:
@@ -146,3 +155,11 @@ class Checkpoint:
             )
         parts = {name: weights.parts[name] for name in (*BASE_PARTS, *wanted)}
         return EditPipeline(dataclasses.replace(weights, parts=parts))
+
+
+def _contents(directory: Path) -> str:
+    """SHA-256 of all files of a folder, in the order of their names."""
+    files = [path for path in sorted(directory.rglob("*")) if path.is_file()]
+    if not files:
+        raise UserError(f"there are no weights in {directory}; name their folder")
+    return file_digest(files)

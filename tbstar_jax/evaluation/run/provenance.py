@@ -5,7 +5,7 @@ import hashlib
 import importlib.metadata
 import platform
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,15 +53,6 @@ def digest_of(case_digests: Mapping[str, str]) -> str:
     """SHA-256 of a set of cases: of the sorted lines `<id> <digest>`."""
     lines = "".join(f"{id} {case_digests[id]}\n" for id in sorted(case_digests))
     return hashlib.sha256(lines.encode()).hexdigest()
-
-
-def file_digest(paths: Iterable[Path]) -> str:
-    """SHA-256 over the contents of files, in the order given."""
-    total = hashlib.sha256()
-    for path in paths:
-        with path.open("rb") as file:
-            total.update(hashlib.file_digest(file, "sha256").digest())
-    return total.hexdigest()
 
 
 def _commit() -> str:

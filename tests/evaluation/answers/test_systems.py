@@ -156,3 +156,18 @@ def test_modules_that_a_folder_lacks_are_named(tmp_path):
     message = "no pattern_shifting and consistency, which --modules=stage2 needs"
     with pytest.raises(UserError, match=message), system.open():
         pass
+
+
+def test_a_checkpoint_is_told_by_its_contents(tmp_path):
+    def described():
+        return Checkpoint(name="c", directory=tmp_path).describe()["weights_sha256"]
+
+    with pytest.raises(UserError, match="there are no weights in"):
+        described()
+    weights = tmp_path / "transformer" / "model.safetensors"
+    weights.parent.mkdir()
+    weights.write_bytes(b"1")
+    before = described()
+    assert described() == before
+    weights.write_bytes(b"2")
+    assert described() != before

@@ -10,7 +10,7 @@ import pytest
 
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.run.measures import MEASURES, measure_by_name
-from tbstar_jax.evaluation.run.provenance import digest_of, file_digest, provenance
+from tbstar_jax.evaluation.run.provenance import digest_of, provenance
 from tbstar_jax.evaluation.run.results import Results, summarise, to_csv, to_json
 from tbstar_jax.evaluation.scores.record import ScoreRecord
 from tbstar_jax.evaluation.statistics.resample import BootstrapConfig
@@ -157,10 +157,3 @@ def test_provenance_names_the_cases_whatever_their_order(tmp_path):
     assert found["num_cases"] == 2
     assert found["cases_sha256"] == digest_of(digests)
     json.dumps(found)
-
-
-def test_files_are_digested_in_order(tmp_path):
-    one, two = tmp_path / "one", tmp_path / "two"
-    one.write_bytes(b"1")
-    two.write_bytes(b"2")
-    assert file_digest([one, two]) != file_digest([two, one])
