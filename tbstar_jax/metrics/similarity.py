@@ -140,6 +140,20 @@ def tile95(
     return xp.where(count > 0, low + (place - below) * rise, xp.nan)
 
 
+def worst_tile(
+    difference: Float[Any, "*b h w"], mask: Bool[Any, "*b h w"] | None = None
+) -> Float[Any, "*b"]:
+    """Returns the largest of `tile_means`: one thing lost in a large picture.
+
+    NaN where no tile counts enough pixels.
+    """
+    xp: ModuleType = difference.__array_namespace__()
+    means = tile_means(difference, mask)
+    is_known = ~xp.isnan(means)
+    largest = xp.max(xp.where(is_known, means, -xp.inf), axis=(-2, -1))
+    return xp.where(xp.any(is_known, axis=(-2, -1)), largest, xp.nan)
+
+
 def edit_iou(
     asked: Float[Any, "*b h w"],
     left: Float[Any, "*b h w"],

@@ -105,6 +105,17 @@ def test_tile95_is_the_percentile_of_the_tiles():
     assert np.isnan(similarity.tile95(lost[:15, :16]))
 
 
+def test_the_worst_tile_is_one_of_many():
+    difference = np.zeros((2, 320, 320))
+    difference[0, 32:64, 64:96] = 40.0
+    difference[1, 0, 0] = 1024.0
+    np.testing.assert_array_equal(similarity.worst_tile(difference), [40, 1])
+    np.testing.assert_array_equal(
+        similarity.worst_tile(difference, difference < 40), [0, 0]
+    )
+    assert np.isnan(similarity.worst_tile(difference[0, :15, :16]))
+
+
 def test_the_iou_of_an_edit_punishes_what_is_missed_and_what_is_spoilt():
     asked = np.zeros((4, 5))
     asked[0] = 20.0
@@ -135,6 +146,7 @@ def test_the_twins_of_tiles_and_iou_are_equal():
     mask[1] = False
     for function, arrays in (
         (similarity.tile95, (left, mask)),
+        (similarity.worst_tile, (left, mask)),
         (similarity.tile_means, (left, mask)),
         (lambda a, b, m: similarity.edit_iou(a, b, 5.0, m, ~m), (asked, left, mask)),
         (lambda a, m: similarity.share_within(a, 5.0, m), (asked, mask)),

@@ -5,9 +5,12 @@ answer is compared with the source twice: as it lies, and registered, with one g
 shift and zoom undone, which separates "moved" from "changed".
 
     P = mean over t in {2, 5, 10} of the share of registered pixels within CIEDE2000 t
-        x  shift factor  x  zoom factor
+        x  shift factor  x  zoom factor  x  tile factor
 
-Each factor is 1 up to 0.5 px or 0.2 % and falls linearly to 0 at 8 px or 5 %.
+The motion's factors are 1 up to 0.5 px or 0.2 % and fall linearly to 0 at 8 px or 5 %.
+Shares alone count pixels, so that a product that vanished from a wide backdrop would
+cost as little as its area: the tile factor is 1 while no tile of 32 x 32 pixels differs
+by more than 5 in the mean, and falls linearly to 0 at 50. `area` is P without it.
 
 Where registration fails, the answer is compared as it lies and the factors are 1: what
 moved then shows in the shares. Where the edit may change everything, nothing is kept
@@ -40,6 +43,7 @@ from tbstar_jax.metrics.similarity import (
     share_within,
     ssim,
     tile95,
+    worst_tile,
 )
 
 THRESHOLDS = (2.0, 5.0, 10.0)
@@ -51,6 +55,8 @@ MIN_KEPT_SHARE = 0.01
 _FREE_SHIFT, _LOST_SHIFT = 0.5, 8.0
 """Pixels of the canvas."""
 _FREE_ZOOM, _LOST_ZOOM = 0.002, 0.05
+_FREE_TILE, _LOST_TILE = 5.0, 50.0
+"""Mean CIEDE2000 of a tile: plainly visible, and as far as black from grey."""
 
 _NAN = math.nan
 
@@ -61,6 +67,7 @@ class Preservation:
 
     Attributes:
       score: P, in [0, 1].
+      area: P without the tile factor, in [0, 1].
       kept_share: the kept region's share of the canvas.
       psnr_keep: dB against the source; inf where identical.
       ssim_keep: structural similarity, windows wholly inside.
@@ -75,10 +82,12 @@ class Preservation:
       within: shares within CIEDE2000 2, 5 and 10, as it lies.
       within_registered: the same after undoing the motion.
       tile95: 95th percentile of the means of 32 x 32 tiles, registered.
+      worst_tile: the largest of them.
       share_identical: of bit-identical pixels, as it lies.
     """
 
     score: float
+    area: float
     kept_share: float
     psnr_keep: float
     ssim_keep: float
@@ -92,6 +101,7 @@ class Preservation:
     within: tuple[float, float, float]
     within_registered: tuple[float, float, float]
     tile95: float
+    worst_tile: float
     share_identical: float
 
     @property
@@ -121,9 +131,11 @@ class Preservation:
                 "drift_norm",
                 "ciede2000_keep",
                 "tile95",
+                "worst_tile",
                 "share_identical",
             )
         }
+        metrics["preservation_area"] = self.area
         metrics |= dict(zip(("drift_l", "drift_a", "drift_b"), self.drift, strict=True))
         for name, shares in (
             ("keep_within", self.within),
@@ -177,8 +189,10 @@ def preservation(
         if visible.any():
             back = unregistered(edited, motion, fill=source)
             registered = _Comparison.of(source, lab, back, visible)
+    area = float(np.mean(registered.within)) * factor(motion)
     return Preservation(
-        score=float(np.mean(registered.within)) * factor(motion),
+        score=area * _tile_factor(registered.worst_tile),
+        area=area,
         kept_share=float(kept.mean()),
         psnr_keep=raw.psnr,
         ssim_keep=raw.ssim,
@@ -192,6 +206,7 @@ def preservation(
         within=raw.within,
         within_registered=registered.within,
         tile95=registered.tile95,
+        worst_tile=registered.worst_tile,
         share_identical=float(share_identical(source, edited, kept)),
     )
 
@@ -208,6 +223,11 @@ def factor(motion: Registration) -> float:
     )
 
 
+def _tile_factor(worst: float) -> float:
+    """1 where no tile counts enough pixels."""
+    return 1.0 if math.isnan(worst) else _ramp(worst, _FREE_TILE, _LOST_TILE)
+
+
 def _ramp(value: float, free: float, lost: float) -> float:
     return min(1.0, max(0.0, (lost - value) / (lost - free)))
 
@@ -217,8 +237,10 @@ def _nothing_kept(
 ) -> Preservation:
     motion = register(reference, edited)
     is_lost = not motion.is_known and has_texture(reference)
+    score = 0.0 if is_lost else factor(motion)
     return Preservation(
-        score=0.0 if is_lost else factor(motion),
+        score=score,
+        area=score,
         kept_share=0.0,
         psnr_keep=_NAN,
         ssim_keep=_NAN,
@@ -232,6 +254,7 @@ def _nothing_kept(
         within=(_NAN, _NAN, _NAN),
         within_registered=(_NAN, _NAN, _NAN),
         tile95=_NAN,
+        worst_tile=_NAN,
         share_identical=_NAN,
     )
 
@@ -246,6 +269,7 @@ class _Comparison:
     mean: float
     within: tuple[float, float, float]
     tile95: float
+    worst_tile: float
 
     @classmethod
     def of(
@@ -255,12 +279,15 @@ class _Comparison:
         edited: UInt8[np.ndarray, "h w 3"],
         mask: Bool[np.ndarray, "h w"],
     ) -> "_Comparison":
-        """Compares; colours only where pixels differ, which the gate's hardly do."""
+        """Compares over a mask that is not empty.
+
+        Colours are converted only where pixels differ, which the gate's hardly do.
+        """
         differs = mask & np.any(source != edited, axis=-1)
         here, there = lab[differs], srgb_to_lab(edited[differs])
         difference = np.zeros(mask.shape)
         difference[differs] = ciede2000(here, there)
-        drift = (there - here).sum(axis=0) / mask.sum() if mask.any() else [_NAN] * 3
+        drift = (there - here).sum(axis=0) / mask.sum()
         return cls(
             psnr=float(psnr(source, edited, mask)),
             ssim=_ssim(source, edited, mask, is_same=not differs.any()),
@@ -268,6 +295,7 @@ class _Comparison:
             mean=float(masked_mean(difference, mask)),
             within=_shares(difference, mask),
             tile95=float(tile95(difference, mask)),
+            worst_tile=float(worst_tile(difference, mask)),
         )
 
 

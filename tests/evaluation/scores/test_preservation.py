@@ -11,8 +11,9 @@ from tbstar_jax.evaluation.scores.preservation import (
     kept_region,
     preservation,
 )
+from tbstar_jax.metrics.color import lab_drift
 from tbstar_jax.metrics.registration import Registration
-from tbstar_jax.metrics.similarity import ciede2000_map
+from tbstar_jax.metrics.similarity import ciede2000_map, psnr, ssim
 
 SIZE = (96, 128)
 
@@ -79,7 +80,26 @@ def test_shares_are_those_of_the_map():
     assert result.ciede2000_keep == pytest.approx(difference.mean())
     assert result.score == pytest.approx(np.mean(expected))
     assert result.drift[0] > 0.5
+    assert result.drift == pytest.approx(lab_drift(source, answer, kept))
+    assert result.psnr_keep == pytest.approx(float(psnr(source, answer, kept)))
+    assert result.ssim_keep == pytest.approx(float(ssim(source, answer, kept)))
     assert result.drift_norm == pytest.approx(np.linalg.norm(result.drift))
+
+
+@pytest.mark.parametrize("levels", [0, 12, 60, 110, 255])
+def test_the_worst_tile_costs_what_it_differs(levels):
+    """One tile of 64 is made brighter: by area it is worth 1.6 %."""
+    source = np.zeros((256, 256, 3), np.uint8)
+    answer = source.copy()
+    answer[64:96, 64:96] = levels
+    result = preservation(source, source, answer, np.zeros((256, 256), bool))
+    differs = float(ciede2000_map(source, answer)[64, 64])
+    assert result.worst_tile == pytest.approx(differs)
+    assert result.area >= 1 - 1.01 / 64
+    left = min(1.0, max(0.0, (50 - differs) / 45))
+    assert result.score == pytest.approx(result.area * left)
+    assert (levels, left) in [(0, 1), (12, 1), (60, left), (110, left), (255, 0)]
+    assert (0 < left < 1) == (levels in (60, 110))
 
 
 def test_where_all_may_change_the_place_of_things_is_what_is_kept():
@@ -110,8 +130,8 @@ def test_an_answer_that_cannot_be_registered_is_compared_as_it_lies():
     assert math.isnan(result.shift_rows)
     assert math.isnan(result.zoom)
     assert result.within_registered == result.within
-    assert result.score == pytest.approx(np.mean(result.within))
-    assert result.score < 0.2
+    assert result.area == pytest.approx(np.mean(result.within))
+    assert result.score <= result.area < 0.2
 
 
 def test_a_flat_photo_has_no_motion_and_keeps_its_colour():
@@ -149,6 +169,8 @@ def test_metrics_have_flat_names():
         "keep_within_registered_2",
         "keep_within_registered_5",
         "keep_within_registered_10",
+        "preservation_area",
+        "worst_tile",
     }
     assert all(type(value) is float for value in metrics.values())
     assert metrics["psnr_keep"] == math.inf
