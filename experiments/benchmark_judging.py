@@ -34,6 +34,8 @@ def judge(argv: Sequence[str]) -> None:
             f"the judge's mode is {config.mode}; --against goes with the mode "
             "pairwise, and only with it"
         )
+    if options.against and options.again is not None:
+        raise UserError("--again has no effect with --against; leave it out")
     if options.against:
         _compare([run, *map(read_run, options.against)], config)
         return

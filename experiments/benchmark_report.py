@@ -12,7 +12,9 @@ from tbstar_jax.evaluation.anchors import ANCHORS, AnchorScores, check_anchor_or
 from tbstar_jax.evaluation.answers.answer import unanswered
 from tbstar_jax.evaluation.answers.folder import find_output
 from tbstar_jax.evaluation.cases.folder import CaseFolder
+from tbstar_jax.evaluation.files import write_whole
 from tbstar_jax.evaluation.judge.judgement import Judgement
+from tbstar_jax.evaluation.judge.mock import mock_judgement
 from tbstar_jax.evaluation.judge.summary import Summary
 from tbstar_jax.evaluation.judge.summary import summarise as summarise_judgements
 from tbstar_jax.evaluation.report.content import (
@@ -48,7 +50,11 @@ TABLES = {"preference": "preference.json", "audit": "audit.json"}
 
 
 def report_runs(
-    folders: Sequence[Path], out: Path, previous: Path | None = None
+    folders: Sequence[Path],
+    out: Path,
+    previous: Path | None = None,
+    *,
+    with_mock: bool = False,
 ) -> str:
     """Writes `results.json`, `results.csv`, `report.html`, figures and a headline.
 
@@ -56,6 +62,7 @@ def report_runs(
       folders: of runs on the same cases; the first one's pictures are shown.
       out: where to write.
       previous: an earlier run of the first system, for the differences.
+      with_mock: whether a mock stands beside the judges (`judge/mock.py`).
 
     Returns:
       The headline of every system, one line each.
@@ -71,19 +78,20 @@ def report_runs(
             "--max-instruction-bytes); compare them with `compare`, which takes those "
             "that both have"
         )
-    content = gather(runs, out, previous)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "results.json").write_text(to_json(content.results), encoding="utf-8")
-    (out / "results.csv").write_text(to_csv(content.results), encoding="utf-8")
+    content = gather(runs, out, previous, with_mock=with_mock)
+    write_whole(out / "results.json", to_json(content.results).encode())
+    write_whole(out / "results.csv", to_csv(content.results).encode())
     write_report(content, out)
-    (out / HEADLINE).write_bytes(encode_png(headline_picture(content)))
+    write_whole(out / HEADLINE, encode_png(headline_picture(content)))
     lines = [headline(one) for one in content.results.systems]
     lines += [one.headline() for one in content.judges]
     lines += [f"note: {note}" for note in content.results.notes]
     return "\n".join([*lines, f"{out / 'report.html'} shows all of it"])
 
 
-def gather(runs: Sequence[Run], out: Path, previous: Path | None) -> ReportContent:
+def gather(
+    runs: Sequence[Run], out: Path, previous: Path | None, *, with_mock: bool
+) -> ReportContent:
     """Reads runs and averages them."""
     by_system: dict[str, list[ScoreRecord]] = {}
     for run in runs:
@@ -97,6 +105,10 @@ def gather(runs: Sequence[Run], out: Path, previous: Path | None) -> ReportConte
     first = runs[0]
     cases = CaseFolder(first.cases, None)
     judgements, notes = _judgements(runs)
+    if with_mock:
+        judgements += [
+            mock_judgement(row) for run in runs for row in by_system[run.name]
+        ]
     judges = _summaries(judgements, by_system)
     results = _results(runs, by_system, cases)
     shown = {one.judge for one in judges}

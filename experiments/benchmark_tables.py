@@ -25,7 +25,7 @@ from tbstar_jax.tasks import task_by_id
 
 _COMMAND = "python -m experiments.benchmark"
 _TIE = 0.01
-"""Difference below which two scores in [0, 1] are a tie."""
+"""Difference below which two numbers are a tie, in the unit of their measure."""
 
 
 def list_all(argv: Sequence[str]) -> None:
@@ -70,9 +70,15 @@ def report(argv: Sequence[str]) -> None:
     add("runs", nargs="+", type=Path, help="folders of runs; the first is shown")
     add("--out", type=Path, help="where to write (default: the first run's folder)")
     add("--previous", type=Path, help="an earlier run of the first system")
+    add(
+        "--mock",
+        action="store_true",
+        help="show what a judge adds, by numbers that no judge gave, labelled so",
+    )
     options = parser.parse_args(argv)
     out = options.out or options.runs[0]
-    print(report_runs(options.runs, out, options.previous))
+    mock = options.mock
+    print(report_runs(options.runs, out, options.previous, with_mock=mock))
 
 
 def compare(argv: Sequence[str]) -> None:

@@ -113,6 +113,17 @@ def test_what_was_said_of_another_picture_is_no_score(runs, tmp_path, capsys):
     assert "(2 of 2)" in capsys.readouterr().out
 
 
+def test_a_mock_stands_in_the_report_and_in_no_leaderboard(runs, tmp_path, capsys):
+    benchmark.main(["report", str(runs["lazy"]), f"--out={tmp_path}", "--mock"])
+    assert "lazy: MOCK mock, in the form of strict 0.00" in capsys.readouterr().out
+    page = (tmp_path / "report.html").read_text()
+    assert "MOCK: no model looked at these pictures" in page
+    leaderboard = page.partition('id="leaderboard"')[2].partition("</section>")[0]
+    assert "consistency" in leaderboard
+    assert "mock" not in leaderboard.lower()
+    assert not (runs["lazy"] / "judges.json").exists()
+
+
 def test_runs_of_one_name_are_not_compared(runs, tmp_path):
     flag = judge_file(tmp_path / "judge.yaml", "https://h/v1", mode="pairwise")
     with pytest.raises(UserError, match="named good, good"):

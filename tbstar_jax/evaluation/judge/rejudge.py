@@ -38,8 +38,9 @@ def rejudge(
       The new judgements, by system and prompt, and how they differ from the earlier.
 
     Raises:
-      UserError: nothing was judged before, an edit has changed since, the label names
-        no folder, or the server answers nothing.
+      UserError: nothing was judged before, or by several judges and none of them this
+        one; an edit has changed since, the label names no folder, or the server
+        answers nothing.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]{0,63}", label):
         raise UserError(
@@ -53,6 +54,15 @@ def rejudge(
     earlier = [one for one in records if one.status == "ok"]
     if not earlier:
         raise UserError(f"{previous} holds no judged picture")
+    judges = {one.judge for one in earlier}
+    if len(judges) > 1:
+        own = config.fingerprint()
+        earlier = [one for one in earlier if one.judge == own]
+        if not earlier:
+            raise UserError(
+                f"{previous} holds judgements of {len(judges)} judges, none of which "
+                "is this one; compare with one of them"
+            )
     if config.cache is not None:
         config = dataclasses.replace(config, cache=config.cache / label)
     judgements = judge_all(Judge(config), _unchanged(earlier, work_of), path)

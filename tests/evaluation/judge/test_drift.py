@@ -103,6 +103,18 @@ def test_the_same_pictures_are_judged_anew_at_another_date_and_replayed(tmp_path
         rejudged(url, tmp_path, by_prompt, "2027-01-01", "d.jsonl", replay=True)
 
 
+def test_of_several_earlier_judges_only_the_same_one_is_compared_with(tmp_path):
+    by_prompt = {one.item.prompt: one for one in work(2)}
+    with answering(VIE) as (url, _):
+        for model in ("judge", "other"):
+            asked = Judge(config(url, mode="vie-2024", model=model))
+            judge_all(asked, work(2), tmp_path / "first.jsonl")
+        second, found = rejudged(url, tmp_path, by_prompt, "2026-12-01", "b.jsonl")
+        assert (len(second), found.num_both) == (2, 2)
+        with pytest.raises(UserError, match="of 2 judges, none of which is this one"):
+            rejudged(url, tmp_path, by_prompt, "x", "c.jsonl", model="third")
+
+
 def test_a_picture_that_is_no_longer_there_is_not_judged_in_its_place(tmp_path):
     with answering(VIE) as (url, server):
         judge_all(
