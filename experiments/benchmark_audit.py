@@ -19,9 +19,15 @@ from tbstar_jax.evaluation.audit.scorers import (
     PixelScorer,
     Scorer,
 )
-from tbstar_jax.evaluation.audit.table import left_out_text, markdown, to_json
+from tbstar_jax.evaluation.audit.table import (
+    left_out_text,
+    markdown,
+    rate_cells,
+    to_json,
+)
 from tbstar_jax.evaluation.cases.case import Case
 from tbstar_jax.evaluation.cases.folder import CaseFolder
+from tbstar_jax.evaluation.files import write_whole
 from tbstar_jax.evaluation.judge.canary import (
     check_canary,
     read_canary,
@@ -93,7 +99,7 @@ def audit(argv: Sequence[str]) -> None:
     result = run_audit(
         lambda: _limited(cases, options.limit), scorers, out, BootstrapConfig()
     )
-    (out / "audit.json").write_text(to_json(result), encoding="utf-8")
+    write_whole(out / "audit.json", to_json(result).encode())
     print(markdown(result))
     print(left_out_text(result))
     if options.run is not None:
@@ -110,16 +116,10 @@ def _limited(cases: CaseFolder, limit: int | None) -> Iterator[Case]:
 
 
 def _table(result: AuditResult) -> Table:
-    rows: list[list[str | int | float]] = [
-        [
-            f"{row.defect} {row.level}".strip(),
-            row.num_cases,
-            *(row.detections[name].rate for name in result.columns),
-        ]
-        for row in result.rows
-    ]
+    head, *rows = rate_cells(result)
     return Table(
         title="Audit: share of planted defects that a score notices",
-        columns=["defect", "cases", *result.columns],
+        columns=head,
         rows=rows,
+        notes=["t: ties, which are not noticed; m: pairs left out, a score is missing"],
     )

@@ -7,6 +7,7 @@ from data.parser import Parser
 from experiments.benchmark_report import report_runs
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.judge.config import JudgeConfig, read_judge
+from tbstar_jax.evaluation.markdown import markdown_table
 from tbstar_jax.evaluation.run.judging import (
     compare_runs,
     judge_again,
@@ -45,27 +46,35 @@ def judge(argv: Sequence[str]) -> None:
         return
     moved = judge_again(run, config, options.again)
     print(f"{moved.num_both} pictures were judged both times")
-    print("| score | equal | within 1 | Spearman | mean shift |")
-    print("|---|--:|--:|--:|--:|")
-    for name, agreed in moved.scores.items():
-        spearman = "n/a" if agreed.spearman is None else f"{agreed.spearman:.3f}"
-        print(
-            f"| {name} | {agreed.exact:.3f} | {agreed.within_one:.3f} | "
-            f"{spearman} | {agreed.mean_shift:+.3f} |"
-        )
+    rows = [
+        [
+            name,
+            f"{agreed.exact:.3f}",
+            f"{agreed.within_one:.3f}",
+            "n/a" if agreed.spearman is None else f"{agreed.spearman:.3f}",
+            f"{agreed.mean_shift:+.3f}",
+        ]
+        for name, agreed in moved.scores.items()
+    ]
+    head = ["score", "equal", "within 1", "Spearman", "mean shift"]
+    print(markdown_table(head, rows))
 
 
 def _compare(runs: Sequence[Run], config: JudgeConfig) -> None:
     same_cases(runs)
     ranking, counted = ranked(compare_runs(runs, config), BootstrapConfig())
-    print(
-        "| system | score (Davidson) | low | high | verdicts |\n|---|--:|--:|--:|--:|"
-    )
-    for one in ranking.systems:
-        print(
-            f"| {one.system} | {one.score:.0f} | {one.low:.0f} | {one.high:.0f} | "
-            f"{one.num_votes} |"
-        )
+    rows = [
+        [
+            one.system,
+            f"{one.score:.0f}",
+            f"{one.low:.0f}",
+            f"{one.high:.0f}",
+            str(one.num_votes),
+        ]
+        for one in ranking.systems
+    ]
+    head = ["system", "score (Davidson)", "low", "high", "verdicts"]
+    print(markdown_table(head, rows))
     print(
         f"\n{100 * counted.coverage:.1f} % of the pairs have a verdict; in "
         f"{counted.num_inconsistent} the two orders disagreed, which counts as a tie"

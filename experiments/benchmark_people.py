@@ -10,6 +10,8 @@ from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.answers.folder import find_outputs
 from tbstar_jax.evaluation.cases.case import Language
 from tbstar_jax.evaluation.cases.folder import CaseFolder
+from tbstar_jax.evaluation.files import write_whole
+from tbstar_jax.evaluation.markdown import markdown_table
 from tbstar_jax.evaluation.preference.page import PAGE, PageConfig, build_page
 from tbstar_jax.evaluation.preference.study import Answer, Pair, read_key
 from tbstar_jax.evaluation.preference.summary import (
@@ -112,20 +114,19 @@ def _count(argv: Sequence[str]) -> None:
     without = [name for name in options.without.split(",") if name]
     summary = summarise(votes, BootstrapConfig(), without)
     table = _table(summary)
-    print(f"| {' | '.join(table.columns)} |")
-    print("|---" * len(table.columns) + "|")
-    for row in table.rows:
-        cells = (f"{one:.3f}" if isinstance(one, float) else str(one) for one in row)
-        print(f"| {' | '.join(cells)} |")
+    rows = [
+        [f"{one:.3f}" if isinstance(one, float) else str(one) for one in row]
+        for row in table.rows
+    ]
+    print(markdown_table(table.columns, rows))
     print("\n".join(f"\n{note}" for note in table.notes))
     if options.out is not None:
         write_table(options.out / TABLES["preference"], table)
-        path = options.out / "preference_full.json"
-        path.write_text(summary_json(summary), encoding="utf-8")
+        write_whole(options.out / "preference.json", summary_json(summary).encode())
 
 
 def _table(summary: PreferenceSummary) -> Table:
-    rows: list[list[str | int | float]] = []
+    rows: list[list[str | int | float | None]] = []
     for pair in summary.pairs:
         gsb = pair.overall.gsb
         rows.append(
@@ -170,9 +171,8 @@ def _power(argv: Sequence[str]) -> None:
         )
     except ValueError as error:
         raise UserError(str(error)) from error
-    print("| prompts | half-width of GSB | chance to show it |")
-    print("|--:|--:|--:|")
-    for row in power_table(design):
-        print(
-            f"| {row.num_prompts} | {row.half_width:.3f} | {100 * row.chance:.0f} % |"
-        )
+    rows = [
+        [str(row.num_prompts), f"{row.half_width:.3f}", f"{100 * row.chance:.0f} %"]
+        for row in power_table(design)
+    ]
+    print(markdown_table(["prompts", "half-width of GSB", "chance to show it"], rows))

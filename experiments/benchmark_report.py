@@ -12,7 +12,7 @@ from tbstar_jax.evaluation.anchors import ANCHORS, AnchorScores, check_anchor_or
 from tbstar_jax.evaluation.answers.answer import unanswered
 from tbstar_jax.evaluation.answers.folder import find_output
 from tbstar_jax.evaluation.cases.folder import CaseFolder
-from tbstar_jax.evaluation.files import write_whole
+from tbstar_jax.evaluation.files import json_text, write_whole
 from tbstar_jax.evaluation.judge.judgement import Judgement
 from tbstar_jax.evaluation.judge.mock import mock_judgement
 from tbstar_jax.evaluation.judge.summary import Summary
@@ -45,7 +45,7 @@ from tbstar_jax.input_pipeline.images import encode_png
 HEADLINE = "headline.png"
 """One picture of all systems, for a README or a slide."""
 
-TABLES = {"preference": "preference.json", "audit": "audit.json"}
+TABLES = {"preference": "preference_table.json", "audit": "audit_table.json"}
 """Tables of other commands that a report shows where they lie in its folder."""
 
 
@@ -306,6 +306,4 @@ def _table(path: Path) -> Table | None:
 
 def write_table(path: Path, table: Table) -> None:
     """Writes a table where `report` finds it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(dataclasses.asdict(table), ensure_ascii=False, indent=1) + "\n"
-    path.write_text(text, encoding="utf-8")
+    write_whole(path, json_text(dataclasses.asdict(table)).encode())

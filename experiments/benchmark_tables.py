@@ -15,6 +15,7 @@ from tbstar_jax.evaluation.cases.case import BENCHMARK_TASKS, GROUND_TRUTH
 from tbstar_jax.evaluation.cases.photo_cases import PHOTO_TASKS
 from tbstar_jax.evaluation.cases.splits import SPLITS
 from tbstar_jax.evaluation.judge.modes import Mode
+from tbstar_jax.evaluation.markdown import markdown_table
 from tbstar_jax.evaluation.run.measures import MEASURES, Measure
 from tbstar_jax.evaluation.run.run_folder import read_run, same_cases
 from tbstar_jax.evaluation.statistics.paired import Comparison
@@ -92,8 +93,7 @@ def compare(argv: Sequence[str]) -> None:
     same_cases(runs)
     rows = [run.records()[run.name] for run in runs]
     print(f"{runs[0].name} minus {runs[1].name}, mean over tasks, 95 % interval\n")
-    print("| measure | difference | interval | better | tie | worse | p | n |")
-    print("|---|--:|--:|--:|--:|--:|--:|--:|")
+    table = []
     for measure in MEASURES:
         # PSNR is infinite where pictures are identical, and has no difference then.
         if measure.is_higher_better is None or measure.is_infinite_exact:
@@ -109,13 +109,15 @@ def compare(argv: Sequence[str]) -> None:
             tolerance=_TIE,
             higher_is_better=measure.is_higher_better,
         )
-        print(_row(measure, found))
+        table.append(_row(measure, found))
+    head = ["measure", "difference", "interval", "better", "tie", "worse", "p", "n"]
+    print(markdown_table(head, table))
     if runs[0].provenance["tools"] != runs[1].provenance["tools"]:
         print("\nTexts were read by different programs: text tasks are not comparable.")
 
 
-def _row(measure: Measure, found: Comparison) -> str:
-    cells = [
+def _row(measure: Measure, found: Comparison) -> list[str]:
+    return [
         f"{measure.label} {measure.unit}".strip(),
         f"{found.macro.mean:+.3f}",
         interval_text(found.macro),
@@ -125,7 +127,6 @@ def _row(measure: Measure, found: Comparison) -> str:
         f"{found.p_value:.3f}",
         str(found.num_common),
     ]
-    return f"| {' | '.join(cells)} |"
 
 
 def interval_text(interval: Interval) -> str:

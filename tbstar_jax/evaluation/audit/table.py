@@ -11,13 +11,14 @@ from collections.abc import Callable, Sequence
 
 from tbstar_jax.evaluation.audit.audit import AuditResult, AuditRow, Detection
 from tbstar_jax.evaluation.files import json_text
+from tbstar_jax.evaluation.markdown import markdown_table
 
 _UNDEFINED = "n/a"
 
 
 def markdown(result: AuditResult) -> str:
     """Detection rates, order and false alarms, then mean drops, as Markdown."""
-    return "\n".join(_pipes(cells) for cells in _tables(result))
+    return "\n".join(markdown_table(c[0], c[1:]) + "\n" for c in _tables(result))
 
 
 def plain_text(result: AuditResult) -> str:
@@ -50,10 +51,11 @@ def left_out_text(result: AuditResult) -> str:
 
 def _tables(result: AuditResult) -> tuple[list[list[str]], ...]:
     clear = _cells(result, "clearly detected, %", _clear_rate)
-    return _rate_cells(result), clear, _drop_cells(result)
+    return rate_cells(result), clear, _drop_cells(result)
 
 
-def _rate_cells(result: AuditResult) -> list[list[str]]:
+def rate_cells(result: AuditResult) -> list[list[str]]:
+    """Shares detected, in %, with their ties and missing scores; the head first."""
     rows = _cells(result, "detected, %", _rate)
     alarms = [result.false_alarms[name] for name in result.columns]
     orders = [result.order[name] for name in result.columns]
@@ -129,12 +131,6 @@ def _number(value: float | None) -> str:
 
 def _percent(share: float) -> str:
     return _UNDEFINED if math.isnan(share) else f"{100 * share:.1f}"
-
-
-def _pipes(rows: Sequence[Sequence[str]]) -> str:
-    head, *body = (f"| {' | '.join(row)} |" for row in rows)
-    rule = "|---|" + "--:|" * (len(rows[0]) - 1)
-    return "\n".join([head, rule, *body]) + "\n"
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> str:

@@ -236,7 +236,9 @@ def plain_table(given: Table | None, reason: str) -> Html | Absent:
     return join(found, *(note(one) for one in given.notes))
 
 
-def _cell(value: str | int | float) -> str:
+def _cell(value: str | int | float | None) -> str:
+    if value is None:
+        return "n/a"
     if isinstance(value, float):
         return "n/a" if math.isnan(value) else f"{value:.4g}"
     return str(value)

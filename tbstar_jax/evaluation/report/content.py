@@ -84,13 +84,13 @@ class Table:
     Attributes:
       title: of the section.
       columns: their names.
-      rows: cells; floats are shown with four digits, NaN as `n/a`.
+      rows: cells; floats are shown with four digits, NaN and None as `n/a`.
       notes: sentences below it.
     """
 
     title: str
     columns: Sequence[str]
-    rows: Sequence[Sequence[str | int | float]]
+    rows: Sequence[Sequence[str | int | float | None]]
     notes: Sequence[str] = ()
 
     def __post_init__(self) -> None:
