@@ -101,5 +101,5 @@ class CaseFolder:
 
     @property
     def not_as_shipped(self) -> tuple[str, ...]:
-        """Ids of the cases that differ from those the benchmark is published with."""
+        """Ids of the cases that differ from the published ones: `check_manifest`."""
         return self._checked[1]

@@ -8,7 +8,7 @@ Generators take turns by index, so that every task is drawn in several ways:
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -31,7 +31,7 @@ from tbstar_jax.evaluation.cases.hard import hard_draft
 from tbstar_jax.evaluation.cases.overlaid import overlay_draft, plain_shot, taken_by
 from tbstar_jax.evaluation.cases.questions import questions
 from tbstar_jax.evaluation.cases.seeds import case_generator
-from tbstar_jax.evaluation.cases.splits import case_names, size_of, split_plan
+from tbstar_jax.evaluation.cases.splits import size_of, split_plan
 from tbstar_jax.evaluation.cases.spoiled import spoiled_draft
 from tbstar_jax.evaluation.cases.tags import case_tags
 from tbstar_jax.evaluation.cases.wording import STYLES, Style, instructions
@@ -123,12 +123,6 @@ def make_case(split: Split, task: str, index: int, seed: int | None = None) -> C
             words = case_generator(split, key, task, index, "words")
             return finish(draft, split, task, index, words)
     raise AssertionError(f"no case {split}/{task}/{index} in {_ATTEMPTS} attempts")
-
-
-def make_cases(split: Split, seed: int | None = None) -> Iterator[Case]:
-    """Draws the cases of a split, task by task; raises as `make_case`."""
-    for task, index in case_names(split):
-        yield make_case(split, task, index, seed)
 
 
 def is_sound(draft: Draft) -> bool:

@@ -46,6 +46,9 @@ _PACKAGES = ("numpy", "pillow")
 def check_manifest(cases: Iterable[Case]) -> list[str]:
     """Compares cases with those that the benchmark was published with.
 
+    A manifest of pixels judges the case itself. One of parameters judges what this
+    software draws under the case's id: pictures altered since are not noticed.
+
     Args:
       cases: any; those of `fresh` and `photo`, which have no manifest, are passed over.
 
