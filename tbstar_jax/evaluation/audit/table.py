@@ -7,7 +7,7 @@ and `m` after their number.
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from tbstar_jax.evaluation.audit.audit import AuditResult, AuditRow, Detection
 from tbstar_jax.evaluation.files import json_text
@@ -19,11 +19,6 @@ _UNDEFINED = "n/a"
 def markdown(result: AuditResult) -> str:
     """Detection rates, order and false alarms, then mean drops, as Markdown."""
     return "\n".join(markdown_table(c[0], c[1:]) + "\n" for c in _tables(result))
-
-
-def plain_text(result: AuditResult) -> str:
-    """The same for a terminal."""
-    return "\n".join(_columns(cells) for cells in _tables(result))
 
 
 def to_json(result: AuditResult) -> str:
@@ -131,15 +126,3 @@ def _number(value: float | None) -> str:
 
 def _percent(share: float) -> str:
     return _UNDEFINED if math.isnan(share) else f"{100 * share:.1f}"
-
-
-def _columns(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for row in rows:
-        first, *rest = (
-            text.ljust(width) if not at else text.rjust(width)
-            for at, (text, width) in enumerate(zip(row, widths, strict=True))
-        )
-        lines.append("  ".join([first, *rest]).rstrip())
-    return "\n".join(lines) + "\n"

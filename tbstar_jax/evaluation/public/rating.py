@@ -39,6 +39,7 @@ from tbstar_jax.evaluation.judge.judgement import (
 from tbstar_jax.evaluation.judge.parse import readable
 from tbstar_jax.evaluation.judge.questions import Question, Read
 from tbstar_jax.evaluation.judge.run import Job, run_jobs
+from tbstar_jax.evaluation.public.compat import kwai_case
 from tbstar_jax.evaluation.public.imgedit import PLACE, UGE_MARKS, UGE_TASK
 from tbstar_jax.evaluation.public.items import JudgeText, PublicItem, Suite
 from tbstar_jax.input_pipeline.images import encode_png
@@ -124,7 +125,7 @@ def rating_of(suite: Suite) -> Rating:
         label=label,
         is_text_first=False,
         encode=_kwai_jpeg,
-        reduce=_geometric_mean,
+        reduce=kwai_case,
     )
 
 
@@ -288,10 +289,6 @@ def _kwai_jpeg(picture: Picture) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=_KWAI_QUALITY)
     return buffer.getvalue()
-
-
-def _geometric_mean(marks: Sequence[float]) -> float:
-    return math.prod(marks) ** (1 / len(marks))
 
 
 def _only(marks: Sequence[float]) -> float:
