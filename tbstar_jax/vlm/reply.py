@@ -12,7 +12,7 @@
     http_error    any other HTTP status (redirects too), or no usable reply
     not_cached    only the cache may be asked, and it holds no answer
 
-The first six are final: the same question gets the same again, so they are cached. The
+The first four are final: the same question gets the same again, so they are cached. The
 last four say nothing about the question, and `is_transient` of them is true.
 """
 
