@@ -92,11 +92,16 @@ def case_flags(options: argparse.Namespace) -> CaseFlags:
     """Checks them.
 
     Raises:
-      UserError: an unknown task, a seed without `fresh` or the reverse, no worker.
+      UserError: an unknown task, a seed without `fresh` or the reverse, no worker,
+        or photos that are not named.
     """
     tasks = tuple(name for name in options.tasks.split(",") if name)
     for name in tasks:
         task_by_id(name)
+    if options.split == "photo" and options.photos is None:
+        raise UserError("--split=photo needs --photos, the folder of your photos")
+    if options.seed is not None and options.seed < 0:
+        raise UserError(f"--seed is {options.seed}, but must be at least 0")
     if (options.split == "fresh") != (options.seed is not None):
         raise UserError(
             "--split=fresh and --seed go together: a fresh set is drawn from a number "

@@ -235,6 +235,8 @@ def test_list_names_everything(capsys):
         (["--outputs=x", "--noise-seed=2"], "--noise-seed has no effect"),
         (["--endpoint=http://127.0.0.1:1"], "--endpoint needs --model"),
         (["--workers=0"], "--workers is 0"),
+        (["--split=fresh", "--seed=-1"], "--seed is -1"),
+        (["--split=photo"], "--split=photo needs --photos"),
         (["--split=huge"], "invalid choice"),
         (["--outputs=x", "--endpoint=http://h"], "not allowed with"),
         (["judge", "nowhere", "--judge=j.yaml"], "holds no benchmark run"),

@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.cases.case import Case, Masks, Split
-from tbstar_jax.evaluation.cases.digest import MASKS
+from tbstar_jax.evaluation.cases.digest import MASKS, case_digest
 from tbstar_jax.evaluation.cases.fields import Fields
 from tbstar_jax.evaluation.cases.make import make_case
 from tbstar_jax.evaluation.cases.schema import (
@@ -69,18 +69,17 @@ def write_split(
       tasks: only these; None for all.
 
     Raises:
-      UserError: an unknown split, or a seed where none belongs.
+      UserError: an unknown split, a seed where none belongs, or a folder with other
+        cases.
     """
-    names = [
-        (task, index)
-        for task, index in case_names(split)
-        if tasks is None or task in tasks
-    ]
-    ids = [f"{split}/{task}/{index:03d}" for task, index in names]
+    names = {f"{split}/{task}/{n:03d}": (task, n) for task, n in case_names(split)}
+    _require_same_set(folder, split, seed or 0)
+    there = {id for id in names if _is_written(id, folder, seed or 0)}
+    wanted = {id for id, (task, _) in names.items() if tasks is None or task in tasks}
     todo = [
         (split, *name, seed, folder)
-        for id, name in zip(ids, names, strict=True)
-        if not _is_written(id, folder, seed or 0)
+        for id, name in names.items()
+        if id in wanted - there
     ]
     with tqdm(total=len(todo), desc=f"{split}: cases", unit="case") as bar:
         if num_workers <= 1:
@@ -92,7 +91,8 @@ def write_split(
             with ProcessPoolExecutor(num_workers, get_context("spawn")) as pool:
                 for _ in pool.map(_draw, todo):
                     bar.update()
-    _write_index(ids, folder)
+    # With those of other tasks: a run of all of them may have this folder, too.
+    _write_index([id for id in names if id in wanted | there], folder)
 
 
 def write_cases(cases: Iterable[Case], folder: Path, *, seed: int = 0) -> None:
@@ -102,10 +102,15 @@ def write_cases(cases: Iterable[Case], folder: Path, *, seed: int = 0) -> None:
       cases: each with an id of its own.
       folder: made where absent.
       seed: they were drawn with.
+
+    Raises:
+      UserError: a folder with cases of another split.
     """
-    ids = []
+    ids: list[str] = []
     for case in tqdm(cases, desc="cases", unit="case"):
-        if not _is_written(case.id, folder, seed):
+        if not ids:
+            _require_same_set(folder, case.split, seed)
+        if not _is_same(case, folder, seed):
             _write_case(case, folder, seed)
         ids.append(case.id)
     _write_index(ids, folder)
@@ -193,6 +198,34 @@ def _is_written(case_id: str, folder: Path, seed: int) -> bool:
     except (OSError, UserError, IndexError):
         return False
     return len(prompts) == len(LANGUAGES) and told == {seed}
+
+
+def _is_same(case: Case, folder: Path, seed: int) -> bool:
+    """Whether what stands there is this case, not one that had its number before."""
+    if not _is_written(case.id, folder, seed):
+        return False
+    first, second = (
+        read_prompt(line, MASKS) for line in _lines(_lines_of(case.id, folder))
+    )
+    try:
+        return case_digest(load_case((first, second), folder)) == case_digest(case)
+    except UserError:
+        return False
+
+
+def _require_same_set(folder: Path, split: str, seed: int) -> None:
+    """Nothing is written into a folder whose cases are others: they would be lost."""
+    if not (folder / INDEX).is_file():
+        return
+    line = next(_lines(folder / INDEX), None)
+    if line is None:
+        return
+    found = (line.text("split"), line.number("seed", 0, 2**63))
+    if found != (split, seed):
+        raise UserError(
+            f"{folder} holds cases of the split {found[0]!r} (seed {found[1]}), not of "
+            f"{split!r} (seed {seed}); choose another folder with --cases"
+        )
 
 
 def _lines_of(case_id: str, folder: Path) -> Path:

@@ -97,7 +97,8 @@ def write_run(run: Run) -> None:
     """Writes `run.json`.
 
     Raises:
-      UserError: the folder holds a run of another system or of other cases.
+      UserError: the folder holds a run of another system or of other cases, or cannot
+        be written.
     """
     path = run.folder / RUN_FILE
     if path.exists():
@@ -109,7 +110,9 @@ def write_run(run: Run) -> None:
         ]
         if before.name != run.name:
             changed.append("name")
-        if changed:
+        # A run that failed before its first answer, e.g. of a mistyped folder, holds
+        # nothing that another could spoil.
+        if changed and any(entry.name != RUN_FILE for entry in run.folder.iterdir()):
             raise UserError(
                 f"{run.folder} holds another run ({' and '.join(changed)} differ); "
                 "choose another folder with --out, or delete it"
@@ -121,7 +124,13 @@ def write_run(run: Run) -> None:
         "outputs": str(run.outputs),
         "provenance": run.provenance,
     }
-    write_whole(path, json_text(content).encode())
+    try:
+        write_whole(path, json_text(content).encode())
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be written ({error.strerror}); choose another folder with "
+            "--out"
+        ) from error
 
 
 def read_run(folder: Path) -> Run:
@@ -134,7 +143,8 @@ def read_run(folder: Path) -> Run:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         provenance = content["provenance"]
-        provenance["system"], provenance["cases_sha256"]
+        provenance["system"], provenance["cases_sha256"], provenance["tools"]["ocr"]
+        list(provenance["cases_not_as_shipped"])
         return Run(
             folder=folder,
             name=str(content["name"]),

@@ -81,6 +81,32 @@ def test_writing_goes_on_where_it_stopped(
     assert not list(tmp_path.rglob("*.part"))
 
 
+def test_a_run_of_some_tasks_leaves_the_others_in_the_index(tmp_path: Path) -> None:
+    write_split("smoke", tmp_path, tasks=("watermark_remove", "text_add"))
+    before = (tmp_path / "cases.jsonl").read_bytes()
+    write_split("smoke", tmp_path, tasks=("text_add",))
+    assert (tmp_path / "cases.jsonl").read_bytes() == before
+
+
+def test_cases_of_another_split_or_seed_are_not_written_over(folder: Path) -> None:
+    before = (folder / "cases.jsonl").read_bytes()
+    with pytest.raises(UserError, match="holds cases of the split 'smoke'"):
+        write_split("mini", folder, tasks=("text_add",))
+    with pytest.raises(UserError, match=r"\(seed 0\), not of 'fresh' \(seed 3\)"):
+        write_split("fresh", folder, seed=3, tasks=("text_add",))
+    assert (folder / "cases.jsonl").read_bytes() == before
+
+
+def test_another_case_of_the_same_number_takes_its_place(
+    smoke: Smoke, folder: Path
+) -> None:
+    (old,) = (one for one in smoke if one.task == "outpaint")
+    new = dataclasses.replace(old, reference=255 - old.reference)
+    write_cases([new], folder)
+    (read,) = load_cases(folder)
+    assert np.array_equal(read.reference, new.reference)
+
+
 def _changed(folder: Path, change: Any) -> None:
     lines = _lines(folder)
     for line in lines[:2]:
