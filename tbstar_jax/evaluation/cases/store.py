@@ -215,6 +215,13 @@ def _is_same(case: Case, folder: Path, seed: int) -> bool:
 
 def _require_same_set(folder: Path, split: str, seed: int) -> None:
     """Nothing is written into a folder whose cases are others: they would be lost."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"the folder {folder} cannot be made ({error.strerror}); choose another "
+            "with --cases"
+        ) from error
     if not (folder / INDEX).is_file():
         return
     line = next(_lines(folder / INDEX), None)

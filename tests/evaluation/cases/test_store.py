@@ -97,6 +97,12 @@ def test_cases_of_another_split_or_seed_are_not_written_over(folder: Path) -> No
     assert (folder / "cases.jsonl").read_bytes() == before
 
 
+def test_a_folder_that_cannot_be_made_is_said_to_be(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"cannot be made .* with --cases"):
+        write_split("smoke", tmp_path / "file", tasks=("text_add",))
+
+
 def test_another_case_of_the_same_number_takes_its_place(
     smoke: Smoke, folder: Path
 ) -> None:
