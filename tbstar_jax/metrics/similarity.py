@@ -19,9 +19,6 @@ SSIM_WINDOW = 11
 TILE = 32
 """Rows and columns of a tile."""
 
-MIN_TILE_PIXELS = 256
-"""Pixels that a tile must count to have a mean: a quarter of a whole one."""
-
 
 def masked_mean(
     values: Shaped[Any, "*b h w"], mask: Bool[Any, "*b h w"] | None = None
@@ -99,20 +96,27 @@ def share_within(
 
 
 def tile_means(
-    difference: Float[Any, "*b h w"], mask: Bool[Any, "*b h w"] | None = None
+    difference: Float[Any, "*b h w"],
+    mask: Bool[Any, "*b h w"] | None = None,
+    side: int = TILE,
 ) -> Float[Any, "*b rows columns"]:
-    """Averages the counted pixels of every tile of 32 x 32 pixels.
+    """Averages the counted pixels of every square tile.
 
-    Tiles start at the first row and column; the last ones may be cut off. A tile that
-    counts fewer than 256 pixels is NaN.
+    Tiles start at the first row and column; the last ones may be cut off. A tile of
+    which fewer than a quarter of the pixels count is NaN.
+
+    Args:
+      difference: of `ciede2000_map`.
+      mask: the pixels to count; all when absent.
+      side: of a tile, pixels.
     """
     xp: ModuleType = difference.__array_namespace__()
     if mask is None:
         mask = xp.ones(difference.shape, dtype=bool)
-    total = _tile_sums(xp.where(mask, difference, 0.0))
-    count = _tile_sums(xp.where(mask, 1.0, 0.0))
+    total = _tile_sums(xp.where(mask, difference, 0.0), side)
+    count = _tile_sums(xp.where(mask, 1.0, 0.0), side)
     mean = total / xp.maximum(count, 1.0)
-    return xp.where(count >= MIN_TILE_PIXELS, mean, xp.nan)
+    return xp.where(4 * count >= side**2, mean, xp.nan)
 
 
 def tile95(
@@ -141,14 +145,16 @@ def tile95(
 
 
 def worst_tile(
-    difference: Float[Any, "*b h w"], mask: Bool[Any, "*b h w"] | None = None
+    difference: Float[Any, "*b h w"],
+    mask: Bool[Any, "*b h w"] | None = None,
+    side: int = TILE,
 ) -> Float[Any, "*b"]:
     """Returns the largest of `tile_means`: one thing lost in a large picture.
 
     NaN where no tile counts enough pixels.
     """
     xp: ModuleType = difference.__array_namespace__()
-    means = tile_means(difference, mask)
+    means = tile_means(difference, mask, side)
     is_known = ~xp.isnan(means)
     largest = xp.max(xp.where(is_known, means, -xp.inf), axis=(-2, -1))
     return xp.where(xp.any(is_known, axis=(-2, -1)), largest, xp.nan)
@@ -238,13 +244,15 @@ def mask_iou(
     return xp.where(union > 0, both / xp.maximum(union, 1.0), 1.0)
 
 
-def _tile_sums(values: Float[Any, "*b h w"]) -> Float[Any, "*b rows columns"]:
+def _tile_sums(
+    values: Float[Any, "*b h w"], side: int
+) -> Float[Any, "*b rows columns"]:
     xp: ModuleType = values.__array_namespace__()
     height, width = values.shape[-2:]
-    rest = [(0, 0)] * (values.ndim - 2) + [(0, -height % TILE), (0, -width % TILE)]
+    rest = [(0, 0)] * (values.ndim - 2) + [(0, -height % side), (0, -width % side)]
     padded = xp.pad(values, rest)
-    rows, columns = (side // TILE for side in padded.shape[-2:])
-    tiles = padded.reshape(*values.shape[:-2], rows, TILE, columns, TILE)
+    rows, columns = (length // side for length in padded.shape[-2:])
+    tiles = padded.reshape(*values.shape[:-2], rows, side, columns, side)
     return xp.sum(tiles, axis=(-3, -1))
 
 

@@ -114,6 +114,9 @@ def test_the_worst_tile_is_one_of_many():
         similarity.worst_tile(difference, difference < 40), [0, 0]
     )
     assert np.isnan(similarity.worst_tile(difference[0, :15, :16]))
+    np.testing.assert_array_equal(
+        similarity.worst_tile(difference, side=64), [10, 0.25]
+    )
 
 
 def test_the_iou_of_an_edit_punishes_what_is_missed_and_what_is_spoilt():

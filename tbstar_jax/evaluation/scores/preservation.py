@@ -9,8 +9,9 @@ shift and zoom undone, which separates "moved" from "changed".
 
 The motion's factors are 1 up to 0.5 px or 0.2 % and fall linearly to 0 at 8 px or 5 %.
 Shares alone count pixels, so that a product that vanished from a wide backdrop would
-cost as little as its area: the tile factor is 1 while no tile of 32 x 32 pixels differs
-by more than 5 in the mean, and falls linearly to 0 at 50. `area` is P without it.
+cost as little as its area: the tile factor is 1 while no tile, an eighth of the longer
+side, differs by more than 5 in the mean, and falls linearly to 0 at 50. `area` is P
+without it.
 
 Where registration fails, the answer is compared as it lies and the factors are 1: what
 moved then shows in the shares. Where the edit may change everything, nothing is kept
@@ -55,6 +56,8 @@ MIN_KEPT_SHARE = 0.01
 _FREE_SHIFT, _LOST_SHIFT = 0.5, 8.0
 """Pixels of the canvas."""
 _FREE_ZOOM, _LOST_ZOOM = 0.002, 0.05
+_TILES = 8
+"""Tiles along the longer side: what is lost weighs the same at every size."""
 _FREE_TILE, _LOST_TILE = 5.0, 50.0
 """Mean CIEDE2000 of a tile: plainly visible, and as far as black from grey."""
 
@@ -82,7 +85,7 @@ class Preservation:
       within: shares within CIEDE2000 2, 5 and 10, as it lies.
       within_registered: the same after undoing the motion.
       tile95: 95th percentile of the means of 32 x 32 tiles, registered.
-      worst_tile: the largest of them.
+      worst_tile: the largest mean of tiles of an eighth of the longer side, registered.
       share_identical: of bit-identical pixels, as it lies.
     """
 
@@ -287,6 +290,7 @@ class _Comparison:
         here, there = lab[differs], srgb_to_lab(edited[differs])
         difference = np.zeros(mask.shape)
         difference[differs] = ciede2000(here, there)
+        side = max(1, max(mask.shape) // _TILES)
         drift = (there - here).sum(axis=0) / mask.sum()
         return cls(
             psnr=float(psnr(source, edited, mask)),
@@ -295,7 +299,7 @@ class _Comparison:
             mean=float(masked_mean(difference, mask)),
             within=_shares(difference, mask),
             tile95=float(tile95(difference, mask)),
-            worst_tile=float(worst_tile(difference, mask)),
+            worst_tile=float(worst_tile(difference, mask, side)),
         )
 
 
