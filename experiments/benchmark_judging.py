@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data.parser import Parser
-from experiments.benchmark_report import report_runs
+from experiments.benchmark_report import TABLES, report_runs, write_table
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.judge.config import JudgeConfig, read_judge
 from tbstar_jax.evaluation.markdown import markdown_table
+from tbstar_jax.evaluation.report.content import Table
 from tbstar_jax.evaluation.run.judging import (
     compare_runs,
     judge_again,
@@ -63,19 +64,21 @@ def judge(argv: Sequence[str]) -> None:
 def _compare(runs: Sequence[Run], config: JudgeConfig) -> None:
     same_cases(runs)
     ranking, counted = ranked(compare_runs(runs, config), BootstrapConfig())
-    rows = [
-        [
-            one.system,
-            f"{one.score:.0f}",
-            f"{one.low:.0f}",
-            f"{one.high:.0f}",
-            str(one.num_votes),
-        ]
+    head = ["system", "score (Davidson)", "low", "high", "verdicts"]
+    rows: list[list[str | int | float]] = [
+        [one.system, round(one.score), round(one.low), round(one.high), one.num_votes]
         for one in ranking.systems
     ]
-    head = ["system", "score (Davidson)", "low", "high", "verdicts"]
-    print(markdown_table(head, rows))
-    print(
-        f"\n{100 * counted.coverage:.1f} % of the pairs have a verdict; in "
+    note = (
+        f"{100 * counted.coverage:.1f} % of the pairs have a verdict; in "
         f"{counted.num_inconsistent} the two orders disagreed, which counts as a tie"
     )
+    print(markdown_table(head, [[str(cell) for cell in row] for row in rows]))
+    print(f"\n{note}")
+    table = Table(
+        title=f"Edits in pairs, judged by {config.label()}",
+        columns=head,
+        rows=rows,
+        notes=[note],
+    )
+    write_table(runs[0].folder / TABLES["pairwise"], table)

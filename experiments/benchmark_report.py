@@ -4,12 +4,13 @@ import dataclasses
 import functools
 import json
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.anchors import ANCHORS, AnchorScores, check_anchor_order
-from tbstar_jax.evaluation.answers.answer import unanswered
+from tbstar_jax.evaluation.answers.answer import SECONDS, unanswered
 from tbstar_jax.evaluation.answers.folder import find_output
 from tbstar_jax.evaluation.cases.folder import CaseFolder
 from tbstar_jax.evaluation.files import json_text, write_whole
@@ -45,7 +46,11 @@ from tbstar_jax.input_pipeline.images import encode_png
 HEADLINE = "headline.png"
 """One picture of all systems, for a README or a slide."""
 
-TABLES = {"preference": "preference_table.json", "audit": "audit_table.json"}
+TABLES = {
+    "preference": "preference_table.json",
+    "pairwise": "pairwise_table.json",
+    "audit": "audit_table.json",
+}
 """Tables of other commands that a report shows where they lie in its folder."""
 
 
@@ -132,7 +137,9 @@ def gather(
         judgements=judgements,
         reads=_reads(by_system[first.name], cases, first.outputs),
         previous=None if previous is None else _earlier(previous),
-        preference=_table(out / TABLES["preference"]),
+        # People come before judges.
+        preference=_table(out / TABLES["preference"])
+        or _table(out / TABLES["pairwise"]),
         audit=_table(out / TABLES["audit"]),
     )
 
@@ -171,11 +178,17 @@ def _results(
         if name in by_system
     ]
     return Results(
-        provenance=runs[0].provenance,
+        provenance={**runs[0].provenance, "seconds_per_edit": _seconds(runs[0])},
         systems=[*systems, *anchors],
         judges=[],
         notes=_notes(runs, anchors, cases),
     )
+
+
+def _seconds(run: Run) -> float | None:
+    """Median time of an edit; None where the pictures were made elsewhere."""
+    took = [entry["seconds"] for entry in read_journal(run.outputs / SECONDS)]
+    return round(statistics.median(took), 3) if took else None
 
 
 def _notes(

@@ -13,6 +13,7 @@ there are not made again.
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import jax
 import numpy as np
 
 from experiments.benchmark_flags import RUNS, CaseFlags, RunFlags
@@ -26,7 +27,7 @@ from tbstar_jax.evaluation.anchors import (
     wrong_sample,
 )
 from tbstar_jax.evaluation.answers.answer import answer_path, ask_system
-from tbstar_jax.evaluation.answers.checkpoint import Autoencoder
+from tbstar_jax.evaluation.answers.checkpoint import Autoencoder, Checkpoint
 from tbstar_jax.evaluation.answers.folder import find_outputs
 from tbstar_jax.evaluation.cases.case import BENCHMARK_TASKS, Case, Language, Prompt
 from tbstar_jax.evaluation.cases.folder import CaseFolder
@@ -148,10 +149,18 @@ def _describe(
         provenance={
             **about,
             "cases_not_as_shipped": cases.not_as_shipped,
+            "device": _device(flags),
             "max_instruction_bytes": flags.cases.max_instruction_bytes,
             "num_not_asked": len(cases.ids) * len(flags.cases.languages) - len(ids),
         },
     )
+
+
+def _device(flags: RunFlags) -> str:
+    """What our own model runs on; empty where another made the pictures."""
+    if not isinstance(flags.system, Checkpoint):
+        return ""
+    return f"{jax.devices()[0].device_kind} ({jax.device_count()})"
 
 
 def _answers(
@@ -225,7 +234,7 @@ def _anchors(
         images["reference_vae"] = answer_path(flags.out / _ENCODED, f"{case.id}/en")
     other = cases.next_of_same_size(case.id)
     if other is not None:
-        images["wrong_sample"] = wrong_sample(case, [case, cases[other]])
+        images["wrong_sample"] = wrong_sample(case, cases[other])
     for name, image in images.items():
         yield Candidate(system=name, languages=languages, picture=image, output="")
 

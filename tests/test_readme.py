@@ -37,6 +37,7 @@ RUN_BY = {
         "tests/experiments/test_precompute.py"
     ),
     "python -m experiments.demo --steps=0": "tests/test_demo.py",
+    "python -m experiments.benchmark": "tests/experiments/test_benchmark.py",
 }
 PROGRAM = re.compile(r"(DEMO_STEPS=\d+ )?make |python -m |tbstar-edit ")
 

@@ -99,6 +99,9 @@ def test_a_run_leaves_pictures_scores_and_a_report(ours, cases):
     provenance = json.loads((ours / "run.json").read_text())["provenance"]
     assert provenance["system"]["num_steps"] == "2"
     assert provenance["num_cases"] == len(CASES)
+    assert provenance["device"].startswith("cpu")
+    shown = json.loads((ours / "results.json").read_text())["provenance"]
+    assert shown["seconds_per_edit"] > 0
     assert provenance["cases_not_as_shipped"] == []
     with (ours / "results.csv").open() as file:
         assert {"ours", "reference", "copy_input"} <= {

@@ -182,6 +182,9 @@ def test_pairs_are_judged_in_both_orders(runs, tmp_path, capsys):
     assert "in 2 the two orders disagreed" in told
     scores = re.findall(r"\| (good|lazy) \| (\d+) \|", told)
     assert dict(scores) == {"good": "1000", "lazy": "1000"}
+    benchmark.main(["report", str(runs["good"])])
+    page = (runs["good"] / "report.html").read_text()
+    assert "Edits in pairs, judged by" in page
 
 
 def test_people_compare_the_runs(runs, tmp_path, capsys):

@@ -27,6 +27,9 @@ from tbstar_jax.input_pipeline.images import encode_png
 UNANSWERED = "unanswered.jsonl"
 """In the folder of the pictures: prompts without one, and why."""
 
+SECONDS = "seconds.jsonl"
+"""In the folder of the pictures: how long each took, the first with compilation."""
+
 GIVE_UP_AFTER = 16
 """Prompts in a row without a picture, after which a system is not asked any more."""
 
@@ -106,7 +109,12 @@ def ask_system(
     if not due:
         return seconds
     progress = tqdm(total=len(due), desc=f"asking {system.name}", unit="edit")
-    with system.open() as answer, Journal(ledger) as journal, progress:
+    with (
+        system.open() as answer,
+        Journal(ledger) as journal,
+        Journal(folder / SECONDS) as timing,
+        progress,
+    ):
 
         def ask(prompt: Prompt) -> _Outcome:
             begin = time.perf_counter()
@@ -124,6 +132,7 @@ def ask_system(
             progress.update()
             if error is None:
                 seconds[id] = took
+                timing.append({"prompt": id, "seconds": took})
                 _note(journal, streak)
                 continue
             streak.append((id, error))

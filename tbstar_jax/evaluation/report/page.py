@@ -107,7 +107,7 @@ def _sections(
         ),
         (
             "preference",
-            "User preference",
+            "Preference",
             boards.plain_table(content.preference, "no preference study was given"),
         ),
         (
