@@ -14,6 +14,7 @@ from tbstar_jax.evaluation.answers.answer import SECONDS, unanswered
 from tbstar_jax.evaluation.answers.folder import find_output
 from tbstar_jax.evaluation.cases.folder import CaseFolder
 from tbstar_jax.evaluation.files import json_text, write_whole
+from tbstar_jax.evaluation.journal import read_journal
 from tbstar_jax.evaluation.judge.judgement import Judgement
 from tbstar_jax.evaluation.judge.mock import mock_judgement
 from tbstar_jax.evaluation.judge.summary import Summary
