@@ -7,7 +7,7 @@ Their order is a test of the benchmark itself: `check_anchor_order`.
 
 import dataclasses
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -99,28 +99,23 @@ def reference_vae(case: Case, codec: Codec) -> UInt8[np.ndarray, "h w 3"]:
     return image
 
 
-def wrong_sample(case: Case, cases: Sequence[Case]) -> UInt8[np.ndarray, "h w 3"]:
-    """The reference of the next case of the same size, in order of id, cyclically.
+def wrong_sample(case: Case, other: Case) -> UInt8[np.ndarray, "h w 3"]:
+    """The reference of another case; `CaseFolder.next_of_same_size` says of which.
 
     Args:
       case: what was asked.
-      cases: of the same split; `case` itself may be among them.
+      other: whose right edit is given as the answer.
 
     Raises:
-      UserError: no other case has the same size.
+      UserError: the other case has another size.
     """
-    others = {
-        other.id: other
-        for other in cases
-        if other.size == case.size and other.id != case.id
-    }
-    if not others:
+    if other.size != case.size:
         raise UserError(
-            f"case {case.id} is the only one of {case.size[1]}x{case.size[0]} pixels; "
-            "the anchor wrong_sample needs another of the same size, so score more "
-            "cases or leave it out"
+            f"case {other.id} has {other.size[1]}x{other.size[0]} pixels and case "
+            f"{case.id} {case.size[1]}x{case.size[0]}; the anchor wrong_sample needs "
+            "another case of the same size"
         )
-    return others[min(others, key=lambda id: (id < case.id, id))].reference
+    return other.reference
 
 
 def check_anchor_order(rows: Mapping[Anchor, AnchorScores]) -> list[str]:

@@ -18,7 +18,9 @@ from tbstar_jax.evaluation.anchors import (
     wrong_sample,
 )
 from tbstar_jax.evaluation.cases.case import Prompt
+from tbstar_jax.evaluation.cases.folder import CaseFolder
 from tbstar_jax.evaluation.cases.make import make_case
+from tbstar_jax.evaluation.cases.store import write_cases
 from tbstar_jax.evaluation.scores.prompt import score_answer
 
 
@@ -52,7 +54,7 @@ def test_anchors_are_pictures_of_the_answers_size(cases):
         "reference": reference(case),
         "reference_jpeg75": reference_jpeg75(case),
         "reference_vae": reference_vae(case, lambda image: image ^ 1),
-        "wrong_sample": wrong_sample(case, cases),
+        "wrong_sample": wrong_sample(case, cases[1]),
     }
     assert set(images) == set(ANCHORS)
     for image in images.values():
@@ -65,17 +67,24 @@ def test_anchors_are_pictures_of_the_answers_size(cases):
     assert np.array_equal(images["reference_vae"], case.reference ^ 1)
 
 
-def test_a_wrong_sample_is_the_next_case_whatever_the_order(cases):
+def test_a_wrong_sample_is_the_next_case_whatever_the_order(cases, tmp_path):
     by_id = sorted(cases, key=lambda case: case.id)
-    for listed in (cases, cases[::-1]):
+    for name, listed in (("drawn", cases), ("reversed", cases[::-1])):
+        write_cases(listed, tmp_path / name)
+        folder = CaseFolder(tmp_path / name, None)
         for case, following in zip(by_id, [*by_id[1:], by_id[0]], strict=True):
-            wrong = wrong_sample(case, listed)
+            assert folder.next_of_same_size(case.id) == following.id
+            wrong = wrong_sample(case, folder[following.id])
             assert np.array_equal(wrong, following.reference)
 
 
-def test_a_wrong_sample_needs_another_case_of_the_size(cases):
-    with pytest.raises(UserError, match="wrong_sample needs another"):
-        wrong_sample(cases[0], cases[:1])
+def test_a_wrong_sample_needs_another_case_of_the_size(tmp_path):
+    upright, wide = (make_case("mini", "bg_white", index) for index in (3, 4))
+    assert upright.size == wide.size[::-1] != wide.size
+    write_cases([upright, wide], tmp_path)
+    assert CaseFolder(tmp_path, None).next_of_same_size(upright.id) is None
+    with pytest.raises(UserError, match="wrong_sample needs another case of the same"):
+        wrong_sample(upright, wide)
 
 
 def test_a_codec_must_keep_the_size(cases):
@@ -90,11 +99,15 @@ def blurred(image):
 
 
 def test_anchors_of_real_cases_keep_their_order(cases):
+    following = {
+        case.id: other
+        for case, other in zip(cases, [*cases[1:], cases[0]], strict=True)
+    }
     answers = {
         "reference": reference,
         "reference_jpeg75": reference_jpeg75,
         "reference_vae": lambda case: reference_vae(case, blurred),
-        "wrong_sample": lambda case: wrong_sample(case, cases),
+        "wrong_sample": lambda case: wrong_sample(case, following[case.id]),
         "copy_input": copy_input,
     }
     assert set(answers) == set(ANCHORS)
