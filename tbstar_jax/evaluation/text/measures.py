@@ -58,6 +58,8 @@ def text_measures(
     Returns:
       Always these names; each a mean over the texts it applies to, NaN without any.
 
+        text_read           share of the texts, new and kept, that the reader could read
+                            in the answer: those that it failed on enter no other mean
         text_cer            errors per character of the new texts, at least 0
         text_cer_ceiling    the same of the reference: what the reader itself misreads
         text_ned            similarity in [0, 1]
@@ -79,6 +81,7 @@ def text_measures(
         reader,
     )
     return {
+        "text_read": math.nan if reader is None else _share_read([*found, *kept]),
         "text_cer": _mean_of(cer, wanted, found),
         "text_cer_ceiling": _mean_of(cer, wanted, ceiling),
         "text_ned": _mean_of(ned, wanted, found),
@@ -225,6 +228,10 @@ def _read(requests: Sequence[_Request], reader: Reader | None) -> list[_Reads]:
     assert len(answers) == len(crops), "a reader answers for every crop"
     reads = iter(answers)
     return [[next(reads) for _ in texts] for _, texts in requests]
+
+
+def _share_read(reads: _Reads) -> float:
+    return _mean(float(read is not None) for read in reads)
 
 
 def _reads_as_before(text: KeptText, before: str | None, now: str | None) -> float:

@@ -31,6 +31,7 @@ _TESSERACT_NAMES: dict[Language | None, str] = {
 _LINE, _BLOCK, _RAW_LINE = 7, 6, 13
 """Page segmentation: one line; a block of lines; a line without looking for it."""
 
+_NUM_TRIES = 2
 _MAX_REMEMBERED = 8192
 _MIN_CONTRAST = 30.0
 """Grey levels between the darkest and the brightest of a crop that may hold text."""
@@ -71,20 +72,22 @@ class Tesseract:
     """The Tesseract program as a reader.
 
     What was read is remembered by the pixels: the two prompts of a case, and an answer
-    that kept a label, ask for the same crops again.
+    that kept a label, ask for the same crops again. A call that failed is not: on a
+    busy machine it may have been too slow once.
 
     Attributes:
       program: its path.
       version: what it says of itself.
       languages: what it can read.
-      seconds: after which a call is given up, plus the same per crop.
+      seconds: after which a call is ended, plus the same per crop. A call that fails
+        or is ended is tried once more.
     """
 
     program: str
     version: str
     languages: frozenset[str]
     seconds: float = 10.0
-    _remembered: dict[bytes, str | None] = dataclasses.field(
+    _remembered: dict[bytes, str] = dataclasses.field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
@@ -95,7 +98,7 @@ class Tesseract:
         return f"{self.version} ({', '.join(usable)})"
 
     def read(self, crops: Sequence[Crop]) -> list[str | None]:
-        """Reads each crop; None where the language is not installed or a call fails.
+        """Reads each crop; None where the language is missing or a call fails twice.
 
         Where the program finds no line (a blurred text often is none to it) the crop
         is read again as if it were one. A blank crop is not asked about: the program
@@ -104,44 +107,45 @@ class Tesseract:
         keys = [_key(crop) for crop in crops]
         groups: dict[tuple[str, int], dict[bytes, Crop]] = {}
         for key, crop in zip(keys, crops, strict=True):
+            language = _TESSERACT_NAMES[crop.language]
             if not _has_contrast(crop):
                 self._remembered[key] = ""
-            elif key not in self._remembered:
+            elif key not in self._remembered and language in self.languages:
                 layout = _LINE if crop.num_lines == 1 else _BLOCK
-                group = (_TESSERACT_NAMES[crop.language], layout)
-                groups.setdefault(group, {})[key] = crop
+                groups.setdefault((language, layout), {})[key] = crop
         for (language, layout), asked in groups.items():
             texts = self._call(language, layout, asked)
             missed = {key: asked[key] for key, text in texts.items() if text == ""}
-            texts |= self._call(language, _RAW_LINE, missed)
-            self._remembered.update(texts)
-        answers = [self._remembered[key] for key in keys]
+            found = {key: text for key, text in texts.items() if text}
+            self._remembered.update(found | self._call(language, _RAW_LINE, missed))
+        answers = [self._remembered.get(key) for key in keys]
         if len(self._remembered) > _MAX_REMEMBERED:
             self._remembered.clear()
         return answers
 
     def _call(
         self, language: str, layout: int, crops: Mapping[bytes, Crop]
-    ) -> dict[bytes, str | None]:
-        unread: dict[bytes, str | None] = dict.fromkeys(crops)
-        if not crops or language not in self.languages:
-            return unread
-        try:
-            text = run_tesseract(
-                self.program,
-                _as_pages([crop.image for crop in crops.values()]),
-                languages=language,
-                layout=layout,
-                seconds=self.seconds * (1 + len(crops)),
-                form="txt",
-            )
-        except UserError:
-            # A crop that cannot be read is not measured; it is no misread one.
-            return unread
-        pages = [page.strip() for page in text.split("\f")]
-        return (
-            dict(zip(crops, pages, strict=True)) if len(pages) == len(crops) else unread
-        )
+    ) -> dict[bytes, str]:
+        """What is read in the crops; nothing after a second failure."""
+        if not crops:
+            return {}
+        for _ in range(_NUM_TRIES):
+            try:
+                text = run_tesseract(
+                    self.program,
+                    _as_pages([crop.image for crop in crops.values()]),
+                    languages=language,
+                    layout=layout,
+                    seconds=self.seconds * (1 + len(crops)),
+                    form="txt",
+                )
+            except UserError:
+                # A crop that cannot be read is not measured; it is no misread one.
+                continue
+            pages = [page.strip() for page in text.split("\f")]
+            if len(pages) == len(crops):
+                return dict(zip(crops, pages, strict=True))
+        return {}
 
 
 def find_reader() -> Tesseract | None:

@@ -14,6 +14,7 @@ from tests.evaluation.text.written import plate, union
 SIZE = (72, 240)
 INK = (30, 30, 34)
 NEEDS_READER = {
+    "text_read",
     "text_cer",
     "text_cer_ceiling",
     "text_ned",
@@ -104,6 +105,7 @@ def test_what_was_read_is_compared_with_what_is_known():
     reader = Told(["¥599", "¥59.9", "天菊", "SALE", "天猫", "SALE"])
     found = measures(source, reference, reference, (text,), kept, reader)
     assert reader.num_calls == 1
+    assert found["text_read"] == 1
     assert found["text_cer"] == 1 / 5
     assert found["text_cer_ceiling"] == 0
     assert found["text_ned"] == 4 / 5
@@ -130,7 +132,24 @@ def test_a_reader_that_cannot_read_gives_no_number():
     found = measures(source, reference, source, (text,), (), Told([None, "NEW"]))
     assert math.isnan(found["text_cer"])
     assert math.isnan(found["text_exact"])
+    assert found["text_read"] == 0
     assert found["text_cer_ceiling"] == 0
+
+
+def test_texts_that_the_reader_fails_on_are_counted_in_the_answer_alone():
+    source, reference, text = replaced("SALE", "NEW", "en")
+    removed = dataclasses.replace(text, new=None)
+    kept = [KeptText(text=one, language="en", box=text.box) for one in ("A", "B", "C")]
+
+    def share(*reads):
+        # Answer and reference at the one new text, answer and source at the kept.
+        reader = Told(list(reads))
+        texts = (text, removed)
+        return measures(source, reference, source, texts, kept, reader)["text_read"]
+
+    assert share("NEW", None, "A", "", "C", None, None, None) == 1
+    assert share("NEW", "NEW", "A", None, "C", "A", "B", "C") == 3 / 4
+    assert share(None, "NEW", None, None, "C", "A", "B", "C") == 1 / 4
 
 
 @pytest.mark.parametrize(

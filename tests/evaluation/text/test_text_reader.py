@@ -141,6 +141,33 @@ def test_a_program_that_fails_is_not_a_misreading(tmp_path):
     assert gone.read([crop_of("SALE", "en")]) == [None]
 
 
+@pytest.mark.parametrize("num_failures", [1, 2])
+def test_a_failed_call_is_tried_once_more_and_never_remembered(tmp_path, num_failures):
+    program, calls = tmp_path / "tesseract", tmp_path / "calls"
+    program.write_text(
+        f"#!/bin/sh\ncat > /dev/null\necho called >> {calls}\n"
+        f"[ $(wc -l < {calls}) -gt {num_failures} ] || exit 3\necho SALE\n"
+    )
+    program.chmod(0o755)
+    reader = Tesseract(program=str(program), version="", languages=frozenset({"eng"}))
+    crop = crop_of("SALE", "en")
+    assert reader.read([crop]) == (["SALE"] if num_failures == 1 else [None])
+    assert reader.read([crop]) == ["SALE"]
+    # The reading is remembered: no further call.
+    assert reader.read([crop]) == ["SALE"]
+    assert calls.read_text().count("called") == num_failures + 1
+
+
+def test_where_no_line_was_found_a_failed_second_look_is_not_a_blank(tmp_path):
+    program = tmp_path / "tesseract"
+    program.write_text(
+        '#!/bin/sh\ncat > /dev/null\ncase "$*" in *"--psm 13"*) exit 3;; esac\necho\n'
+    )
+    program.chmod(0o755)
+    reader = Tesseract(program=str(program), version="", languages=frozenset({"eng"}))
+    assert reader.read([crop_of("SALE", "en")]) == [None]
+
+
 def test_the_reader_is_named_with_its_version(tesseract):
     assert isinstance(tesseract, Reader)
     assert tesseract.name.startswith("tesseract ")
