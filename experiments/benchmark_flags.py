@@ -98,6 +98,8 @@ def case_flags(options: argparse.Namespace) -> CaseFlags:
     tasks = tuple(name for name in options.tasks.split(",") if name)
     for name in tasks:
         task_by_id(name)
+    if options.photos is not None and options.split not in ("mini", "photo"):
+        raise UserError(f"--split={options.split} has no effect with --photos")
     if options.split == "photo" and options.photos is None:
         raise UserError("--split=photo needs --photos, the folder of your photos")
     if options.seed is not None and options.seed < 0:

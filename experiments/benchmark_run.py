@@ -10,6 +10,7 @@ A run that is stopped goes on where it was: pictures, scores and judgements that
 there are not made again.
 """
 
+import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -58,7 +59,8 @@ def open_cases(flags: CaseFlags) -> CaseFolder:
     """
     tasks = flags.tasks or None
     if flags.photos is not None:
-        folder = flags.folder or RUNS / "cases" / "photo"
+        place = hashlib.sha256(str(flags.photos.resolve()).encode()).hexdigest()[:8]
+        folder = flags.folder or RUNS / "cases" / f"photo-{place}"
         cases = photo_cases(flags.photos, tasks=flags.tasks or PHOTO_TASKS)
         write_cases(cases, folder)
     else:

@@ -192,7 +192,7 @@ class HttpExpert:
             what = str(answered.error) if reply is None else f"HTTP {reply.status}"
             kind = answered.error.kind if answered.error else ""
             if kind in ("too_large", "encoded"):
-                raise CannotEdit(f"{self.name}: {what}")
+                raise CannotEdit(f"{self.name}: {what}", is_garbled=True)
             # Another run may succeed: a record must not be given up for it.
             raise UserError(
                 f"the expert {self.name} gave no answer after {answered.num_requests} "
@@ -204,9 +204,13 @@ class HttpExpert:
         try:
             value = read_json(reply.body)
         except NotJsonError as error:
-            raise CannotEdit(f"{self.name} answered no JSON: {error}") from error
+            raise CannotEdit(
+                f"{self.name} answered no JSON: {error}", is_garbled=True
+            ) from error
         if not isinstance(value, dict):
-            raise CannotEdit(f"{self.name} answered JSON that is no object")
+            raise CannotEdit(
+                f"{self.name} answered JSON that is no object", is_garbled=True
+            )
         return value
 
     def _decoded(
@@ -224,7 +228,7 @@ class HttpExpert:
             if encoded_mask is not None:
                 mask = decode_mask(_bytes_of(encoded_mask), f"the mask of {self.name}")
         except UserError as error:
-            raise CannotEdit(str(error)) from error
+            raise CannotEdit(str(error), is_garbled=True) from error
         return image, mask
 
     def _of_the_photos_size(

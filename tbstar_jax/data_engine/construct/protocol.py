@@ -23,11 +23,13 @@ class CannotEdit(Exception):  # noqa: N818
 
     Attributes:
       reason: that sentence.
+      is_garbled: whether an answer came that cannot be read: no decision of the expert.
     """
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, is_garbled: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.is_garbled = is_garbled
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -74,7 +74,9 @@ class Endpoint:
             try:
                 image, _ = asks[prompt.language](photo, request, self.seed)
             except CannotEdit as error:
-                raise CannotAnswer(error.reason, is_final=True) from error
+                raise CannotAnswer(
+                    error.reason, is_final=not error.is_garbled
+                ) from error
             except UserError as error:
                 # The server did not answer now; the other prompts may fare better.
                 raise CannotAnswer(str(error), is_final=False) from error

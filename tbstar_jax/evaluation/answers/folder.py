@@ -59,7 +59,8 @@ def find_outputs(folder: Path, ids: Sequence[str]) -> Found:
 
 def find_output(folder: Path, id: str) -> Path | None:
     """The picture of one prompt; None where there is none."""
-    paths = (folder / f"{id}{suffix}" for suffix in SUFFIXES)
+    suffixes = [case(suffix) for suffix in SUFFIXES for case in (str.lower, str.upper)]
+    paths = (folder / f"{id}{suffix}" for suffix in suffixes)
     return next((path for path in paths if path.is_file()), None)
 
 

@@ -34,7 +34,7 @@ def touch(folder, name):
 def test_files_are_found_by_their_prompts(tmp_path):
     first = touch(tmp_path, f"{ASKED[0].id}.png")
     touch(tmp_path, f"{ASKED[0].id}.jpg")
-    second = touch(tmp_path, f"{ASKED[1].id}.webp")
+    second = touch(tmp_path, f"{ASKED[1].id}.WEBP")
     touch(tmp_path, "other.png")
     touch(tmp_path, "notes.txt")
     found = find_outputs(tmp_path, IDS)
@@ -104,7 +104,14 @@ def test_refusals_are_final_and_failures_are_not():
     def fail(request, number):
         return Answer(status=503)
 
-    for handler, is_final in ((refuse, True), (fail, False)):
+    def garble(request, number):
+        return Answer(body=b"<html>bad gateway</html>")
+
+    def torn(request, number):
+        return json_answer(image="AAAA")
+
+    outcomes = ((refuse, True), (fail, False), (garble, False), (torn, False))
+    for handler, is_final in outcomes:
         with serving(handler) as (url, _), endpoint(url).open() as answer:
             with pytest.raises(CannotAnswer) as caught:
                 answer(ASKED[0])
