@@ -17,6 +17,7 @@ from tbstar_jax.evaluation.scores.editing_measures import (
     distribution,
     dot,
     gradient_likeness,
+    intactness,
     outline_likeness,
     relative,
     skill,
@@ -36,7 +37,7 @@ _LOST_CHROMA = 5.0
 
 
 def recolor_parts(view: View) -> dict[str, float | None]:
-    """`color` and `structure` of what the reference recolours.
+    """`color` and `structure` of what the reference recolours, `intact` beside it.
 
     `color` is the skill of the CIEDE2000 difference between mean colours, averaged over
     the dark, middle and light thirds of the source, so that a part painted over or left
@@ -44,7 +45,11 @@ def recolor_parts(view: View) -> dict[str, float | None]:
     reference's, whichever is greater, as a share of the reference's.
     """
     part = changed_part(view)
-    return {"color": _color_skill(view, part), "structure": _structure(view, part)}
+    return {
+        "color": _color_skill(view, part),
+        "structure": _structure(view, part),
+        "intact": intactness(view),
+    }
 
 
 def changed_part(view: View) -> Bool[np.ndarray, "h w"]:
@@ -83,7 +88,7 @@ def _structure(view: View, part: Bool[np.ndarray, "h w"]) -> float:
 
 
 def material_parts(view: View) -> dict[str, float | None]:
-    """`surface`, `structure` and `outline` of the product.
+    """`surface`, `structure`, `outline` of the product, `intact` beside the change.
 
     `surface` is the skill of the statistics that make a material: the distribution of
     L* (highlights and contrast), mean a* and b*, fine texture.
@@ -100,6 +105,7 @@ def material_parts(view: View) -> dict[str, float | None]:
         "surface": skill(*errors) if errors[1] > 0 else None,
         "structure": _structure(view, part),
         "outline": outline_likeness(view, product),
+        "intact": intactness(view),
     }
 
 

@@ -18,6 +18,8 @@ from tbstar_jax.evaluation.scores.editing_measures import (
     box_mask,
     dilate,
     distribution_skill,
+    extent,
+    left_alone,
     outline_likeness,
     progress,
     relative,
@@ -27,6 +29,9 @@ from tbstar_jax.evaluation.scores.editing_measures import (
 )
 from tbstar_jax.geometry import Box
 from tbstar_jax.metrics.color import ciede2000
+
+_NEAR = 5
+"""Pixels around a replaced thing that belong to its outline."""
 
 
 def scene_background_parts(view: View) -> dict[str, float | None]:
@@ -70,23 +75,32 @@ def added_object_parts(view: View) -> dict[str, float | None]:
 
     `changed` is the visible difference from the source, as a share of the reference's;
     `color` the skill of the distribution of colours in the zone; `shape` how far the
-    best match of the reference's thing, anywhere near, went from the source's to 1.
+    best match of the reference's thing, anywhere near, went from the source's to 1;
+    `extent`: no more of the open zone changes than the thing takes.
     """
     zone, box = _zone(view)
     return {
         "changed": _changed(view, zone),
         "color": distribution_skill(view, zone),
         "shape": _shape(view, box),
+        "extent": extent(view),
     }
 
 
 def replaced_object_parts(view: View) -> dict[str, float | None]:
-    """`gone` (the old thing is not found any more), `color` and `shape` of the new."""
+    """`gone` (the old thing is not found any more), `color` and `shape` of the new.
+
+    `around` is what stays as it was 6 pixels and more from what the reference changes,
+    doubled up to 1: another good thing may reach into half of it.
+    """
     zone, box = _zone(view)
+    changed = (view.case.source != view.case.reference).any(axis=2)
+    kept = left_alone(view, view.case.masks.edit & ~dilate(changed, _NEAR))
     return {
         "gone": _gone(view),
         "color": distribution_skill(view, zone),
         "shape": _shape(view, box),
+        "around": None if kept is None else min(1.0, 2.0 * kept),
     }
 
 

@@ -33,6 +33,10 @@ _ALIKE = 1.0
 """CIEDE2000 below which source and reference are alike."""
 _DAMAGED = 8.0
 """Visible difference at which a pixel that should stay is mostly lost."""
+_TAKEN = 6.0
+"""CIEDE2000 from the source at which a pixel of an open zone is taken."""
+_ROOM = 2.5
+"""What another good drawing may take, as a multiple of the reference's."""
 _CHANCE = 0.25
 _QUANTILES = np.linspace(0.05, 0.95, 10)
 _BAND = 3
@@ -208,20 +212,39 @@ def intactness(view: View) -> float | None:
     band around it, which preservation does not count; the lower of the two.
     """
     edit = view.case.masks.edit
-    is_alike = ciede2000(view.source_lab, view.reference_lab) < _ALIKE
-    answer, _, reference = (smooth(lab, 1.0) for lab in view.labs)
+    ring = dilate(edit, max(_LEAST_RING, guard_band(view.case.size))) & ~edit
+    values = [left_alone(view, edit), left_alone(view, ring)]
+    return min((value for value in values if value is not None), default=None)
+
+
+def left_alone(view: View, mask: Bool[np.ndarray, "h w"]) -> float | None:
+    """`intactness` of one region; None where source and reference are not alike."""
+    region = mask & (ciede2000(view.source_lab, view.reference_lab) < _ALIKE)
+    if np.count_nonzero(region) < LEAST_PIXELS:
+        return None
+    answer, reference = (
+        smooth(lab, 1.0) for lab in (view.answer_lab, view.reference_lab)
+    )
     left = np.exp(-visible_difference(answer, reference) / _DAMAGED)
-    values = [
-        float(left[region].mean())
-        for region in (
-            edit & is_alike,
-            dilate(edit, max(_LEAST_RING, guard_band(view.case.size)))
-            & ~edit
-            & is_alike,
-        )
-        if np.count_nonzero(region) >= LEAST_PIXELS
+    return float(left[region].mean())
+
+
+def extent(view: View) -> float | None:
+    """Whether more of the open zone changes than the edit takes, in [0, 1].
+
+    min(1, 2.5 r / a), where r and a are the pixels of the edit region (one more to each
+    side: the strokes of a text and what they enclose) that the reference and the answer
+    change by a CIEDE2000 above 6. A thing of 1.5 times the width costs nothing.
+    """
+    edit = view.case.masks.edit
+    answer, source, reference = (smooth(lab, 1.0) for lab in view.labs)
+    counts = [
+        int(np.count_nonzero(dilate(ciede2000(lab, source) > _TAKEN, 1) & edit))
+        for lab in (answer, reference)
     ]
-    return min(values, default=None)
+    if counts[1] < LEAST_PIXELS:
+        return None
+    return min(1.0, _ROOM * counts[1] / max(1, counts[0]))
 
 
 def smooth(lab: Float[np.ndarray, "h w 3"], sigma: float) -> Float[np.ndarray, "h w 3"]:

@@ -12,6 +12,7 @@ from tbstar_jax.evaluation.scores.editing_measures import (
     View,
     box_mask,
     dilate,
+    extent,
 )
 from tbstar_jax.evaluation.text.glyphs import ink_color_error, ink_height_ratio
 from tbstar_jax.evaluation.text.measures import text_skill
@@ -44,11 +45,16 @@ def text_replacement_parts(
 
 
 def text_addition_parts(view: View, reader: Reader | None) -> dict[str, float | None]:
-    """`text` in the zone, `ink_color`, and `clear`: the product is not covered."""
+    """`text` in the zone, `ink_color`, `clear` and `extent`.
+
+    `clear`: the product is not covered; `extent`: no more of the zone changes than the
+    text takes.
+    """
     return {
         "text": _text(view, reader),
         "ink_color": _mean_over(view, _color_closeness),
         "clear": _clear(view),
+        "extent": extent(view),
     }
 
 
