@@ -8,9 +8,10 @@ import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from experiments.benchmark_notes import reading_notes
 from tbstar_jax.errors import UserError
-from tbstar_jax.evaluation.anchors import ANCHORS, AnchorScores, check_anchor_order
-from tbstar_jax.evaluation.answers.answer import SECONDS, unanswered
+from tbstar_jax.evaluation.anchors import ANCHORS
+from tbstar_jax.evaluation.answers.answer import SECONDS
 from tbstar_jax.evaluation.answers.folder import find_output
 from tbstar_jax.evaluation.cases.folder import CaseFolder
 from tbstar_jax.evaluation.files import json_text, write_whole
@@ -182,7 +183,7 @@ def _results(
         provenance={**runs[0].provenance, "seconds_per_edit": _seconds(runs[0])},
         systems=[*systems, *anchors],
         judges=[],
-        notes=_notes(runs, anchors, cases),
+        notes=reading_notes(runs, by_system, anchors, cases),
     )
 
 
@@ -190,57 +191,6 @@ def _seconds(run: Run) -> float | None:
     """Median time of an edit; None where the pictures were made elsewhere."""
     took = [entry["seconds"] for entry in read_journal(run.outputs / SECONDS)]
     return round(statistics.median(took), 3) if took else None
-
-
-def _notes(
-    runs: Sequence[Run], anchors: Sequence[SystemResult], cases: CaseFolder
-) -> list[str]:
-    measured = {anchor.name: anchor.measures for anchor in anchors}
-    rows = {
-        name: AnchorScores(
-            edit=measured[name]["edit"].macro.mean,
-            preservation=measured[name]["preservation"].macro.mean,
-            consistency=measured[name]["consistency"].macro.mean,
-        )
-        for name in ANCHORS
-        if name in measured
-    }
-    notes = [f"anchors are out of order: {one}" for one in check_anchor_order(rows)]
-    differing = runs[0].provenance["cases_not_as_shipped"]
-    if differing:
-        notes.append(
-            f"{len(differing)} of the {len(cases.ids)} cases differ from the shipped "
-            "ones (another version of NumPy or Pillow draws them otherwise): numbers "
-            "of other machines are of other pictures"
-        )
-    first = runs[0].provenance
-    if first["num_not_asked"]:
-        notes.append(
-            f"{first['num_not_asked']} prompts were not asked: their instructions have "
-            f"more than --max-instruction-bytes={first['max_instruction_bytes']}"
-        )
-    notes += [note for run in runs for note in _refusals(run)]
-    readers = {run.provenance["tools"]["ocr"] for run in runs}
-    if len(readers) > 1:
-        notes.append(
-            f"texts were read by different programs ({sorted(readers)}): scores of the "
-            "text tasks are not comparable between these runs"
-        )
-    elif readers == {""}:
-        notes.append(
-            "no OCR program is installed: texts were compared by the overlap of their "
-            "ink, and error rates are n/a"
-        )
-    return notes
-
-
-def _refusals(run: Run) -> list[str]:
-    """Why pictures are missing, where the system has said so."""
-    reasons = list(unanswered(run.outputs, run.prompts).values())
-    if not reasons:
-        return []
-    told = f"{run.name} gave no picture for {len(reasons)} prompts, e.g. because "
-    return [f'{told}"{reasons[0]}"']
 
 
 def _judgements(runs: Sequence[Run]) -> tuple[list[Judgement], list[str]]:

@@ -15,6 +15,7 @@ import pytest
 from experiments import benchmark
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.cases.store import load_cases
+from tbstar_jax.evaluation.text.reader import find_reader
 from tbstar_jax.input_pipeline.images import decode_image, encode_png
 
 TASKS = ("recolor", "text_replace_zh", "outpaint")
@@ -118,6 +119,18 @@ def test_anchors_keep_their_order(ours):
     assert macro(ours, "wrong_sample") < min(middle)
     notes = json.loads((ours / "results.json").read_text())["notes"]
     assert not [note for note in notes if "out of order" in note]
+    # Pixels of smoke are checked, and a reader reads every text of a reference.
+    assert not [note for note in notes if "manifest" in note]
+    reads = {
+        record["prompt"]: record["metrics"]["text_read"]
+        for record in records(ours)
+        if record["system"] == "reference"
+    }
+    reader = find_reader()
+    if reader is None:
+        assert reads[f"{CASES[1]}/zh"] is None
+    elif "chi_sim" in reader.languages:
+        assert reads[f"{CASES[1]}/zh"] == 1
 
 
 def test_the_photo_of_an_outpainting_is_kept(ours, cases):

@@ -1,0 +1,131 @@
+"""What a reader of a report must know first: sentences on its cases, texts, anchors."""
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+
+from tbstar_jax.evaluation.anchors import ANCHORS, AnchorScores, check_anchor_order
+from tbstar_jax.evaluation.answers.answer import unanswered
+from tbstar_jax.evaluation.cases.folder import CaseFolder
+from tbstar_jax.evaluation.cases.manifest import (
+    MANIFEST_SPLITS,
+    explain,
+    read_manifest,
+)
+from tbstar_jax.evaluation.run.results import SystemResult
+from tbstar_jax.evaluation.run.run_folder import Run
+from tbstar_jax.evaluation.scores.record import ScoreRecord
+
+
+def reading_notes(
+    runs: Sequence[Run],
+    by_system: Mapping[str, Sequence[ScoreRecord]],
+    anchors: Sequence[SystemResult],
+    cases: CaseFolder,
+) -> list[str]:
+    """One sentence for each thing that limits what the numbers say.
+
+    Args:
+      runs: on the same cases, the main one first.
+      by_system: their records, those of anchors among them.
+      anchors: their results.
+      cases: that were asked.
+    """
+    first = runs[0].provenance
+    notes = [
+        *_anchor_notes(anchors),
+        *case_notes(cases, [str(id) for id in first["cases_not_as_shipped"]]),
+    ]
+    if first["num_not_asked"]:
+        notes.append(
+            f"{first['num_not_asked']} prompts were not asked: their instructions have "
+            f"more than --max-instruction-bytes={first['max_instruction_bytes']}"
+        )
+    notes += [note for run in runs for note in _refusals(run)]
+    return [*notes, *_reader_notes(runs), *unread_notes(by_system)]
+
+
+def case_notes(cases: CaseFolder, differing: Collection[str]) -> list[str]:
+    """Whether the cases are those that were published, and what was not checked.
+
+    Args:
+      cases: that were asked.
+      differing: ids of those that are not as shipped: `check_manifest`.
+    """
+    splits = [split for split in MANIFEST_SPLITS if split in cases.split.split("+")]
+    notes = []
+    if differing:
+        made = "; ".join(
+            explain(split)
+            for split in splits
+            if any(id.startswith(f"{split}/") for id in differing)
+        )
+        notes.append(
+            f"{len(differing)} of the {len(cases.ids)} cases differ from the shipped "
+            "ones, so numbers of other machines are of other pictures (other versions "
+            f"of these packages may draw otherwise: {made})"
+        )
+    return notes + [
+        f"the shipped manifest of {split} checks what the scenes are drawn from, not "
+        "their pixels"
+        for split in splits
+        if read_manifest(split)["digest_of"] == "parameters"
+    ]
+
+
+def unread_notes(by_system: Mapping[str, Sequence[ScoreRecord]]) -> list[str]:
+    """How many answers have texts that the reader failed on (`text_read` below 1).
+
+    Args:
+      by_system: score records by system.
+    """
+    counts = {
+        system: sum(row.metrics.get("text_read", math.nan) < 1 for row in rows)
+        for system, rows in by_system.items()
+    }
+    total = sum(counts.values())
+    if not total:
+        return []
+    told = ", ".join(f"{system} {count}" for system, count in counts.items() if count)
+    return [
+        f"the OCR program failed on texts of {total} answers ({told}), because a call "
+        "failed twice or it lacks their language: error rates leave these texts out, "
+        "and E may rest on the overlap of their ink"
+    ]
+
+
+def _anchor_notes(anchors: Sequence[SystemResult]) -> list[str]:
+    measured = {anchor.name: anchor.measures for anchor in anchors}
+    rows = {
+        name: AnchorScores(
+            edit=measured[name]["edit"].macro.mean,
+            preservation=measured[name]["preservation"].macro.mean,
+            consistency=measured[name]["consistency"].macro.mean,
+        )
+        for name in ANCHORS
+        if name in measured
+    }
+    return [f"anchors are out of order: {one}" for one in check_anchor_order(rows)]
+
+
+def _reader_notes(runs: Sequence[Run]) -> list[str]:
+    readers = {run.provenance["tools"]["ocr"] for run in runs}
+    if len(readers) > 1:
+        return [
+            f"texts were read by different programs ({sorted(readers)}): scores of the "
+            "text tasks are not comparable between these runs"
+        ]
+    if readers == {""}:
+        return [
+            "no OCR program is installed: texts were compared by the overlap of their "
+            "ink, and error rates are n/a"
+        ]
+    return []
+
+
+def _refusals(run: Run) -> list[str]:
+    """Why pictures are missing, where the system has said so."""
+    reasons = list(unanswered(run.outputs, run.prompts).values())
+    if not reasons:
+        return []
+    told = f"{run.name} gave no picture for {len(reasons)} prompts, e.g. because "
+    return [f'{told}"{reasons[0]}"']
