@@ -158,6 +158,13 @@ def test_a_judge_that_fails_has_no_score(runs, tmp_path, capsys):
     )
 
 
+def test_a_judge_that_is_down_is_no_result(runs, tmp_path):
+    with serving(Answer(status=503)) as (url, _):
+        flag = judge_file(tmp_path / "judge.yaml", url, model="down")
+        with pytest.raises(UserError, match="down answered none of 2 requests"):
+            benchmark.main(["judge", str(runs["lazy"]), flag])
+
+
 def test_pairs_are_judged_in_both_orders(runs, tmp_path, capsys):
     """The judge always prefers the first picture: a tie, and said to be one."""
 

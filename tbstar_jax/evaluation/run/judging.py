@@ -34,7 +34,7 @@ def judge_run(run: Run, config: JudgeConfig) -> None:
     """Judges a run's pictures into its journal, those it has no judgement of.
 
     Raises:
-      UserError: see `judge_all`.
+      UserError: see `judge_all`; or the server answered nothing.
     """
     cases = CaseFolder(run.cases, None)
     found = find_outputs(run.outputs, run.prompts).paths
@@ -44,7 +44,12 @@ def judge_run(run: Run, config: JudgeConfig) -> None:
     told = {judge.fingerprint: {**config.provenance(), "since": date}}
     # The earlier entry stays: most of its judgements are of that date.
     write_whole(run.folder / JUDGES_FILE, json_text(told | run.judges()).encode())
-    judge_all(judge, work, run.folder / JUDGEMENTS_FILE)
+    judged = judge_all(judge, work, run.folder / JUDGEMENTS_FILE)
+    if judged and not any(one.is_settled for one in judged):
+        raise UserError(
+            f"the judge {config.model} answered none of {len(judged)} requests "
+            f"({judged[0].status}: {judged[0].detail}); check the server and run again"
+        )
 
 
 def judgements_now(run: Run) -> tuple[list[Judgement], int]:
