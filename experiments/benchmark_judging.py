@@ -1,5 +1,6 @@
 """The command `judge`: a finished run judged, again, or against others."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -66,7 +67,7 @@ def _compare(runs: Sequence[Run], config: JudgeConfig) -> None:
     ranking, counted = ranked(compare_runs(runs, config), BootstrapConfig())
     head = ["system", "score (Davidson)", "low", "high", "verdicts"]
     rows: list[list[str | int | float]] = [
-        [one.system, round(one.score), round(one.low), round(one.high), one.num_votes]
+        [one.system, *map(_whole, (one.score, one.low, one.high)), one.num_votes]
         for one in ranking.systems
     ]
     note = (
@@ -82,3 +83,8 @@ def _compare(runs: Sequence[Run], config: JudgeConfig) -> None:
         notes=[note],
     )
     write_table(runs[0].folder / TABLES["pairwise"], table)
+
+
+def _whole(number: float) -> str:
+    """Without decimals; a single case says nothing about its spread."""
+    return "n/a" if math.isnan(number) else f"{number:.0f}"
