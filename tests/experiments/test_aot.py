@@ -79,6 +79,7 @@ def test_the_forward_pass_fits_four_chips_and_gathers_the_weights_once(tmp_path)
     assert gathered["all-gather"] == pytest.approx(WEIGHTS_GIB, rel=0.01)
 
 
+@pytest.mark.slow
 def test_stage_1_fits_four_chips(tmp_path):
     report = compile_for_v5p("stage1", tmp_path / "report.json")
     assert report["total_gib"] < 18
