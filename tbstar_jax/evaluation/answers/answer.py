@@ -134,16 +134,23 @@ def ask_system(
                 seconds[id] = took
                 timing.append({"prompt": id, "seconds": took})
                 _note(journal, streak)
-                continue
-            streak.append((id, error))
-            if len(streak) >= min(GIVE_UP_AFTER, len(ids)):
-                # Not noted: what fails for every prompt is no answer to any of them.
-                raise UserError(
-                    f"{system.name} gave no picture for {len(streak)} prompts in a "
-                    f"row; the last time: {error}"
-                )
+            else:
+                streak.append((id, error))
+                _require_answers(system, streak, min(GIVE_UP_AFTER, len(ids)))
         _note(journal, streak)
     return seconds
+
+
+def _require_answers(
+    system: System, streak: Sequence[tuple[str, CannotAnswer]], limit: int
+) -> None:
+    """What fails for every prompt is not noted: it is no answer to any of them."""
+    if len(streak) >= limit:
+        _, error = streak[-1]
+        raise UserError(
+            f"{system.name} gave no picture for {len(streak)} prompts in a row; the last "
+            f"time: {error}"
+        )
 
 
 def unanswered(folder: Path, ids: Sequence[str]) -> dict[str, CannotAnswer]:
