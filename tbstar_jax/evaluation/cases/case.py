@@ -149,6 +149,25 @@ class Masks:
     text: Bool[np.ndarray, "h w"]
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class AskedEdit:
+    """One of the two edits of a case whose instruction asks for two.
+
+    Attributes:
+      task: whose measures tell whether it was made; one of `BENCHMARK_TASKS`.
+      undone: sRGB, the reference without this edit: only the other was made.
+      masks: of this edit alone.
+      target_texts: that it is about.
+      target_objects: likewise.
+    """
+
+    task: str
+    undone: UInt8[np.ndarray, "h w 3"]
+    masks: Masks
+    target_texts: tuple[TargetText, ...]
+    target_objects: tuple[TargetObject, ...]
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Case:
     """A scene.
@@ -172,6 +191,8 @@ class Case:
       questions: for checklists.
       tags: what slices are made by: names to short values.
       licence: SPDX id of the pictures.
+      asked: both edits where the instruction asks for two, the task's first; else
+        empty. The other fields are about both together.
     """
 
     id: str
@@ -192,6 +213,7 @@ class Case:
     questions: tuple[Question, ...]
     tags: Mapping[str, str]
     licence: str
+    asked: tuple[AskedEdit, ...] = ()
 
     @property
     def photo(self) -> UInt8[np.ndarray, "_ _ 3"]:

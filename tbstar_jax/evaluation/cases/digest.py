@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 
-from tbstar_jax.evaluation.cases.case import Case
+from tbstar_jax.evaluation.cases.case import Case, Masks
 
 MASKS = ("edit", "product", "product_after", "shadow", "text")
 """Names of the fields of `Masks`."""
@@ -23,6 +23,14 @@ def case_digest(case: Case) -> str:
     digest.update(json.dumps(words, ensure_ascii=True).encode())
     digest.update(np.ascontiguousarray(case.source).tobytes())
     digest.update(np.ascontiguousarray(case.reference).tobytes())
-    for name in MASKS:
-        digest.update(np.packbits(getattr(case.masks, name)).tobytes())
+    _add_masks(digest, case.masks)
+    for one in case.asked:
+        digest.update(one.task.encode())
+        digest.update(np.ascontiguousarray(one.undone).tobytes())
+        _add_masks(digest, one.masks)
     return digest.hexdigest()
+
+
+def _add_masks(digest: "hashlib._Hash", masks: Masks) -> None:
+    for name in MASKS:
+        digest.update(np.packbits(getattr(masks, name)).tobytes())

@@ -9,6 +9,7 @@ from jaxtyping import Bool, UInt8
 
 from tbstar_jax.data_engine.facts import Facts
 from tbstar_jax.evaluation.cases.case import (
+    AskedEdit,
     KeptText,
     Masks,
     TargetObject,
@@ -84,6 +85,7 @@ class Draft:
       tags: what is known of the picture: family, background, num_objects, ...
       digests: of the parameters before and after, hexadecimal.
       licence: SPDX id of the pictures.
+      asked: both edits, where there are two.
     """
 
     generator: Literal["studio", "layout", "overlay", "photo"]
@@ -98,6 +100,7 @@ class Draft:
     tags: Mapping[str, str]
     digests: tuple[str, ...]
     licence: str = "Apache-2.0"
+    asked: tuple[AskedEdit, ...] = ()
 
 
 def box_of(mask: Bool[np.ndarray, "h w"]) -> Box | None:

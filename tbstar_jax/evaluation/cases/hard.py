@@ -11,7 +11,8 @@ Cases take turns by index:
     dense     as many other overlays as find room, none of which may change
 
 Both edits are exact: the reference shows the overlays after their edit on the render
-after its own, and pixels differ only where one of the two reaches.
+after its own, and pixels differ only where one of the two reaches. The pictures in
+which only one of them was made are drawn as well: each is to be seen alone.
 """
 
 import dataclasses
@@ -27,6 +28,7 @@ from tbstar_jax.data_engine.layout.pairs import Drawn
 from tbstar_jax.data_engine.render.sampling import choose
 from tbstar_jax.data_engine.studio.edits import Edit
 from tbstar_jax.data_engine.studio.scene import Scene, color_of, scene_digest
+from tbstar_jax.evaluation.cases.case import AskedEdit, Masks
 from tbstar_jax.evaluation.cases.draft import Draft
 from tbstar_jax.evaluation.cases.from_layout import (
     Alter,
@@ -50,6 +52,7 @@ from tbstar_jax.evaluation.cases.overlaid import (
     plain_shot,
     taken_by,
 )
+from tbstar_jax.geometry import place_on_canvas
 
 Kind: TypeAlias = Literal["two", "tiny", "contrast", "dense"]
 
@@ -74,6 +77,8 @@ _UNDER = ("recolor", "object_remove")
 _ROOM = 1.35
 _FAR = 1.7
 _BLEND = 0.7
+_SEEN, _LEAST_SEEN = 16, 0.001
+"""Levels, and share of the canvas, by which each of two edits changes the reference."""
 
 
 def hard_kind(task: str, index: int) -> Kind:
@@ -138,16 +143,57 @@ def _two(rng: np.random.Generator, task: str, size: tuple[int, int]) -> Draft | 
     if drawn is None or below is None or above is None:
         return None
     draft = _stacked(drawn, shot, above, below)
+    over = _asked_above(drawn, shot, above, over_task)
+    under = AskedEdit(
+        task=under_task,
+        undone=drawn.pair.target,
+        masks=_in_the_open(drawn, below.masks),
+        target_texts=below.target_texts,
+        target_objects=below.target_objects,
+    )
+    if not all(_is_seen(one.undone, draft.reference) for one in (over, under)):
+        return None
     first, second = (below, above) if is_studio else (above, below)
     return dataclasses.replace(
         draft,
         asks=(*first.asks, *second.asks),
+        asked=(under, over) if is_studio else (over, under),
         masks=dataclasses.replace(
             draft.masks,
             product=first.masks.product,
             product_after=first.masks.product_after,
         ),
     )
+
+
+def _asked_above(drawn: Drawn, shot: Shot, above: Draft, task: str) -> AskedEdit:
+    """The edit of the overlays; undone, they lie unedited on the edited render."""
+    undone = draw(drawn.edit.before, shot.pair.target).picture()
+    window = drawn.edit.window
+    if window is not None:
+        undone = place_on_canvas(undone[window.photo.slices], window)
+    return AskedEdit(
+        task=task,
+        undone=undone,
+        masks=above.masks,
+        target_texts=above.target_texts,
+        target_objects=above.target_objects,
+    )
+
+
+def _in_the_open(drawn: Drawn, masks: Masks) -> Masks:
+    """Regions of an edit of the render, as far as its overlays let them change."""
+    # What an opaque overlay hides does not change, whatever happens below it.
+    is_open = drawn.source.shows_backdrop() | drawn.target.shows_backdrop()
+    return dataclasses.replace(
+        masks, edit=masks.edit & is_open, shadow=masks.shadow & is_open
+    )
+
+
+def _is_seen(undone: Photo, reference: Photo) -> bool:
+    """Whether a picture without one of the edits shows that it is missing."""
+    change = np.abs(undone.astype(np.int16) - reference).max(axis=2)
+    return float(np.mean(change >= _SEEN)) >= _LEAST_SEEN
 
 
 def _under(rng: np.random.Generator, task: str) -> str:
@@ -249,15 +295,14 @@ def _camouflaged(edit: Edit) -> Edit:
 def _stacked(drawn: Drawn, shot: Shot, above: Draft, below: Draft) -> Draft:
     """Overlays over a render, both edited."""
     reference = draw(drawn.edit.after, shot.pair.target).picture()
-    # What an opaque overlay hides does not change, whatever happens below it.
-    is_open = drawn.source.shows_backdrop() | drawn.target.shows_backdrop()
-    edited = above.masks.edit | (below.masks.edit & is_open)
+    under = _in_the_open(drawn, below.masks)
+    edited = above.masks.edit | under.edit
     kept = [one for one in above.kept_texts if not edited[one.box.slices].any()]
     masks = dataclasses.replace(
         above.masks,
         edit=edited,
-        shadow=(above.masks.shadow | below.masks.shadow) & is_open,
-        text=above.masks.text | below.masks.text,
+        shadow=above.masks.shadow | under.shadow,
+        text=above.masks.text | under.text,
     )
     return dataclasses.replace(
         above,

@@ -180,6 +180,7 @@ def finish(
         questions=questions(draft.asks, draft.kept_texts),
         tags=case_tags(draft, style),
         licence=draft.licence,
+        asked=draft.asked,
     )
 
 

@@ -12,6 +12,9 @@ Fields, one line per prompt:
     targets                text [{box, old, new, script, ink_rgb, px_height}],
                            objects [{name, box_before, box_after}],
                            outpaint {place_box} or null
+    asked                  where the instruction asks for two edits: [{task, masks,
+                           targets: {text, objects}, undone: {path, sha256}}], of each
+                           edit alone, the task's first; else absent
     keep_text              [{box, string, script}]
     facts                  the words of the edit
     tags, questions        [{en, zh, answer, kind}]
@@ -22,7 +25,7 @@ to the folder of the file.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from tbstar_jax.data_engine.facts import Facts
@@ -38,12 +41,16 @@ from tbstar_jax.evaluation.cases.case import (
     TargetObject,
     TargetText,
 )
+from tbstar_jax.evaluation.cases.digest import MASKS
 from tbstar_jax.evaluation.cases.fields import Fields
 from tbstar_jax.evaluation.cases.seeds import BENCHMARK_VERSION
 from tbstar_jax.evaluation.cases.wording import STYLES
 from tbstar_jax.geometry import Box
 
 LANGUAGES: tuple[Language, ...] = get_args(Language)
+PLACES = ("first", "second")
+"""Of two edits, in names of files."""
+
 _SCRIPTS = (*LANGUAGES, "number")
 _KINDS = ("edit", "keep", "text", "count", "color")
 
@@ -69,12 +76,22 @@ def prompt_record(
     Args:
       case: what is asked.
       language: of the instruction.
-      files: `photo`, `reference`, and the masks by name.
+      files: `photo`, `reference`, and the masks by name; with two edits, also
+        `first_undone`, `second_undone`, and the masks of each, named likewise.
       seed: the case was drawn with; 0 where there is none.
     """
     stored = {name: dataclasses.asdict(file) for name, file in files.items()}
     photo = stored.pop("photo")
     reference = stored.pop("reference")
+    asked = [
+        {
+            "task": one.task,
+            "undone": stored.pop(f"{place}_undone"),
+            "masks": {name: stored.pop(f"{place}_{name}") for name in MASKS},
+            "targets": _edit_targets(one.target_texts, one.target_objects),
+        }
+        for place, one in zip(PLACES, case.asked, strict=False)
+    ]
     return {
         "id": f"{case.id}/{language}",
         "pair_id": case.id,
@@ -93,7 +110,15 @@ def prompt_record(
         "masks": stored,
         "size_in": list(case.photo.shape[:2]),
         "size_out": list(case.size),
-        "targets": _targets(case),
+        "targets": {
+            **_edit_targets(case.target_texts, case.target_objects),
+            "outpaint": (
+                None
+                if case.photo_box is None
+                else {"place_box": _edges(case.photo_box)}
+            ),
+        },
+        **({"asked": asked} if asked else {}),
         "keep_text": [
             {
                 "box": _edges(one.box),
@@ -108,7 +133,9 @@ def prompt_record(
     }
 
 
-def _targets(case: Case) -> dict[str, Any]:
+def _edit_targets(
+    texts: Sequence[TargetText], objects: Sequence[TargetObject]
+) -> dict[str, Any]:
     return {
         "text": [
             {
@@ -119,7 +146,7 @@ def _targets(case: Case) -> dict[str, Any]:
                 "ink_rgb": list(one.ink),
                 "px_height": one.box.height,
             }
-            for one in case.target_texts
+            for one in texts
         ],
         "objects": [
             {
@@ -127,11 +154,8 @@ def _targets(case: Case) -> dict[str, Any]:
                 "box_before": _edges(one.before),
                 "box_after": _edges(one.after),
             }
-            for one in case.target_objects
+            for one in objects
         ],
-        "outpaint": (
-            None if case.photo_box is None else {"place_box": _edges(case.photo_box)}
-        ),
     }
 
 
@@ -143,9 +167,10 @@ class ReadPrompt:
       pair_id: id of the case.
       language: of the instruction.
       instruction: the text.
-      files: `photo`, `reference` and the masks by name.
+      files: as in `prompt_record`.
       size: rows and columns of the answer.
       photo_box: where the photo lies on it.
+      asked: of each of two edits, the arguments of `AskedEdit` but its pictures.
       fields: the other arguments of `Case`.
     """
 
@@ -155,15 +180,15 @@ class ReadPrompt:
     files: Mapping[str, StoredFile]
     size: tuple[int, int]
     photo_box: Box | None
+    asked: tuple[Mapping[str, Any], ...]
     fields: Mapping[str, Any]
 
 
-def read_prompt(line: Fields, mask_names: tuple[str, ...]) -> ReadPrompt:
+def read_prompt(line: Fields) -> ReadPrompt:
     """Checks a line and takes it apart.
 
     Args:
       line: the object.
-      mask_names: the masks it must have.
 
     Raises:
       UserError: a field is missing or holds what it may not.
@@ -180,11 +205,10 @@ def read_prompt(line: Fields, mask_names: tuple[str, ...]) -> ReadPrompt:
     inputs = line.objects("inputs")
     if len(inputs) != 1:
         line.refuse("inputs", "a list of one photo")
-    masks = line.object("masks")
     files = {
         "photo": _file(inputs[0]),
         "reference": _file(line.object("reference")),
-        **{name: _file(masks.object(name)) for name in mask_names},
+        **_mask_files(line),
     }
     targets = line.object("targets")
     outpaint = targets.raw("outpaint")
@@ -197,16 +221,15 @@ def read_prompt(line: Fields, mask_names: tuple[str, ...]) -> ReadPrompt:
         "style": line.text("instruction_style", STYLES),
         "facts": _facts(line),
         "kept_texts": tuple(_kept(one) for one in line.objects("keep_text")),
-        "target_texts": tuple(_target_text(one) for one in targets.objects("text")),
-        "target_objects": tuple(
-            _target_object(one) for one in targets.objects("objects")
-        ),
+        **_read_targets(targets),
         "questions": tuple(_question(one) for one in line.objects("questions")),
         "tags": line.texts("tags"),
         "licence": line.text("licence"),
     }
+    is_two = split == "hard" and fields["tags"].get("difficulty") == "two"
+    asked = _asked(line, files) if is_two else ()
     size = _size(line)
-    _require_inside(line, size, place, fields)
+    _require_inside(line, size, place, (fields, *asked))
     return ReadPrompt(
         pair_id=case_id,
         language=language,
@@ -214,8 +237,37 @@ def read_prompt(line: Fields, mask_names: tuple[str, ...]) -> ReadPrompt:
         files=files,
         size=size,
         photo_box=place,
+        asked=asked,
         fields=fields,
     )
+
+
+def _asked(line: Fields, files: dict[str, StoredFile]) -> tuple[Mapping[str, Any], ...]:
+    """What is told of each of two edits; adds their files to `files`."""
+    edits = [] if line.raw("asked") is None else line.objects("asked")
+    if len(edits) != len(PLACES):
+        line.refuse("asked", "a list of both edits; write the cases again")
+    found = []
+    for place, one in zip(PLACES, edits, strict=True):
+        files[f"{place}_undone"] = _file(one.object("undone"))
+        files |= {f"{place}_{name}": file for name, file in _mask_files(one).items()}
+        targets = _read_targets(one.object("targets"))
+        found.append({"task": one.text("task", BENCHMARK_TASKS), **targets})
+    return tuple(found)
+
+
+def _mask_files(fields: Fields) -> dict[str, StoredFile]:
+    masks = fields.object("masks")
+    return {name: _file(masks.object(name)) for name in MASKS}
+
+
+def _read_targets(targets: Fields) -> dict[str, Any]:
+    return {
+        "target_texts": tuple(_target_text(one) for one in targets.objects("text")),
+        "target_objects": tuple(
+            _target_object(one) for one in targets.objects("objects")
+        ),
+    }
 
 
 def _file(fields: Fields) -> StoredFile:
@@ -284,11 +336,17 @@ def _size(line: Fields) -> tuple[int, int]:
 
 
 def _require_inside(
-    line: Fields, size: tuple[int, int], place: Box | None, fields: Mapping[str, Any]
+    line: Fields,
+    size: tuple[int, int],
+    place: Box | None,
+    edits: Sequence[Mapping[str, Any]],
 ) -> None:
-    boxes = [one.box for one in (*fields["kept_texts"], *fields["target_texts"])]
-    for one in fields["target_objects"]:
-        boxes += [one.before, one.after]
+    boxes: list[Box | None] = []
+    for edit in edits:
+        texts = (*edit.get("kept_texts", ()), *edit["target_texts"])
+        boxes += [one.box for one in texts]
+        for one in edit["target_objects"]:
+            boxes += [one.before, one.after]
     for box in (*boxes, place):
         if box is not None and (
             box.top + box.height > size[0] or box.left + box.width > size[1]

@@ -21,12 +21,13 @@ from jaxtyping import Bool, UInt8
 from tqdm import tqdm
 
 from tbstar_jax.errors import UserError
-from tbstar_jax.evaluation.cases.case import Case, Masks, Split
+from tbstar_jax.evaluation.cases.case import AskedEdit, Case, Masks, Split
 from tbstar_jax.evaluation.cases.digest import MASKS, case_digest
 from tbstar_jax.evaluation.cases.fields import Fields
 from tbstar_jax.evaluation.cases.make import make_case
 from tbstar_jax.evaluation.cases.schema import (
     LANGUAGES,
+    PLACES,
     ReadPrompt,
     StoredFile,
     prompt_record,
@@ -144,7 +145,7 @@ def read_index(
     waiting: ReadPrompt | None = None
     seen: set[str] = set()
     for line in _lines(path):
-        prompt = read_prompt(line, MASKS)
+        prompt = read_prompt(line)
         if waiting is None:
             waiting = prompt
             continue
@@ -173,9 +174,10 @@ def _write_case(case: Case, folder: Path, seed: int) -> None:
         "photo": encode_png(case.photo),
         "reference": encode_png(case.reference),
     }
-    for name in MASKS:
-        marked: Bool[np.ndarray, "h w"] = getattr(case.masks, name)
-        pictures[name] = encode_png(np.where(marked, np.uint8(255), np.uint8(0)))
+    pictures |= _encoded(case.masks, "")
+    for place, one in zip(PLACES, case.asked, strict=False):
+        pictures[f"{place}_undone"] = encode_png(one.undone)
+        pictures |= _encoded(one.masks, f"{place}_")
     files = {}
     for name, data in pictures.items():
         path = f"pictures/{case.id}/{name}.png"
@@ -188,10 +190,21 @@ def _write_case(case: Case, folder: Path, seed: int) -> None:
     write_whole(_lines_of(case.id, folder), ("\n".join(lines) + "\n").encode())
 
 
+def _encoded(masks: Masks, prefix: str) -> dict[str, bytes]:
+    """Masks as PNG, by name."""
+    encoded = {}
+    for name in MASKS:
+        marked: Bool[np.ndarray, "h w"] = getattr(masks, name)
+        encoded[prefix + name] = encode_png(
+            np.where(marked, np.uint8(255), np.uint8(0))
+        )
+    return encoded
+
+
 def _is_written(case_id: str, folder: Path, seed: int) -> bool:
     path = _lines_of(case_id, folder)
     try:
-        prompts = [read_prompt(line, MASKS) for line in _lines(path)]
+        prompts = [read_prompt(line) for line in _lines(path)]
         told = {line.number("seed", 0, 2**63) for line in _lines(path)}
         for file in prompts[0].files.values():
             _read(file, folder)
@@ -204,9 +217,7 @@ def _is_same(case: Case, folder: Path, seed: int) -> bool:
     """Whether what stands there is this case, not one that had its number before."""
     if not _is_written(case.id, folder, seed):
         return False
-    first, second = (
-        read_prompt(line, MASKS) for line in _lines(_lines_of(case.id, folder))
-    )
+    first, second = (read_prompt(line) for line in _lines(_lines_of(case.id, folder)))
     try:
         return case_digest(load_case((first, second), folder)) == case_digest(case)
     except UserError:
@@ -288,18 +299,35 @@ def load_case(pair: PromptPair, folder: Path) -> Case:
         plan = OutpaintPlan(canvas=size, photo=first.photo_box)
         source = place_on_canvas(photo, plan)
     reference = _picture(first.files["reference"], folder)
-    masks = {name: _mask(first.files[name], folder) for name in MASKS}
-    for picture in (source, reference, *masks.values()):
+    for picture in (source, reference):
         _require_size(picture, size, id)
     return Case(
         id=id,
         instructions={one.language: one.instruction for one in (first, second)},
         source=source,
         reference=reference,
-        masks=Masks(**masks),
+        masks=_masks(first, "", folder),
         photo_box=first.photo_box,
+        asked=_asked(first, folder),
         **first.fields,
     )
+
+
+def _masks(prompt: ReadPrompt, prefix: str, folder: Path) -> Masks:
+    masks = {name: _mask(prompt.files[prefix + name], folder) for name in MASKS}
+    for mask in masks.values():
+        _require_size(mask, prompt.size, prompt.pair_id)
+    return Masks(**masks)
+
+
+def _asked(prompt: ReadPrompt, folder: Path) -> tuple[AskedEdit, ...]:
+    asked = []
+    for place, told in zip(PLACES, prompt.asked, strict=False):
+        undone = _picture(prompt.files[f"{place}_undone"], folder)
+        _require_size(undone, prompt.size, prompt.pair_id)
+        masks = _masks(prompt, f"{place}_", folder)
+        asked.append(AskedEdit(undone=undone, masks=masks, **told))
+    return tuple(asked)
 
 
 def _require_size(picture: np.ndarray, size: tuple[int, int], id: str) -> None:

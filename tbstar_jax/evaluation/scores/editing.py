@@ -4,16 +4,20 @@ E is a skill: exactly 0 for the unchanged source and exactly 1 for the reference
 the product of powers of named parts, by the table below; a part that is 0 makes E 0, a
 part that cannot be measured in a case (no shadow, no pure white) is left out and the
 others' exponents grow. What happens outside the edit is preservation's matter.
+
+Where the instruction asks for two edits, E is the geometric mean of both edits' E: 0 if
+one of them was not made.
 """
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import UInt8
 
-from tbstar_jax.evaluation.cases.case import Case
+from tbstar_jax.evaluation.cases.case import AskedEdit, Case
 from tbstar_jax.evaluation.scores import (
     editing_attributes,
     editing_exact,
@@ -77,7 +81,8 @@ class EditScore:
 
     Attributes:
       value: E in [0, 1].
-      parts: by name, each in [0, 1]; those that the case cannot measure are absent.
+      parts: by name, each in [0, 1]; those that the case cannot measure are absent;
+        those of the second of two edits are named `second_<part>`.
       weakest: name of the lowest part, the reason of a low score; `size` for an
         outpainting of another size; empty where E is 1.
     """
@@ -105,6 +110,40 @@ def edit_score(
     """
     if case.task == "outpaint" and not is_size_right:
         return EditScore(value=0.0, parts={"size": 0.0}, weakest="size")
+    if not case.asked:
+        return _single_score(case, answer, reader)
+    first, second = (_asked_score(case, one, answer, reader) for one in case.asked)
+    named = {f"second_{name}": value for name, value in second.parts.items()}
+    return _scored(math.sqrt(first.value * second.value), {**first.parts, **named})
+
+
+def _asked_score(
+    case: Case,
+    asked: AskedEdit,
+    answer: UInt8[np.ndarray, "h w 3"],
+    reader: Reader | None,
+) -> EditScore:
+    """The score of one of two edits.
+
+    Two pictures lack it, the source and the one in which only the other edit was made,
+    and each of them must score exactly 0: the lower of the skills over either counts.
+    """
+    alone = dataclasses.replace(
+        case,
+        task=asked.task,
+        masks=asked.masks,
+        target_texts=asked.target_texts,
+        target_objects=asked.target_objects,
+        asked=(),
+    )
+    over_undone = dataclasses.replace(alone, source=asked.undone)
+    scores = [_single_score(one, answer, reader) for one in (alone, over_undone)]
+    return min(scores, key=lambda score: score.value)
+
+
+def _single_score(
+    case: Case, answer: UInt8[np.ndarray, "h w 3"], reader: Reader | None
+) -> EditScore:
     view = view_of(case, answer)
     match case.task:
         case "text_replace_en" | "text_replace_zh":
@@ -114,6 +153,9 @@ def edit_score(
         case task:
             parts = _MEASURES[task](view)
     known = {name: value for name, value in parts.items() if value is not None}
-    value = combine(known, PART_EXPONENTS[case.task])
-    weakest = min(known, key=lambda name: known[name], default="")
-    return EditScore(value=value, parts=known, weakest=weakest if value < 1 else "")
+    return _scored(combine(known, PART_EXPONENTS[case.task]), known)
+
+
+def _scored(value: float, parts: Mapping[str, float]) -> EditScore:
+    weakest = min(parts, key=lambda name: parts[name], default="")
+    return EditScore(value=value, parts=parts, weakest=weakest if value < 1 else "")

@@ -1,13 +1,17 @@
 """Hard cases: two exact edits at once, tiny, faint, crowded."""
 
+import dataclasses
+import math
+
 import numpy as np
 import pytest
 
-from tbstar_jax.evaluation.cases.case import BENCHMARK_TASKS
+from tbstar_jax.evaluation.cases.case import BENCHMARK_TASKS, Case
 from tbstar_jax.evaluation.cases.draft import Draft
 from tbstar_jax.evaluation.cases.hard import hard_draft, hard_kind
 from tbstar_jax.evaluation.cases.make import finish, is_sound
 from tbstar_jax.evaluation.cases.seeds import case_generator
+from tbstar_jax.evaluation.scores.editing import edit_score
 
 _SIZE = (144, 144)
 
@@ -35,6 +39,54 @@ def test_two_edits_are_asked_for_and_both_are_exact(task: str) -> None:
     for ask in draft.asks:
         named = ask.facts.new_color_zh or ask.facts.new_text or ask.facts.object_zh
         assert named is None or named in case.instructions["zh"]
+
+
+def _two(task: str) -> Case:
+    return finish(_drawn(task, 0), "hard", task, 0, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(
+    "task", ["bg_scene", "text_replace_zh", "outpaint", "object_replace"]
+)
+def test_neither_of_two_edits_can_be_left_out(task: str) -> None:
+    case = _two(task)
+    first, second = case.asked
+    assert first.task == task != second.task
+    assert _e(case, case.source) == 0.0
+    assert _e(case, case.reference) == 1.0
+    for one in case.asked:
+        # Only the other edit, as it was drawn, and as it is cut out of the reference.
+        assert _e(case, one.undone) == 0.0
+        cut = np.where(one.masks.edit[..., None], case.source, case.reference)
+        assert _e(case, cut) <= 0.05
+        differs = np.any(one.undone != case.reference, axis=2)
+        assert differs.any()
+        assert not (differs & ~one.masks.edit).any()
+
+
+def test_e_of_two_edits_is_the_geometric_mean_of_both() -> None:
+    case = _two("text_replace_zh")
+    _, second = case.asked
+    half = (second.undone.astype(int) + case.reference) // 2
+    score = edit_score(case, half.astype(np.uint8), reader=None, is_size_right=True)
+    alone = dataclasses.replace(
+        case,
+        task=second.task,
+        source=second.undone,
+        masks=second.masks,
+        target_texts=second.target_texts,
+        target_objects=second.target_objects,
+        asked=(),
+    )
+    assert 0.1 < _e(alone, half.astype(np.uint8)) < 0.9
+    assert score.value == pytest.approx(
+        math.sqrt(_e(alone, half.astype(np.uint8))), abs=0.02
+    )
+    assert score.weakest.startswith("second_")
+
+
+def _e(case: Case, answer: np.ndarray) -> float:
+    return edit_score(case, answer, reader=None, is_size_right=True).value
 
 
 def test_the_second_edit_shows_in_the_reference() -> None:

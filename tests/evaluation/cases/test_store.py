@@ -10,6 +10,10 @@ import pytest
 
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.cases.case import Case
+from tbstar_jax.evaluation.cases.digest import case_digest
+from tbstar_jax.evaluation.cases.hard import hard_draft
+from tbstar_jax.evaluation.cases.make import finish
+from tbstar_jax.evaluation.cases.seeds import case_generator
 from tbstar_jax.evaluation.cases.store import load_cases, write_cases, write_split
 from tbstar_jax.input_pipeline.images import encode_png
 
@@ -29,6 +33,9 @@ def _require_equal(first: Any, second: Any) -> None:
             assert np.array_equal(one, other), field.name
         elif field.name == "masks":
             _require_equal(one, other)
+        elif field.name == "asked":
+            for edit, again in zip(one, other, strict=True):
+                _require_equal(edit, again)
         else:
             assert one == other, field.name
 
@@ -48,6 +55,52 @@ def test_what_is_read_is_what_was_written(smoke: Smoke, tmp_path: Path) -> None:
         _require_equal(case, again)
     (only,) = load_cases(tmp_path, tasks=["outpaint"])
     assert only.task == "outpaint"
+
+
+@pytest.fixture(scope="module")
+def two() -> Case:
+    """A case of the hard split that asks for two edits."""
+    for attempt in range(20):
+        rng = case_generator("hard", 0, "watermark_remove", 0, f"test-{attempt}")
+        draft = hard_draft(rng, "watermark_remove", 0, (144, 144))
+        if draft is not None:
+            return finish(draft, "hard", "watermark_remove", 0, rng)
+    raise AssertionError("no hard case")
+
+
+def test_both_edits_of_a_case_are_read_as_they_were_written(
+    two: Case, tmp_path: Path
+) -> None:
+    write_cases([two], tmp_path)
+    (read,) = load_cases(tmp_path)
+    assert [one.task for one in read.asked] == ["watermark_remove", "recolor"]
+    _require_equal(two, read)
+    assert case_digest(two) == case_digest(read)
+    first, second = two.asked
+    other = dataclasses.replace(
+        two, asked=(first, dataclasses.replace(second, undone=two.source))
+    )
+    assert case_digest(other) != case_digest(two)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda line: line.pop("asked"), "both edits; write the cases again"),
+        (lambda line: line["asked"].pop(), "both edits; write the cases again"),
+        (lambda line: line["asked"].append({}), "both edits; write the cases again"),
+        (lambda line: line["asked"][1].update(task="rm"), "one of bg_white"),
+        (lambda line: line["asked"][1]["undone"].update(path="../x.png"), "leaves"),
+        (lambda line: line["asked"][1]["masks"].pop("edit"), "edit"),
+    ],
+)
+def test_a_case_whose_two_edits_are_not_told_apart_is_refused(
+    two: Case, tmp_path: Path, change: Any, said: str
+) -> None:
+    write_cases([two], tmp_path)
+    _changed(tmp_path, change)
+    with pytest.raises(UserError, match=said):
+        list(load_cases(tmp_path))
 
 
 def test_a_line_holds_the_fields_of_the_schema(folder: Path) -> None:
