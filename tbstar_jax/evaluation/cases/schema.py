@@ -83,15 +83,6 @@ def prompt_record(
     stored = {name: dataclasses.asdict(file) for name, file in files.items()}
     photo = stored.pop("photo")
     reference = stored.pop("reference")
-    asked = [
-        {
-            "task": one.task,
-            "undone": stored.pop(f"{place}_undone"),
-            "masks": {name: stored.pop(f"{place}_{name}") for name in MASKS},
-            "targets": _edit_targets(one.target_texts, one.target_objects),
-        }
-        for place, one in zip(PLACES, case.asked, strict=False)
-    ]
     return {
         "id": f"{case.id}/{language}",
         "pair_id": case.id,
@@ -107,7 +98,7 @@ def prompt_record(
         "instruction_style": case.style,
         "inputs": [{**photo, "role": "photo"}],
         "reference": {**reference, "gt_level": GROUND_TRUTH[case.task]},
-        "masks": stored,
+        "masks": {name: stored[name] for name in MASKS},
         "size_in": list(case.photo.shape[:2]),
         "size_out": list(case.size),
         "targets": {
@@ -118,7 +109,7 @@ def prompt_record(
                 else {"place_box": _edges(case.photo_box)}
             ),
         },
-        **({"asked": asked} if asked else {}),
+        **({"asked": _asked_records(case, stored)} if case.asked else {}),
         "keep_text": [
             {
                 "box": _edges(one.box),
@@ -131,6 +122,20 @@ def prompt_record(
         "tags": dict(case.tags),
         "questions": [dataclasses.asdict(one) for one in case.questions],
     }
+
+
+def _asked_records(
+    case: Case, stored: Mapping[str, dict[str, Any]]
+) -> list[dict[str, Any]]:
+    return [
+        {
+            "task": one.task,
+            "undone": stored[f"{place}_undone"],
+            "masks": {name: stored[f"{place}_{name}"] for name in MASKS},
+            "targets": _edit_targets(one.target_texts, one.target_objects),
+        }
+        for place, one in zip(PLACES, case.asked, strict=True)
+    ]
 
 
 def _edit_targets(

@@ -1,7 +1,8 @@
 """Cases in a folder: PNG files and one JSON line per prompt, written once and checked.
 
     cases.jsonl                              all lines, case by case
-    pictures/<split>/<task>/<index>/*.png    photo, reference and masks
+    pictures/<split>/<task>/<index>/*.png    photo, reference and masks; with two edits,
+                                             also each one's masks and what lacks it
     pictures/<split>/<task>/<index>/case.json    the lines of this case, written last
 
 A case is there when its `case.json` is and every file has the hash that it tells, so

@@ -34,8 +34,8 @@ from tbstar_jax.evaluation.text.reader import Reader
 PART_EXPONENTS: Mapping[str, Mapping[str, float]] = {
     "bg_white": {"background": 0.4, "white": 0.2, "cut_edge": 0.2, "outline": 0.2},
     "bg_scene": {"changed": 0.1, "statistics": 0.5, "texture": 0.1, "outline": 0.3},
-    "recolor": {"color": 0.6, "structure": 0.4, "intact": 0.8},
-    "material": {"surface": 0.6, "structure": 0.2, "outline": 0.2, "intact": 0.8},
+    "recolor": {"color": 0.6, "structure": 0.4, "intact": 0.6},
+    "material": {"surface": 0.6, "structure": 0.2, "outline": 0.2, "intact": 0.6},
     "watermark_remove": {"clean": 0.6, "mark": 0.4, "intact": 0.5},
     "text_remove": {"clean": 0.7, "ink": 0.4, "intact": 0.6},
     "text_replace_en": {"text": 0.7, "ink_color": 0.15, "ink_height": 0.15},
@@ -112,7 +112,10 @@ def edit_score(
         return EditScore(value=0.0, parts={"size": 0.0}, weakest="size")
     if not case.asked:
         return _single_score(case, answer, reader)
-    first, second = (_asked_score(case, one, answer, reader) for one in case.asked)
+    first, second = (
+        _asked_score(case, one, other, answer, reader)
+        for one, other in (case.asked, case.asked[::-1])
+    )
     named = {f"second_{name}": value for name, value in second.parts.items()}
     return _scored(math.sqrt(first.value * second.value), {**first.parts, **named})
 
@@ -120,6 +123,7 @@ def edit_score(
 def _asked_score(
     case: Case,
     asked: AskedEdit,
+    other: AskedEdit,
     answer: UInt8[np.ndarray, "h w 3"],
     reader: Reader | None,
 ) -> EditScore:
@@ -127,6 +131,8 @@ def _asked_score(
 
     Two pictures lack it, the source and the one in which only the other edit was made,
     and each of them must score exactly 0: the lower of the skills over either counts.
+    Over the latter, how the other edit was made is left out: where only that one
+    reaches, the reference takes the answer's place.
     """
     alone = dataclasses.replace(
         case,
@@ -136,9 +142,14 @@ def _asked_score(
         target_objects=asked.target_objects,
         asked=(),
     )
-    over_undone = dataclasses.replace(alone, source=asked.undone)
-    scores = [_single_score(one, answer, reader) for one in (alone, over_undone)]
-    return min(scores, key=lambda score: score.value)
+    is_other = (other.masks.edit & ~asked.masks.edit)[..., None]
+    over_undone = _single_score(
+        dataclasses.replace(alone, source=asked.undone),
+        np.where(is_other, case.reference, answer),
+        reader,
+    )
+    over_source = _single_score(alone, answer, reader)
+    return min(over_source, over_undone, key=lambda score: score.value)
 
 
 def _single_score(

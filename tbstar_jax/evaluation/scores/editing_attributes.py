@@ -16,8 +16,8 @@ from tbstar_jax.evaluation.scores.editing_measures import (
     above_chance,
     distribution,
     dot,
+    far_intactness,
     gradient_likeness,
-    intactness,
     outline_likeness,
     relative,
     skill,
@@ -37,7 +37,7 @@ _LOST_CHROMA = 5.0
 
 
 def recolor_parts(view: View) -> dict[str, float | None]:
-    """`color` and `structure` of what the reference recolours, `intact` beside it.
+    """`color` and `structure` of what the reference recolours; `intact` away from it.
 
     `color` is the skill of the CIEDE2000 difference between mean colours, averaged over
     the dark, middle and light thirds of the source, so that a part painted over or left
@@ -48,7 +48,7 @@ def recolor_parts(view: View) -> dict[str, float | None]:
     return {
         "color": _color_skill(view, part),
         "structure": _structure(view, part),
-        "intact": intactness(view),
+        "intact": far_intactness(view),
     }
 
 
@@ -88,7 +88,7 @@ def _structure(view: View, part: Bool[np.ndarray, "h w"]) -> float:
 
 
 def material_parts(view: View) -> dict[str, float | None]:
-    """`surface`, `structure`, `outline` of the product, `intact` beside the change.
+    """`surface`, `structure`, `outline` of the product, `intact` away from it.
 
     `surface` is the skill of the statistics that make a material: the distribution of
     L* (highlights and contrast), mean a* and b*, fine texture.
@@ -105,7 +105,7 @@ def material_parts(view: View) -> dict[str, float | None]:
         "surface": skill(*errors) if errors[1] > 0 else None,
         "structure": _structure(view, part),
         "outline": outline_likeness(view, product),
-        "intact": intactness(view),
+        "intact": far_intactness(view),
     }
 
 

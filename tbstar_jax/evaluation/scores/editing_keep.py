@@ -19,7 +19,7 @@ from tbstar_jax.evaluation.scores.editing_measures import (
     dilate,
     distribution_skill,
     extent,
-    left_alone,
+    far_intactness,
     outline_likeness,
     progress,
     relative,
@@ -29,9 +29,6 @@ from tbstar_jax.evaluation.scores.editing_measures import (
 )
 from tbstar_jax.geometry import Box
 from tbstar_jax.metrics.color import ciede2000
-
-_NEAR = 5
-"""Pixels around a replaced thing that belong to its outline."""
 
 
 def scene_background_parts(view: View) -> dict[str, float | None]:
@@ -94,8 +91,7 @@ def replaced_object_parts(view: View) -> dict[str, float | None]:
     doubled up to 1: another good thing may reach into half of it.
     """
     zone, box = _zone(view)
-    changed = (view.case.source != view.case.reference).any(axis=2)
-    kept = left_alone(view, view.case.masks.edit & ~dilate(changed, _NEAR))
+    kept = far_intactness(view)
     return {
         "gone": _gone(view),
         "color": distribution_skill(view, zone),

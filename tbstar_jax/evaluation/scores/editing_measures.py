@@ -33,6 +33,8 @@ _ALIKE = 1.0
 """CIEDE2000 below which source and reference are alike."""
 _DAMAGED = 8.0
 """Visible difference at which a pixel that should stay is mostly lost."""
+_NEAR = 5
+"""Pixels beside a change that belong to its outline."""
 _TAKEN = 6.0
 """CIEDE2000 from the source at which a pixel of an open zone is taken."""
 _ROOM = 2.5
@@ -227,6 +229,15 @@ def left_alone(view: View, mask: Bool[np.ndarray, "h w"]) -> float | None:
     )
     left = np.exp(-visible_difference(answer, reference) / _DAMAGED)
     return float(left[region].mean())
+
+
+def far_intactness(view: View) -> float | None:
+    """The like in the edit region, 6 pixels and more from what the reference changes.
+
+    Nearer, a JPEG lets colours bleed, and another outline is no damage.
+    """
+    changed = (view.case.source != view.case.reference).any(axis=2)
+    return left_alone(view, view.case.masks.edit & ~dilate(changed, _NEAR))
 
 
 def extent(view: View) -> float | None:

@@ -85,6 +85,17 @@ def test_e_of_two_edits_is_the_geometric_mean_of_both() -> None:
     assert score.weakest.startswith("second_")
 
 
+def test_how_the_other_edit_was_made_spoils_no_part_of_the_first() -> None:
+    case = _two("text_add")
+    _, second = case.asked
+    assert second.task == "recolor"
+    half = ((second.undone.astype(int) + case.reference) // 2).astype(np.uint8)
+    score = edit_score(case, half, reader=None, is_size_right=True)
+    first = [name for name in score.parts if not name.startswith("second_")]
+    assert "clear" in first
+    assert all(score.parts[name] == 1.0 for name in first)
+
+
 def _e(case: Case, answer: np.ndarray) -> float:
     return edit_score(case, answer, reader=None, is_size_right=True).value
 
