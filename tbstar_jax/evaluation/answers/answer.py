@@ -148,8 +148,8 @@ def _require_answers(
     if len(streak) >= limit:
         _, error = streak[-1]
         raise UserError(
-            f"{system.name} gave no picture for {len(streak)} prompts in a row; the last "
-            f"time: {error}"
+            f"{system.name} gave no picture for {len(streak)} prompts in a row; the "
+            f"last time: {error}"
         )
 
 

@@ -120,7 +120,7 @@ def _scored(
     fitted = answer if is_size_right else stretched(answer, case.size)
     kept = _preservation(case, fitted)
     still = _laid_over(case, fitted, kept)
-    edit = edit_score(case, still, reader=reader, is_size_right=is_size_right)
+    # First, since a reader remembers: E then rests on what `text_read` tells of.
     texts = text_measures(
         source=case.source,
         reference=case.reference,
@@ -129,6 +129,7 @@ def _scored(
         kept_texts=case.kept_texts,
         reader=reader,
     )
+    edit = edit_score(case, still, reader=reader, is_size_right=is_size_right)
     return dataclasses.replace(
         record,
         status="ok" if is_size_right else "wrong_size",

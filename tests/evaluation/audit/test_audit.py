@@ -232,8 +232,9 @@ def test_our_own_score_sees_what_it_is_for(tmp_path):
     # ... and makes clearly more of these,
     for step in STEPS[:3]:
         assert found[step].clear_rate == 1
-    # but not of a lost text, which is small, however much it matters to people.
-    assert found["lost text 1"].mean_drop < 0.05
+    # A lost text is small: by area alone it would cost one or two per cent.
+    assert found["lost text 1"].clear_rate == 1
+    assert found["lost text 1"].mean_drop > 0.05
 
 
 def test_scores_are_resumed(tmp_path):
