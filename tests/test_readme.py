@@ -38,6 +38,9 @@ RUN_BY = {
     ),
     "python -m experiments.demo --steps=0": "tests/test_demo.py",
     "python -m experiments.benchmark": "tests/experiments/test_benchmark.py",
+    "python -m experiments.benchmark --max-instruction-bytes=94 --modules=stage2": (
+        "tests/experiments/test_benchmark.py"
+    ),
 }
 PROGRAM = re.compile(r"(DEMO_STEPS=\d+ )?make |python -m |tbstar-edit ")
 

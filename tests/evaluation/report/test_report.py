@@ -234,7 +234,7 @@ def test_what_there_is_not_is_absent_for_a_reason():
         "Why edits fail: no edit that was made has E below 0.5.",
         "English and Chinese: no scene was asked",
         "Since the previous run: no earlier run",
-        "User preference: no preference study",
+        "Preference: no preference study",
     ):
         assert told in absent
 

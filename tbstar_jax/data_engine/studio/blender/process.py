@@ -39,8 +39,8 @@ class BlenderSettings:
     """How Blender draws.
 
     Attributes:
-      python: an interpreter that has the package `bpy`; None for this one. As bpy 4.5
-        and 5.0 ask for NumPy 1, it is usually that of another environment.
+      python: an interpreter that has the package `bpy`; None for this one, where the
+        extra `blender` brings it (Python 3.13).
       samples: light paths per pixel, before denoising.
       num_threads: of each process.
       timeout_seconds: longest wait for a picture, or for the process to start.
@@ -174,8 +174,8 @@ class BlenderProcess:
         if "missing" in hello:
             raise UserError(
                 f"{self._python} cannot import bpy ({str(hello.get('reason'))[:200]}); "
-                "install bpy==4.5.* in an environment of its own (it needs NumPy 1) "
-                "and name that interpreter as blender.python"
+                "install it with `pip install -e '.[blender]'` on Python 3.13, or in an "
+                "environment of its own, named as blender.python"
             )
         if hello.get("protocol") != PROTOCOL:
             raise self._failed(

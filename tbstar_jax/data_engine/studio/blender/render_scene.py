@@ -74,6 +74,10 @@ class Studio:
         _set(scene.render, engine="CYCLES", resolution_x=columns, resolution_y=rows,
              threads_mode="FIXED", threads=request["num_threads"],
              use_persistent_data=True)  # fmt: skip
+        if self.bpy.app.version >= (5, 0, 0):
+            # All layers in one part, as older versions write them.
+            _set(scene.render.image_settings, media_type="MULTI_LAYER_IMAGE",
+                 use_exr_interleave=True)  # fmt: skip
         _set(scene.render.image_settings, file_format="OPEN_EXR_MULTILAYER",
              color_depth="32", exr_codec="NONE")  # fmt: skip
         _set(scene.cycles, device="CPU", seed=request["seed"],
