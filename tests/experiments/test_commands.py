@@ -85,7 +85,6 @@ def test_a_run_writes_its_scores_and_previews(finished1, finished2):
             "heldout/psnr_outside_num_exact",
             "heldout/psnr_inside",
             "heldout/ciede2000_outside",
-            "heldout/shift",
         } <= scores.keys()
         assert ("heldout/gate_iou" in scores) == has_gate
         preview = workdir / "previews" / f"{step:07d}_heldout.png"
