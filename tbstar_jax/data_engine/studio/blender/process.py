@@ -174,8 +174,8 @@ class BlenderProcess:
         if "missing" in hello:
             raise UserError(
                 f"{self._python} cannot import bpy ({str(hello.get('reason'))[:200]}); "
-                "install it with `pip install -e '.[blender]'` on Python 3.13, or in an "
-                "environment of its own, named as blender.python"
+                "install it with `pip install -e '.[blender]'` on Python 3.13, or in "
+                "an environment of its own, named as blender.python"
             )
         if hello.get("protocol") != PROTOCOL:
             raise self._failed(
