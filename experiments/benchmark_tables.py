@@ -132,5 +132,5 @@ def _row(measure: Measure, found: Comparison) -> list[str]:
 def interval_text(interval: Interval) -> str:
     """`low to high`, or why there is none."""
     if math.isnan(interval.low):
-        return "n/a (one case per task)"
+        return "n/a (a task has one case)"
     return f"{interval.low:.3f} to {interval.high:.3f}"
