@@ -4,12 +4,13 @@
     truncated     a text that hit the limit of tokens; it is kept but not an answer
     refused       the model declined
     filtered      the service's content filter stopped the question or the answer
-    unparsed      a reply that is no chat completion, or an answer nobody can read
+    unparsed      an empty answer, or one that nobody can read
     out_of_range  an answer that can be read but is not acceptable
     bad_request   the server does not accept this question (400, 413, 415, 422)
     rate_limited  still 429 after the retries
     timeout       no full reply in time, after the retries
-    http_error    any other HTTP status (redirects too), or no usable reply
+    http_error    any other HTTP status (redirects too), no usable reply, or one of
+                  status 200 that is no chat completion, e.g. a proxy's page
     not_cached    only the cache may be asked, and it holds no answer
 
 The first four are final: the same question gets the same again, so they are cached. The
@@ -163,11 +164,13 @@ def _read_completion(body: bytes) -> Reply:
     try:
         value = read_json(body)
     except NotJsonError as error:
-        return Reply(status="unparsed", detail=one_line(f"no completion: {error}"))
+        return Reply(status="http_error", detail=one_line(f"no completion: {error}"))
     choice = _first_choice(value)
     message = choice.get("message") if choice else None
     if choice is None or not isinstance(message, dict):
-        return Reply(status="unparsed", detail="the reply has no choice with a message")
+        return Reply(
+            status="http_error", detail="the reply has no choice with a message"
+        )
     reply = Reply(
         status="ok",
         text=_text(message.get("content")),
