@@ -23,8 +23,7 @@ from tbstar_jax.evaluation.cases.make import make_case
 from tbstar_jax.evaluation.cases.splits import SPLITS, size_of, split_plan
 from tbstar_jax.evaluation.heldout import HeldoutEdit, HeldoutPair
 from tbstar_jax.evaluation.scores.prompt import score_answer
-from tbstar_jax.evaluation.statistics.bootstrap import macro_interval, task_intervals
-from tbstar_jax.evaluation.statistics.resample import BootstrapConfig
+from tbstar_jax.evaluation.statistics.bootstrap import macro_mean, task_means
 from tbstar_jax.evaluation.statistics.sample import sample_of
 from tbstar_jax.model.conditioner.byte import ByteConditionerConfig, tokenize
 from tbstar_jax.model.tbstar import ModelConfig
@@ -32,9 +31,6 @@ from tbstar_jax.training.train_config import BenchmarkConfig
 
 TASKS = tuple(task for task in BENCHMARK_TASKS if task != "outpaint")
 """What is asked while training."""
-
-# Means alone are logged: their intervals are not computed.
-_MEANS = BootstrapConfig(num_resamples=1)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -87,11 +83,10 @@ class Subset:
             for prompt, edit in zip(self.prompts, edits, strict=True)
         ]
         for measure in ("consistency", "edit", "preservation"):
-            mean = macro_interval(sample_of(records, measure), _MEANS).mean
-            yield f"benchmark/{measure}", mean
-        tasks = task_intervals(sample_of(records, "consistency"), _MEANS)
-        for task, interval in tasks.items():
-            yield f"benchmark/consistency/{task}", interval.mean
+            yield f"benchmark/{measure}", macro_mean(sample_of(records, measure))
+        tasks = task_means(sample_of(records, "consistency"))
+        for task, mean in tasks.items():
+            yield f"benchmark/consistency/{task}", mean
         yield "benchmark/num_answers", float(len(records))
         yield "benchmark/num_left_out", float(self.num_left_out)
 

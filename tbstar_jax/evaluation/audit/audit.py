@@ -298,6 +298,7 @@ def _order_sample(ladders: Sequence[_Outline], scores: Scores) -> Sample:
         tasks=tuple(ladder.task for ladder, *_ in rows),
         languages=("en",) * len(rows),
         tags=(frozenset[str](),) * len(rows),
+        bounds=(0.0, 1.0),
     )
 
 

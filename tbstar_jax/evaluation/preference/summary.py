@@ -208,7 +208,7 @@ def _pair(
 
 def _preference(votes: Sequence[Vote], config: BootstrapConfig) -> Preference:
     outcomes = [vote.outcome for vote in votes]
-    gsb = _mean(votes, [float(_SIGN[one]) for one in outcomes], config)
+    gsb = _mean(votes, [float(_SIGN[one]) for one in outcomes], config, least=-1.0)
     win_rate = dataclasses.replace(
         gsb, mean=(1 + gsb.mean) / 2, low=(1 + gsb.low) / 2, high=(1 + gsb.high) / 2
     )
@@ -225,7 +225,10 @@ def _preference(votes: Sequence[Vote], config: BootstrapConfig) -> Preference:
 
 
 def _mean(
-    votes: Sequence[Vote], values: Sequence[float], config: BootstrapConfig
+    votes: Sequence[Vote],
+    values: Sequence[float],
+    config: BootstrapConfig,
+    least: float = 0.0,
 ) -> Interval:
     sample = Sample(
         values=np.asarray(values, np.float64),
@@ -234,6 +237,7 @@ def _mean(
         tasks=tuple(vote.task for vote in votes),
         languages=tuple(vote.language for vote in votes),
         tags=(frozenset(),) * len(votes),
+        bounds=(least, 1.0),
     )
     interval = micro_interval(sample, config)
     num_prompts = len({vote.prompt for vote in votes})

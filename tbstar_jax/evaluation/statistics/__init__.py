@@ -2,7 +2,7 @@
 
 sample     one measure, one value per prompt
 resample   cases drawn anew, vectorised
-bootstrap  percentile intervals of means: macro, micro, per task, language and tag
+bootstrap  intervals of means: macro, micro, per task, language and tag
 paired     two languages of a case, two systems on the same prompts
 davidson   a ranking from pairwise votes with ties
 agreement  Krippendorff's alpha

@@ -1,4 +1,4 @@
-"""Percentile intervals of means over a benchmark.
+"""Bootstrap intervals of means over a benchmark.
 
 The macro mean is the mean over tasks of each task's mean. Cases are drawn anew within
 their task, and every value of a case moves with it, so that both languages of a scene,
@@ -7,13 +7,27 @@ values; its cases are drawn from all tasks together.
 
 A value that is NaN is left out and counted. A mean with an infinite value (PSNR of
 equal pictures) is infinite.
+
+Few cases understate their spread now and then, so percentiles alone cover too rarely:
+87 % instead of 95 % for a task of five cases. As in a t-interval, the distance of both
+ends from the mean is therefore multiplied by t / z, the quantiles of Student's and of
+the normal distribution (Hesterberg, 2015, "What teachers should know about the
+bootstrap", American Statistician 69, section 5.4, which moves the percentiles instead;
+with five cases they cannot move as far). The degrees of freedom are cases less one,
+and those of a macro mean Welch and Satterthwaite's
+
+    (sum_k v_k)^2 / sum_k v_k^2 / (n_k - 1)
+
+over tasks k of n_k cases, v_k the variance of the task's mean over resamples: 1.42 for
+one task of five cases, 1.02 for sixteen. Ends stay within `Sample.bounds`.
 """
 
 import dataclasses
 from collections.abc import Mapping
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
+from scipy.special import ndtri, stdtrit
 
 from tbstar_jax.evaluation.statistics.resample import (
     BootstrapConfig,
@@ -73,30 +87,37 @@ def macro_interval(sample: Sample, config: BootstrapConfig) -> Interval:
     strata = _strata(sample)
     if not strata:
         return _nothing(len(sample))
-    mean = np.mean([stratum.mean for stratum in strata.values()]).item()
-    if min(len(stratum.counts) for stratum in strata.values()) < 2:
-        ends = (float("nan"), float("nan"))
-    else:
-        total = np.zeros(config.num_resamples)
-        for task, stratum in strata.items():
-            total += stratum.resampled(config, task)
-        ends = _ends(total / len(strata), config)
-    return _interval(mean, ends, list(strata.values()), len(sample))
+    return _interval(strata, sample, config)
 
 
 def micro_interval(sample: Sample, config: BootstrapConfig) -> Interval:
     """Mean over all values; cases are drawn from all tasks together."""
-    return _single(_stratum(sample), len(sample), config, stratum="")
+    found = _stratum(sample)
+    return (
+        _nothing(len(sample))
+        if found is None
+        else _interval({"": found}, sample, config)
+    )
 
 
 def task_intervals(sample: Sample, config: BootstrapConfig) -> dict[str, Interval]:
     """Mean of each task, by name."""
     tasks = np.array(sample.tasks, dtype=object)
-    intervals = {}
-    for task in sorted(set(sample.tasks)):
-        own = sample.where(tasks == task)
-        intervals[task] = _single(_stratum(own), len(own), config, stratum=task)
-    return intervals
+    return {
+        task: macro_interval(sample.where(tasks == task), config)
+        for task in sorted(set(sample.tasks))
+    }
+
+
+def macro_mean(sample: Sample) -> float:
+    """`macro_interval`'s mean alone, without a resample; NaN where nothing has one."""
+    means = list(task_means(sample).values())
+    return np.mean(means).item() if means else float("nan")
+
+
+def task_means(sample: Sample) -> dict[str, float]:
+    """`task_intervals`' means alone, of the tasks that have one."""
+    return {task: stratum.mean for task, stratum in _strata(sample).items()}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -157,34 +178,58 @@ def _strata(sample: Sample) -> dict[str, _Stratum]:
     return {task: stratum for task, stratum in found.items() if stratum is not None}
 
 
-def _single(
-    found: _Stratum | None, size: int, config: BootstrapConfig, stratum: str
-) -> Interval:
-    if found is None:
-        return _nothing(size)
-    ends = (float("nan"), float("nan"))
-    if len(found.counts) > 1:
-        ends = _ends(found.resampled(config, stratum), config)
-    return _interval(found.mean, ends, [found], size)
-
-
-def _ends(resampled: np.ndarray, config: BootstrapConfig) -> tuple[float, float]:
-    low, high = percentiles(resampled, config.level)
-    return low.item(), high.item()
-
-
 def _interval(
-    mean: float, ends: tuple[float, float], strata: list[_Stratum], size: int
+    strata: Mapping[str, _Stratum], sample: Sample, config: BootstrapConfig
 ) -> Interval:
-    num_prompts = int(sum(stratum.counts.sum() for stratum in strata))
+    """Of the mean over strata, at least one."""
+    found = list(strata.values())
+    mean = np.mean([stratum.mean for stratum in found]).item()
+    low = high = float("nan")
+    if min(len(stratum.counts) for stratum in found) > 1:
+        low, high = _ends(mean, strata, config)
+        least, most = sample.bounds
+        low, high = max(low, least), min(high, most)
+    num_prompts = int(sum(stratum.counts.sum() for stratum in found))
     return Interval(
         mean=mean,
-        low=ends[0],
-        high=ends[1],
+        low=low,
+        high=high,
         num_prompts=num_prompts,
-        num_cases=sum(len(stratum.counts) for stratum in strata),
-        num_left_out=size - num_prompts,
+        num_cases=sum(len(stratum.counts) for stratum in found),
+        num_left_out=len(sample) - num_prompts,
     )
+
+
+def _ends(
+    mean: float, strata: Mapping[str, _Stratum], config: BootstrapConfig
+) -> tuple[float, float]:
+    total = np.zeros(config.num_resamples)
+    variances, freedoms = [], []
+    for name, stratum in strata.items():
+        means = stratum.resampled(config, name)
+        total += means
+        variances.append(means.var() if np.isfinite(means).all() else np.nan)
+        freedoms.append(len(stratum.counts) - 1)
+    low, high = (one.item() for one in percentiles(total / len(strata), config.level))
+    stretch = _stretch(np.array(variances), np.array(freedoms), config.level)
+    if np.isnan(stretch):
+        return low, high
+    return mean - stretch * (mean - low), mean + stretch * (high - mean)
+
+
+def _stretch(
+    variances: Float[np.ndarray, " strata"],
+    freedoms: Int[np.ndarray, " strata"],
+    level: float,
+) -> float:
+    """Ratio t / z; NaN where a mean is infinite, 1 where nothing varies."""
+    most = variances.max()  # scaled by it, so that squares stay above 0
+    if most == 0:
+        return 1.0
+    shares = variances / most
+    freedom = shares.sum() ** 2 / (shares**2 / freedoms).sum()
+    tail = (1 + level) / 2
+    return float(stdtrit(freedom, tail) / ndtri(tail))
 
 
 def _nothing(size: int) -> Interval:

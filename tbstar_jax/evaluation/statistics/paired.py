@@ -113,7 +113,10 @@ def compare(
     is_common = np.array([prompt in theirs for prompt in first.prompts], bool)
     common = first.where(is_common)
     other = np.array([theirs[prompt] for prompt in common.prompts], np.float64)
-    both = dataclasses.replace(common, values=_minus(common.values, other))
+    least, most = first.bounds
+    both = dataclasses.replace(
+        common, values=_minus(common.values, other), bounds=(least - most, most - least)
+    )
     defined = both.where(~np.isnan(both.values))
     if not len(defined):
         raise UserError(

@@ -1,6 +1,7 @@
 """One measure of one system: a value per prompt, and what the prompt belongs to."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -23,6 +24,8 @@ class Sample:
       tasks: strata of the macro mean.
       languages: `en` or `zh`.
       tags: `name=value` pairs that slices are made by.
+      bounds: the least and the largest value there can be; ends of intervals stay
+        within.
     """
 
     values: Float[np.ndarray, " n"]
@@ -31,6 +34,7 @@ class Sample:
     tasks: tuple[str, ...]
     languages: tuple[str, ...]
     tags: tuple[frozenset[str], ...]
+    bounds: tuple[float, float] = (-math.inf, math.inf)
 
     def __post_init__(self) -> None:
         columns = (self.prompts, self.cases, self.tasks, self.languages, self.tags)
@@ -51,6 +55,7 @@ class Sample:
             tasks=tuple(self.tasks[row] for row in rows),
             languages=tuple(self.languages[row] for row in rows),
             tags=tuple(self.tags[row] for row in rows),
+            bounds=self.bounds,
         )
 
 

@@ -1,5 +1,6 @@
 """Intervals: means by hand, coverage in simulation, what moves together."""
 
+import dataclasses
 import time
 
 import numpy as np
@@ -8,9 +9,11 @@ import pytest
 from tbstar_jax.evaluation.scores.record import ScoreRecord
 from tbstar_jax.evaluation.statistics.bootstrap import (
     macro_interval,
+    macro_mean,
     micro_interval,
     slices,
     task_intervals,
+    task_means,
 )
 from tbstar_jax.evaluation.statistics.resample import (
     BootstrapConfig,
@@ -135,15 +138,12 @@ def test_both_languages_of_a_case_move_together():
     assert (one.num_prompts, two.num_prompts) == (120, 240)
 
 
-@pytest.mark.parametrize(("tasks", "cases"), [(16, 5), (4, 40)])
-def test_95_percent_intervals_cover_the_truth(tasks, cases):
-    """Skewed values in [0, 1], alike in both languages, tasks of different means."""
-    rng = np.random.default_rng(1)
+def covered(tasks, cases, alpha, num_studies, rng):
+    """Share of intervals with the truth: Beta(alpha, 2), alike in both languages."""
     config = BootstrapConfig(num_resamples=1_000)
-    alpha = np.linspace(1, 6, tasks)[:, None, None]
+    alpha = np.broadcast_to(alpha, tasks)[:, None, None]
     truth = (alpha / (alpha + 2)).mean()
-    covered = 0
-    num_studies = 800
+    num_covered = 0
     template = benchmark(np.zeros((tasks, cases, 2)))
     for _ in range(num_studies):
         scene = rng.beta(alpha, 2.0, (tasks, cases, 1))
@@ -151,8 +151,59 @@ def test_95_percent_intervals_cover_the_truth(tasks, cases):
         values = np.where(rng.random((tasks, cases, 2)) < 0.7, scene, own)
         template.values[:] = values.ravel()
         found = macro_interval(template, config)
-        covered += found.low <= truth <= found.high
-    assert 0.93 <= covered / num_studies <= 0.97
+        num_covered += found.low <= truth <= found.high
+    return num_covered / num_studies
+
+
+@pytest.mark.parametrize(("tasks", "cases"), [(16, 5), (4, 40)])
+def test_95_percent_intervals_cover_the_truth(tasks, cases):
+    """Skewed values in [0, 1], tasks of different means."""
+    rng = np.random.default_rng(1)
+    alpha = np.linspace(1, 6, tasks)
+    assert 0.93 <= covered(tasks, cases, alpha, 800, rng) <= 0.97
+
+
+@pytest.mark.parametrize("cases", [5, 15])
+def test_intervals_of_a_single_task_cover_the_truth(cases):
+    """Percentiles alone would cover 87 % of the time with five cases."""
+    rng = np.random.default_rng(2)
+    assert 0.93 <= covered(1, cases, 2.0, 3_000, rng) <= 0.97
+
+
+def test_skewed_values_of_five_cases_cost_some_coverage():
+    """As of a t-interval: five cases do not show their tail."""
+    rng = np.random.default_rng(3)
+    assert 0.9 <= covered(1, 5, 1.0, 2_000, rng) <= 0.95
+
+
+def test_ends_are_students_for_few_cases_and_stay_within_bounds():
+    rows = [("a", f"a/{case}", "en", value) for case, value in enumerate(range(5))]
+    config = BootstrapConfig(num_resamples=20_000)
+    found = macro_interval(sample(rows), config)
+    low, high = percentiles(draw_counts(5, config, "a") @ np.arange(5.0) / 4, 0.95)
+    # t(4) / z at 97.5 %: 2.776 / 1.960.
+    assert found.low == pytest.approx(2 - 1.4165 * (2 - low), rel=1e-3)
+    assert found.high == pytest.approx(2 + 1.4165 * (high - 2), rel=1e-3)
+    # Two tasks of one variance have the degrees of freedom of both, 8: t is 2.306.
+    twice = macro_interval(
+        sample(rows + [("b", f"b/{k}", "en", value) for _, k, _, value in rows]), config
+    )
+    exact = 2.306 * np.std(range(5), ddof=1) / np.sqrt(10)
+    assert (twice.high - twice.low) / 2 == pytest.approx(exact, rel=0.03)
+    kept = dataclasses.replace(sample(rows), bounds=(1.0, 3.0))
+    assert found.low < 1
+    assert found.high > 3
+    bounded = macro_interval(kept, config)
+    assert (bounded.mean, bounded.low, bounded.high) == (2, 1, 3)
+    assert task_intervals(kept, config)["a"] == bounded
+
+
+def test_means_alone_are_those_of_the_intervals():
+    rows = [*UNEVEN, ("c", "c/0", "en", NAN), ("d", "d/0", "en", 0.5)]
+    data = sample(rows)
+    assert macro_mean(data) == macro_interval(data, CONFIG).mean
+    assert task_means(data) == pytest.approx({"a": 0.5, "b": 0.15, "d": 0.5})
+    assert np.isnan(macro_mean(sample(rows[-2:-1])))
 
 
 def test_the_benchmark_takes_under_a_second():
