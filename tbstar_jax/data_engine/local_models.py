@@ -20,8 +20,8 @@ from PIL import Image
 from tbstar_jax.array_types import Float, UInt8
 from tbstar_jax.data_engine.stage import fingerprint_of
 from tbstar_jax.errors import UserError
+from tbstar_jax.metrics.onnx_file import NoAnswerError
 from tbstar_jax.metrics.onnx_model import (
-    NoAnswerError,
     OnnxImageModel,
     OnnxVectorModel,
     RunImage,

@@ -19,8 +19,8 @@ from tbstar_jax.data_engine.local_models import (
 from tbstar_jax.data_engine.stage import Reject
 from tbstar_jax.errors import UserError
 from tbstar_jax.input_pipeline.images import encode_png
+from tbstar_jax.metrics.onnx_file import NoAnswerError
 from tbstar_jax.metrics.onnx_model import (
-    NoAnswerError,
     OnnxImageModel,
     OnnxVectorModel,
 )

@@ -13,8 +13,8 @@ from PIL import Image
 
 from tbstar_jax.config import from_json, to_json
 from tbstar_jax.errors import UserError
+from tbstar_jax.metrics.onnx_file import NoAnswerError
 from tbstar_jax.metrics.onnx_model import (
-    NoAnswerError,
     OnnxImageModel,
     OnnxVectorModel,
 )

@@ -12,7 +12,7 @@ from tbstar_jax.data_engine.construct.classical.segment import InjectedSegmenter
 from tbstar_jax.data_engine.construct.protocol import CannotEdit, Edit
 from tbstar_jax.data_engine.local_models import Segment, SegmentationModel
 from tbstar_jax.data_engine.stage import fingerprint_of
-from tbstar_jax.metrics.onnx_model import NoAnswerError
+from tbstar_jax.metrics.onnx_file import NoAnswerError
 
 _VERSION = 1
 
