@@ -1,13 +1,9 @@
 """`judge.yaml`: which model judges, where, how and in which mode."""
 
 import dataclasses
-import difflib
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
-from tbstar_jax.config import from_dict, to_dict
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.judge.modes import (
     JSON_MODES,
@@ -21,13 +17,12 @@ from tbstar_jax.evaluation.judge.modes import (
 )
 from tbstar_jax.evaluation.judge.rubrics import OwnRubric, Rubric
 from tbstar_jax.evaluation.judge.upstream import UPSTREAM_MODES, read_upstream
+from tbstar_jax.evaluation.settings_file import read_settings
 from tbstar_jax.vlm.cache import request_key
 from tbstar_jax.vlm.client import VlmConfig
 from tbstar_jax.vlm.cost import Prices
 from tbstar_jax.vlm.server import ServerConfig
-from tbstar_jax.vlm.strict_json import read_json
 
-_MAX_BYTES = 1 << 20
 _UNPRICED = Prices(input_per_million=0.0, output_per_million=0.0, currency="")
 
 
@@ -226,61 +221,10 @@ class JudgeConfig:
         )
 
 
-_SECTIONS = {"image": ImageConfig, "prices": Prices}
-
-
 def read_judge(path: Path) -> JudgeConfig:
     """Reads `judge.yaml`, or a JSON file of the same keys.
 
     Raises:
       UserError: not readable, an unknown key (naming the nearest) or a wrong value.
     """
-    values = _values_in(path)
-    try:
-        return from_dict(JudgeConfig, _with_defaults(JudgeConfig, values, "the judge"))
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from error
-
-
-def _values_in(path: Path) -> Any:
-    try:
-        data = path.read_bytes()
-        text = data.decode()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read: {error}") from error
-    if len(data) > _MAX_BYTES:
-        raise UserError(f"{path} has {len(data)} bytes; no judge needs so many")
-    is_json = path.suffix == ".json"
-    try:
-        return read_json(text) if is_json else yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        kind = "JSON" if is_json else "YAML"
-        reason = " ".join(str(error).split())[:300]
-        raise UserError(f"{path} is no {kind}: {reason}") from error
-
-
-def _with_defaults(cls: type, values: Any, where: str) -> dict[str, Any]:
-    """Adds what a user may leave out."""
-    if not isinstance(values, dict):
-        raise UserError(f"{where} is no mapping of names to values")
-    fields = {field.name: field for field in dataclasses.fields(cls)}
-    for key in values:
-        if key not in fields:
-            near = difflib.get_close_matches(str(key), fields, n=2, cutoff=0.0)
-            raise UserError(
-                f"{where} has no setting {str(key)[:40]!r}; the nearest are "
-                f"{' and '.join(near)}"
-            )
-    complete = {
-        name: _plain(field.default)
-        for name, field in fields.items()
-        if field.default is not dataclasses.MISSING
-    } | values
-    for name, inner in _SECTIONS.items():
-        if complete.get(name) is not None:
-            complete[name] = _with_defaults(inner, complete[name], name)
-    return complete
-
-
-def _plain(value: Any) -> Any:
-    return to_dict(value) if dataclasses.is_dataclass(value) else value
+    return read_settings(path, JudgeConfig, "judge")
