@@ -59,6 +59,7 @@ class RunFlags:
       out: folder of the run.
       judge: file that says which model judges; None: none does.
       vae: weights folder whose autoencoder is an anchor; None: no such anchor.
+      samples: answers per prompt.
     """
 
     cases: CaseFlags
@@ -68,6 +69,7 @@ class RunFlags:
     out: Path
     judge: Path | None
     vae: Path | None
+    samples: int
 
 
 def add_case_options(parser: argparse.ArgumentParser) -> None:
@@ -152,6 +154,14 @@ def parse_run(argv: list[str]) -> RunFlags:
     add("--name", help="of the system in reports (default: of the folder or model)")
     add("--out", type=Path, help="folder of the run (default: below runs/benchmark)")
     add("--judge", type=Path, metavar="FILE", help="judge.yaml: who judges")
+    add(
+        "--samples",
+        type=int,
+        default=1,
+        metavar="N",
+        help="answers per prompt, scored by their mean and, beside it, by the best; "
+        "further ones of an --outputs folder are <prompt id>~1.png, ~2.png, ...",
+    )
     add_case_options(parser)
     model = parser.add_argument_group("with --checkpoint")
     add = model.add_argument
@@ -159,7 +169,12 @@ def parse_run(argv: list[str]) -> RunFlags:
     add("--steps", type=int, help="sampling steps (default: the checkpoint's)")
     add("--guidance", type=float, help="scale (default: the checkpoint's)")
     add("--preserve", choices=get_args(Preserve), help="default: the checkpoint's")
-    add("--noise-seed", type=int, default=0, help="of every edit (%(default)s)")
+    add(
+        "--noise-seed",
+        type=int,
+        default=0,
+        help="of every edit (%(default)s); further samples count on from it",
+    )
     server = parser.add_argument_group("with --endpoint")
     add = server.add_argument
     add("--protocol", choices=("openai_edits", "json"), default="openai_edits")
@@ -168,6 +183,8 @@ def parse_run(argv: list[str]) -> RunFlags:
     add("--concurrency", type=int, default=4, help="requests at once (%(default)s)")
     options = parser.parse_args(argv)
     _refuse_unused(parser, options)
+    if options.samples < 1:
+        raise UserError(f"--samples is {options.samples}, but must be at least 1")
     cases = case_flags(options)
     system = _system(options)
     name = options.name or _name(options)
@@ -180,6 +197,7 @@ def parse_run(argv: list[str]) -> RunFlags:
         out=options.out or RUNS / name / what,
         judge=options.judge,
         vae=system.directory if isinstance(system, Checkpoint) else None,
+        samples=options.samples,
     )
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 
 from tbstar_jax.evaluation.anchors import ANCHORS, AnchorScores, check_anchor_order
-from tbstar_jax.evaluation.answers.answer import unanswered
+from tbstar_jax.evaluation.answers.answer import sample_names, unanswered
 from tbstar_jax.evaluation.cases.folder import CaseFolder
 from tbstar_jax.evaluation.cases.manifest import (
     MANIFEST_SPLITS,
@@ -40,7 +40,7 @@ def reading_notes(
             f"{first['num_not_asked']} prompts were not asked: their instructions have "
             f"more than --max-instruction-bytes={first['max_instruction_bytes']}"
         )
-    notes += [note for run in runs for note in _refusals(run)]
+    notes += [note for run in runs for note in (*_sample_notes(run), *_refusals(run))]
     return [*notes, *_reader_notes(runs), *unread_notes(by_system)]
 
 
@@ -122,10 +122,23 @@ def _reader_notes(runs: Sequence[Run]) -> list[str]:
     return []
 
 
+def _sample_notes(run: Run) -> list[str]:
+    """What the numbers of a run with several answers per prompt are of."""
+    if run.num_samples == 1:
+        return []
+    return [
+        f"{run.name} gave {run.num_samples} answers per prompt: its numbers are means "
+        "over them, a row of its own shows the best by C, which a user who cannot "
+        "measure C does not get; judges, and the table of confused characters, see "
+        "the first answer only"
+    ]
+
+
 def _refusals(run: Run) -> list[str]:
     """Why pictures are missing, where the system has said so."""
-    reasons = list(unanswered(run.outputs, run.prompts).values())
+    names = sample_names(run.prompts, run.num_samples)
+    reasons = list(unanswered(run.outputs, names).values())
     if not reasons:
         return []
-    told = f"{run.name} gave no picture for {len(reasons)} prompts, e.g. because "
+    told = f"{run.name} gave no picture {len(reasons)} times, e.g. because "
     return [f'{told}"{reasons[0]}"']

@@ -11,7 +11,7 @@ from pathlib import Path
 from experiments.benchmark_notes import reading_notes
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.anchors import ANCHORS
-from tbstar_jax.evaluation.answers.answer import SECONDS
+from tbstar_jax.evaluation.answers.answer import SECONDS, sample_name
 from tbstar_jax.evaluation.answers.folder import find_output
 from tbstar_jax.evaluation.cases.folder import CaseFolder
 from tbstar_jax.evaluation.files import json_text, write_whole
@@ -33,6 +33,7 @@ from tbstar_jax.evaluation.run.judging import judgements_now
 from tbstar_jax.evaluation.run.results import (
     Results,
     SystemResult,
+    best_of,
     summarise,
     to_csv,
     to_json,
@@ -90,7 +91,7 @@ def report_runs(
     write_whole(out / "results.csv", to_csv(content.results).encode())
     write_report(content, out)
     write_whole(out / HEADLINE, encode_png(headline_picture(content)))
-    lines = [headline(one) for one in content.results.systems]
+    lines = [headline(one) for one in content.results.systems if one.kind != "best"]
     lines += [one.headline() for one in content.judges]
     lines += [f"note: {note}" for note in content.results.notes]
     return "\n".join([*lines, f"{out / 'report.html'} shows all of it"])
@@ -114,7 +115,10 @@ def gather(
     judgements, notes = _judgements(runs)
     if with_mock:
         judgements += [
-            mock_judgement(row) for run in runs for row in by_system[run.name]
+            mock_judgement(row)
+            for run in runs
+            for row in by_system[run.name]
+            if row.sample == 0
         ]
     judges = _summaries(judgements, by_system)
     results = _results(runs, by_system, cases)
@@ -163,7 +167,10 @@ def headline(system: SystemResult) -> str:
         f"{count} {name}" for name, count in system.statuses.items() if name != "ok"
     ]
     ending = f"; {', '.join(told)}" if told else ""
-    return f"{system.name}: {', '.join(parts)} (n={system.num_prompts}){ending}"
+    count = f"n={system.num_prompts}"
+    if system.num_samples > 1:
+        count += f", {system.num_samples} answers each"
+    return f"{system.name}: {', '.join(parts)} ({count}){ending}"
 
 
 def _results(
@@ -172,8 +179,12 @@ def _results(
     cases: CaseFolder,
 ) -> Results:
     config = BootstrapConfig()
-    own = [run.name for run in runs]
-    systems = [summarise(by_system[name], "system", config) for name in own]
+    systems = []
+    for run in runs:
+        systems.append(summarise(by_system[run.name], "system", config))
+        if run.num_samples > 1:
+            best = best_of(by_system[run.name])
+            systems.append(summarise(best, "best", config))
     anchors = [
         summarise(by_system[name], "anchor", config)
         for name in ANCHORS
@@ -223,23 +234,24 @@ def _pictures(
     case = cases[record.case]
     if record.size is None:
         return pictures_of(case, None)
-    path = find_output(outputs[record.system], record.prompt)
+    name = sample_name(record.prompt, record.sample)
+    path = find_output(outputs[record.system], name)
     if path is None:
-        raise UserError(f"the picture of {record.prompt} was taken away since")
+        raise UserError(f"the picture of {name} was taken away since")
     return pictures_of(case, decode_answer(path))
 
 
 def _reads(
     records: Sequence[ScoreRecord], cases: CaseFolder, outputs: Path
 ) -> list[TextRead]:
-    """What is read where edits write, for the table of confusions."""
+    """What is read where edits write, first samples: for the table of confusions."""
     reader = find_reader()
     if reader is None:
         return []
     found = []
     for record in records:
         targets = cases.target_texts(record.case)
-        if record.size is None or not any(text.new for text in targets):
+        if record.size is None or record.sample or not any(one.new for one in targets):
             continue
         answer = _pictures(cases, {record.system: outputs}, record).answer
         assert answer is not None

@@ -2,7 +2,7 @@
 
     <out>/run.json            provenance
     <out>/outputs/            the pictures, named by their prompts (not for --outputs)
-    <out>/records.jsonl       a score record per prompt, and per anchor and prompt
+    <out>/records.jsonl       a score record per answer, and per anchor and prompt
     <out>/judgements.jsonl    what a judge said, if there is one
     <out>/results.json, results.csv, report.html, headline.png, figures/
 
@@ -27,7 +27,12 @@ from tbstar_jax.evaluation.anchors import (
     reference_jpeg75,
     wrong_sample,
 )
-from tbstar_jax.evaluation.answers.answer import answer_path, ask_system
+from tbstar_jax.evaluation.answers.answer import (
+    answer_path,
+    ask_system,
+    sample_name,
+    sample_names,
+)
 from tbstar_jax.evaluation.answers.checkpoint import Autoencoder, Checkpoint
 from tbstar_jax.evaluation.answers.folder import find_outputs
 from tbstar_jax.evaluation.cases.case import BENCHMARK_TASKS, Case, Language, Prompt
@@ -102,7 +107,8 @@ def run(flags: RunFlags, command: Sequence[str]) -> str:
         flags.out / RECORDS_FILE,
         with_reader=True,
         num_workers=flags.cases.workers,
-        total=len(ids) + len(cases.ids) * (4 if flags.vae is None else 5),
+        total=len(ids) * flags.samples
+        + len(cases.ids) * (4 if flags.vae is None else 5),
         title="scoring",
     )
     if judge is not None:
@@ -155,6 +161,7 @@ def _describe(
             "max_instruction_bytes": flags.cases.max_instruction_bytes,
             "num_not_asked": len(cases.ids) * len(flags.cases.languages) - len(ids),
         },
+        num_samples=flags.samples,
     )
 
 
@@ -168,22 +175,24 @@ def _device(flags: RunFlags) -> str:
 def _answers(
     flags: RunFlags, cases: CaseFolder, ids: Sequence[str]
 ) -> Mapping[str, Path]:
-    """Where the picture of every prompt is that has one."""
+    """Where pictures are, by `sample_name`, of those that there are."""
+    names = sample_names(ids, flags.samples)
     if flags.system is None:
         assert flags.outputs is not None
-        found = find_outputs(flags.outputs, ids)
+        found = find_outputs(flags.outputs, names)
         if found.missing:
             print(
-                f"{len(found.missing)} of {len(ids)} prompts have no picture in "
+                f"{len(found.missing)} of {len(names)} answers have no picture in "
                 f"{flags.outputs}, the first {found.missing[0]}: they count as zero"
             )
         if found.unknown:
             print(f"pictures of no prompt there: {', '.join(found.unknown)}")
         return found.paths
     folder = flags.out / OUTPUTS
-    ask_system(flags.system, ids, _prompts(cases, set(ids)), folder)
-    paths = {id: answer_path(folder, id) for id in ids}
-    return {id: path for id, path in paths.items() if path.exists()}
+    prompts = _prompts(cases, set(ids))
+    ask_system(flags.system, ids, prompts, folder, flags.samples)
+    paths = {name: answer_path(folder, name) for name in names}
+    return {name: path for name, path in paths.items() if path.exists()}
 
 
 def _prompts(cases: CaseFolder, ids: Collection[str]) -> Iterator[Prompt]:
@@ -215,10 +224,12 @@ def _jobs(
             Candidate(
                 system=flags.name,
                 languages=(language,),
-                picture=paths.get(f"{case.id}/{language}"),
-                output=_relative(paths.get(f"{case.id}/{language}"), flags.out),
+                picture=(path := paths.get(sample_name(f"{case.id}/{language}", k))),
+                output=_relative(path, flags.out),
+                sample=k,
             )
             for language in languages
+            for k in range(flags.samples)
         ]
         if languages:
             yield case, [*answers, *_anchors(flags, cases, case, languages)]

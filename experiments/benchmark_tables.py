@@ -56,7 +56,8 @@ def cases(argv: Sequence[str]) -> None:
         prog=f"{_COMMAND} cases",
         description="Writes cases.jsonl (a line per prompt: id, instruction, photo), "
         "and pictures. Answer <id> by the file <id>.png in a folder of yours, "
-        f"then: {_COMMAND} --outputs=FOLDER --cases=DIR",
+        f"then: {_COMMAND} --outputs=FOLDER --cases=DIR. With --samples=N further "
+        "answers are <id>~1.png, <id>~2.png, ...",
         allow_abbrev=False,
     )
     add_case_options(parser)

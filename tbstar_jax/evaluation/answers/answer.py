@@ -1,7 +1,9 @@
 """Asking a system for the pictures that are not there yet.
 
 A picture is a PNG named by its prompt, `<folder>/<prompt id>.png`, moved into place
-when it is whole; one that exists is not asked for again. What could not be answered
+when it is whole; one that exists is not asked for again. Further samples of a prompt
+are `<prompt id>~1.png`, `~2.png` and so on: ids of prompts end in their language, so no
+prompt has such a name. What could not be answered
 stands in `unanswered.jsonl` with its reason and is asked for again by the next run:
 only a refusal is final.
 """
@@ -46,6 +48,7 @@ class CannotAnswer(Exception):  # noqa: N818
         self.is_final = is_final
 
 
+_Request: TypeAlias = tuple[Prompt, int]
 _Outcome: TypeAlias = tuple[str, float, CannotAnswer | None]
 
 
@@ -53,8 +56,12 @@ _Outcome: TypeAlias = tuple[str, float, CannotAnswer | None]
 class Answer(Protocol):
     """Answers prompts; called from `num_threads` threads."""
 
-    def __call__(self, prompt: Prompt) -> UInt8[np.ndarray, "h w 3"]:
+    def __call__(self, prompt: Prompt, sample: int) -> UInt8[np.ndarray, "h w 3"]:
         """Edits the photo of a prompt.
+
+        Args:
+          prompt: what is asked.
+          sample: which of several answers, from 0: added to the seed of the noise.
 
         Raises:
           CannotAnswer: there is no picture.
@@ -81,7 +88,11 @@ class System(Protocol):
 
 
 def ask_system(
-    system: System, ids: Sequence[str], prompts: Iterable[Prompt], folder: Path
+    system: System,
+    ids: Sequence[str],
+    prompts: Iterable[Prompt],
+    folder: Path,
+    num_samples: int = 1,
 ) -> Mapping[str, float]:
     """Asks for every picture that the folder lacks.
 
@@ -90,20 +101,24 @@ def ask_system(
       ids: of the prompts.
       prompts: the same prompts, drawn a few ahead: their cases are not kept.
       folder: where the pictures are, or will be.
+      num_samples: pictures per prompt.
 
     Returns:
-      Prompt id to seconds, of the pictures made now.
+      Name of the picture (`sample_name`) to seconds, of the pictures made now.
 
     Raises:
       UserError: what the system raises for a fault that concerns all prompts; or it
-        answers nothing: `GIVE_UP_AFTER` prompts in a row, or every one
-        of fewer `ids`.
+        answers nothing: `GIVE_UP_AFTER` pictures in a row, or every one
+        of fewer that were asked for.
     """
     ledger = folder / UNANSWERED
-    noted = unanswered(folder, ids)
-    refused = {id for id, error in noted.items() if error.is_final}
+    names = sample_names(ids, num_samples)
+    noted = unanswered(folder, names)
+    refused = {name for name, error in noted.items() if error.is_final}
     due = {
-        id for id in ids if id not in refused and not answer_path(folder, id).exists()
+        name
+        for name in names
+        if name not in refused and not answer_path(folder, name).exists()
     }
     seconds: dict[str, float] = {}
     if not due:
@@ -116,17 +131,24 @@ def ask_system(
         progress,
     ):
 
-        def ask(prompt: Prompt) -> _Outcome:
+        def ask(request: _Request) -> _Outcome:
+            prompt, sample = request
+            name = sample_name(prompt.id, sample)
             begin = time.perf_counter()
             try:
-                image = answer(prompt)
+                image = answer(prompt, sample)
             except CannotAnswer as error:
-                return prompt.id, time.perf_counter() - begin, error
+                return name, time.perf_counter() - begin, error
             took = time.perf_counter() - begin
-            write_whole(answer_path(folder, prompt.id), encode_png(image))
-            return prompt.id, took, None
+            write_whole(answer_path(folder, name), encode_png(image))
+            return name, took, None
 
-        asked = (prompt for prompt in prompts if prompt.id in due)
+        asked = (
+            (prompt, sample)
+            for prompt in prompts
+            for sample in range(num_samples)
+            if sample_name(prompt.id, sample) in due
+        )
         streak: list[tuple[str, CannotAnswer]] = []
         for id, took, error in _each(ask, asked, system.num_threads):
             progress.update()
@@ -136,7 +158,7 @@ def ask_system(
                 _note(journal, streak)
             else:
                 streak.append((id, error))
-                _require_answers(system, streak, min(GIVE_UP_AFTER, len(ids)))
+                _require_answers(system, streak, min(GIVE_UP_AFTER, len(names)))
         _note(journal, streak)
     return seconds
 
@@ -158,7 +180,7 @@ def unanswered(folder: Path, ids: Sequence[str]) -> dict[str, CannotAnswer]:
 
     Args:
       folder: where the pictures are; `unanswered.jsonl` may be absent.
-      ids: of the prompts.
+      ids: of the prompts, or `sample_names` of them.
 
     Raises:
       UserError: the file is not what `ask_system` writes.
@@ -183,23 +205,33 @@ def _note(journal: Journal, failures: list[tuple[str, CannotAnswer]]) -> None:
     failures.clear()
 
 
-def answer_path(folder: Path, prompt_id: str) -> Path:
-    """Where the picture of a prompt is."""
-    return folder / f"{prompt_id}.png"
+def sample_name(prompt_id: str, sample: int) -> str:
+    """Name of a picture: the prompt's id, with `~<sample>` unless it is the first."""
+    return f"{prompt_id}~{sample}" if sample else prompt_id
+
+
+def sample_names(ids: Iterable[str], num_samples: int) -> list[str]:
+    """Names of all pictures, those of a prompt together."""
+    return [sample_name(id, sample) for id in ids for sample in range(num_samples)]
+
+
+def answer_path(folder: Path, name: str) -> Path:
+    """Where a picture is, by its `sample_name`."""
+    return folder / f"{name}.png"
 
 
 def _each(
-    ask: Callable[[Prompt], _Outcome], prompts: Iterable[Prompt], num_threads: int
+    ask: Callable[[_Request], _Outcome], asked: Iterable[_Request], num_threads: int
 ) -> Iterator[_Outcome]:
     """The outcomes in order; in this thread where one is enough."""
     if num_threads == 1:
-        yield from map(ask, prompts)
+        yield from map(ask, asked)
         return
     waiting: collections.deque[Future[_Outcome]] = collections.deque()
     with ThreadPoolExecutor(num_threads) as pool:
         try:
-            for prompt in prompts:
-                waiting.append(pool.submit(ask, prompt))
+            for request in asked:
+                waiting.append(pool.submit(ask, request))
                 if len(waiting) > 2 * num_threads:
                     yield waiting.popleft().result()
             while waiting:

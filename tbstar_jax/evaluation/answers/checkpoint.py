@@ -55,7 +55,8 @@ class Autoencoder:
         """Loads the model; raises as `load_model`."""
         model = load_model(self.directory)
 
-        def answer(prompt: Prompt) -> UInt8[np.ndarray, "h w 3"]:
+        def answer(prompt: Prompt, sample: int) -> UInt8[np.ndarray, "h w 3"]:
+            del sample  # nothing is drawn
             return round_trip(model, prompt.case.reference)
 
         yield answer
@@ -72,7 +73,7 @@ class Checkpoint:
       name: what reports call it.
       directory: weights folder or public checkpoint.
       modules: None: all that the folder has.
-      seed: of the noise, the same for every prompt.
+      seed: of the noise, the same for every prompt; plus the number of the sample.
       num_steps: sampling steps; None: the checkpoint's.
       guidance: scale; None: the checkpoint's, and 1 for a base without modules, which
         never learned to edit.
@@ -119,7 +120,7 @@ class Checkpoint:
         pipeline = self._pipeline()
         guidance = 1.0 if self.modules == "base" else self.guidance
 
-        def answer(prompt: Prompt) -> UInt8[np.ndarray, "h w 3"]:
+        def answer(prompt: Prompt, sample: int) -> UInt8[np.ndarray, "h w 3"]:
             case = prompt.case
             photo, mask = source_from_array(case.photo), None
             if case.photo_box is not None:
@@ -130,7 +131,7 @@ class Checkpoint:
                     photo,
                     prompt.instruction,
                     mask=mask,
-                    seed=self.seed,
+                    seed=self.seed + sample,
                     num_steps=self.num_steps,
                     guidance=guidance,
                     preserve=self.preserve,

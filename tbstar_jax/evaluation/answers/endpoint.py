@@ -29,7 +29,7 @@ class Endpoint:
       server: where it is; `max_reply_bytes` must hold a picture.
       protocol: `openai_edits` or `json`, see `construct/http_expert.py`.
       model: as the server names it.
-      seed: sent with every request.
+      seed: sent with every request, plus the number of the sample.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Endpoint:
         """
         asks = {language: self._expert(language).connect() for language in ("en", "zh")}
 
-        def answer(prompt: Prompt) -> UInt8[np.ndarray, "h w 3"]:
+        def answer(prompt: Prompt, sample: int) -> UInt8[np.ndarray, "h w 3"]:
             photo, mask = _asked(prompt)
             request = EditRequest(
                 task=prompt.case.task,
@@ -72,7 +72,7 @@ class Endpoint:
                 mask=mask,
             )
             try:
-                image, _ = asks[prompt.language](photo, request, self.seed)
+                image, _ = asks[prompt.language](photo, request, self.seed + sample)
             except CannotEdit as error:
                 raise CannotAnswer(
                     error.reason, is_final=not error.is_garbled

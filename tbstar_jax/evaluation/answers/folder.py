@@ -31,7 +31,7 @@ def find_outputs(folder: Path, ids: Sequence[str]) -> Found:
 
     Args:
       folder: with the pictures, e.g. `mini/recolor/003/en.png`.
-      ids: of the prompts.
+      ids: of the prompts, or `sample_names` of them.
 
     Raises:
       UserError: there is no such folder, or it holds the picture of no prompt.

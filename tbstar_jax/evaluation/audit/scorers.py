@@ -73,7 +73,7 @@ class PixelScorer:
         return {
             column: {
                 (cases[prompt], step): getattr(record, field)
-                for (step, prompt), record in records.items()
+                for (step, prompt, _), record in records.items()
             }
             for column, field in fields.items()
         }

@@ -33,9 +33,11 @@ _COLUMNS = (
 
 
 def leaderboard(content: ReportContent) -> Html:
-    """Systems by falling C, then the anchors in their order; no mock judge."""
-    systems = [one for one in content.results.systems if one.kind == "system"]
-    anchors = [one for one in content.results.systems if one.kind == "anchor"]
+    """Systems by falling C, their best samples, the anchors in order; no mock judge."""
+    systems, best, anchors = (
+        [one for one in content.results.systems if one.kind == kind]
+        for kind in ("system", "best", "anchor")
+    )
     systems.sort(key=lambda one: -_c(one))
     judges = {(one.judge, one.mode): one for one in content.judges if not one.is_mock}
     heads = [label for _, _, label in _COLUMNS]
@@ -47,9 +49,11 @@ def leaderboard(content: ReportContent) -> Html:
             *(tag("td", cell) for cell in _numbers(content, system, list(judges))),
             class_=system.kind,
         )
-        for system in (*systems, *anchors)
+        for system in (*systems, *best, *anchors)
     ]
     caption = "Mean over tasks, interval below; anchors: answers whose place is known"
+    if best:
+        caption += "; best of N: of each prompt's answers the one with the highest C"
     heads_row = (tag("th", one, scope="col") for one in ("system", *heads))
     inner = tag(
         "table",

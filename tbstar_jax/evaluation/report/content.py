@@ -141,9 +141,9 @@ class ReportContent:
         return next(found, None)
 
     def records_of(self, system: str) -> list[ScoreRecord]:
-        """A system's answers, in the order of their prompts."""
+        """A system's answers, in the order of their prompts and samples."""
         found = (record for record in self.records if record.system == system)
-        return sorted(found, key=lambda record: record.prompt)
+        return sorted(found, key=lambda record: (record.prompt, record.sample))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -36,17 +36,18 @@ def score_bars(results: Results, measure: Measure, main: str) -> Drawing:
       measure: one of `SCORES`.
       main: name of the system in bold.
     """
-    bottom = _TOP + _ROW * len(results.systems)
+    systems = [one for one in results.systems if one.kind != "best"]
+    bottom = _TOP + _ROW * len(systems)
     shapes: list[Shape] = [
         Text(x=0, y=14, text=_NAMES[measure.name], size=14, is_bold=True)
     ]
     for end in (0.0, 0.5, 1.0):
         x = _SCALE(end)
         shapes.append(Line(points=((x, _TOP - 4), (x, bottom)), color="rule"))
-    for row, system in enumerate(results.systems):
+    for row, system in enumerate(systems):
         shapes += _bar(system, measure.name, _TOP + row * _ROW, system.name == main)
     return Drawing(
-        title=f"{_NAMES[measure.name]} of {len(results.systems)} systems and anchors",
+        title=f"{_NAMES[measure.name]} of {len(systems)} systems and anchors",
         width=_WIDTH,
         height=bottom + 6,
         shapes=tuple(shapes),

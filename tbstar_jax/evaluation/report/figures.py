@@ -32,7 +32,7 @@ def figures(content: ReportContent) -> Mapping[str, Drawing | Absent]:
     curves = [
         system
         for system in content.results.systems
-        if preservation.survival_shares(system) is not None
+        if system.kind != "best" and preservation.survival_shares(system) is not None
     ]
     return {
         "scores": all_scores(content.results, content.main),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from tbstar_jax.errors import UserError
+from tbstar_jax.evaluation.answers.answer import sample_name
 from tbstar_jax.evaluation.cases.case import GROUND_TRUTH
 from tbstar_jax.evaluation.judge.judgement import Judgement
 from tbstar_jax.evaluation.report.album import LONGEST_SIDE, Album
@@ -36,7 +37,7 @@ def gallery(content: ReportContent, main: SystemResult, album: Album) -> Html | 
     if not records:
         return Absent(reason="the answers of the system were not given")
     said: dict[str, list[Judgement]] = {}
-    for judgement in content.judgements:
+    for judgement in content.judgements:  # of first samples
         if judgement.system == main.name:
             said.setdefault(judgement.prompt, []).append(judgement)
     blocks: list[Html] = []
@@ -62,7 +63,9 @@ def examples(records: Sequence[ScoreRecord]) -> Mapping[str, ScoreRecord]:
     the median's scene is one of the other two, the nearest answer of a third takes its
     place.
     """
-    ranked = sorted(records, key=lambda record: (record.consistency, record.prompt))
+    ranked = sorted(
+        records, key=lambda record: (record.consistency, record.prompt, record.sample)
+    )
     if len(ranked) < 2:
         return dict(zip(("only",), ranked, strict=False))
     worst, best = ranked[0], ranked[-1]
@@ -85,7 +88,7 @@ def _figure(
         "h4",
         f"{rank}: C {record.consistency:.2f}, E {record.edit:.2f}, "
         f"P {record.preservation:.2f} ",
-        tag("small", record.prompt),
+        tag("small", sample_name(record.prompt, record.sample)),
     )
     try:
         shown_ = content.pictures(record)
@@ -98,12 +101,13 @@ def _figure(
         tag("span", shown_.chinese, lang="zh"),
         class_="ask",
     )
+    told = () if record.sample else (reasons(said.get(record.prompt, ())),)
     return tag(
         "figure",
         head,
         asked,
         _pictures(shown_, record, album),
-        tag("figcaption", _parts(record), reasons(said.get(record.prompt, ()))),
+        tag("figcaption", _parts(record), *told),
         class_="example",
     )
 

@@ -94,10 +94,10 @@ def warnings(content: ReportContent) -> Html:
     notes = list(content.results.notes)
     for system in content.results.systems:
         absent = {k: n for k, n in system.statuses.items() if k != "ok" and n}
-        if absent:
+        if absent and system.kind != "best":
             told = ", ".join(f"{n} {k}" for k, n in absent.items())
             notes.append(
-                f"{system.name}: of {system.num_prompts} answers, {told}; what is "
+                f"{system.name}: of {num_answers(system)} answers, {told}; what is "
                 "missing or cannot be decoded counts as zero."
             )
     if not notes:
@@ -117,13 +117,23 @@ def told(content: ReportContent) -> Html:
     parts = []
     if (main := content.main_result) is not None:
         scored = main.statuses.get("ok", 0) + main.statuses.get("wrong_size", 0)
-        parts.append(f"{scored} of {main.num_prompts} prompts answered")
+        parts.append(f"{scored} of {num_answers(main)} prompts answered")
+        if main.num_samples > 1:
+            parts[0] = (
+                f"{scored} of {num_answers(main)} answers, {main.num_samples} to each "
+                f"of {main.num_prompts} prompts"
+            )
     values = content.results.provenance
     for name in ("num_cases", "cases_sha256", "commit", "tools", "time"):
         if value := values.get(name):
             text = json.dumps(value) if isinstance(value, Mapping) else str(value)
             parts.append(f"{name} {text[:_MAX_TOLD]}")
     return tag("p", " \u00b7 ".join(parts), class_="told")
+
+
+def num_answers(system: SystemResult) -> int:
+    """Asked for: all samples."""
+    return sum(system.statuses.values())
 
 
 def coverage(content: ReportContent) -> Html:
@@ -137,6 +147,7 @@ def coverage(content: ReportContent) -> Html:
             *(str(system.statuses.get(status, 0)) for status in statuses),
         ]
         for system in content.results.systems
+        if system.kind != "best"
     ]
     heads = ["system", "kind", "prompts", *statuses]
     return table("Answers by status", heads, rows, "numbers")

@@ -108,7 +108,7 @@ def _row(
 
 
 def _median(records: Sequence[ScoreRecord], task: str) -> ScoreRecord:
-    own = [one for one in records if one.task == task]
+    own = [one for one in records if one.task == task and one.sample == 0]
     # English where it was asked, so that the instruction shown is the one answered.
     ranked = examples([one for one in own if one.language == "en"] or own)
     for rank in ("median", "worst", "only"):

@@ -116,7 +116,7 @@ def _sections(
             boards.run_difference(content.results, content.previous),
         ),
     ]
-    if all(one.kind == "system" for one in content.results.systems):
+    if all(one.kind != "anchor" for one in content.results.systems):
         reason = "no anchor was scored, so the scores have no yardstick"
         found.append(("anchors", "Anchors", Absent(reason=reason)))
     named = [Section(id=id, title=title, body=body) for id, title, body in found]

@@ -1,11 +1,15 @@
 """The measures that reports average: names, units and which way is better."""
 
 import dataclasses
+import math
 from typing import Literal
 
 from tbstar_jax.errors import UserError
 
 Kind = Literal["score", "preservation", "edit", "text"]
+
+_TIES = {"": 0.01, "dB": 0.1, "px": 0.05, "ΔE": 0.1}
+"""By unit."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -28,6 +32,18 @@ class Measure:
     kind: Kind
     is_higher_better: bool | None
     is_infinite_exact: bool = False
+
+    @property
+    def tie(self) -> float:
+        """Largest difference of two answers that nobody would call one."""
+        return _TIES[self.unit]
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Between which means lie: shares in [0, 1], errors and distances from 0."""
+        if self.is_higher_better and not self.unit:
+            return 0.0, 1.0
+        return (0.0 if self.is_higher_better is False else -math.inf), math.inf
 
 
 def _measure(

@@ -6,12 +6,12 @@ import io
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from tbstar_jax.evaluation.files import json_text
-from tbstar_jax.evaluation.run.measures import MEASURES
+from tbstar_jax.evaluation.run.measures import MEASURES, Measure
 from tbstar_jax.evaluation.scores.record import ScoreRecord
 from tbstar_jax.evaluation.statistics.bootstrap import Slices, slices
 from tbstar_jax.evaluation.statistics.paired import language_difference
@@ -35,15 +35,21 @@ _COLUMNS = (
 )
 
 
+Kind: TypeAlias = Literal["system", "best", "anchor"]
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SystemResult:
     """One system on one split.
 
     Attributes:
       name: what reports call it.
-      kind: `system`, or `anchor` for an answer whose place is known.
+      kind: `system`; `best` for the best of each prompt's samples by C, which is
+        another quantity and never the headline; or `anchor` for an answer whose place
+        is known.
       num_prompts: asked.
-      statuses: answers by status.
+      num_samples: answers per prompt that its numbers are of: means over them.
+      statuses: answers by status, all samples.
       measures: by name of the measure; only those with a number.
       num_exact: answers left out of a mean because they are identical (PSNR).
       english_minus_chinese: C, paired by case; None without both languages.
@@ -52,8 +58,9 @@ class SystemResult:
     """
 
     name: str
-    kind: Literal["system", "anchor"]
+    kind: Kind
     num_prompts: int
+    num_samples: int
     statuses: Mapping[str, int]
     measures: Mapping[str, Slices]
     num_exact: Mapping[str, int]
@@ -67,7 +74,8 @@ class Results:
 
     Attributes:
       provenance: see `provenance.py`.
-      systems: the system first, then the anchors in their order.
+      systems: the systems first, each with its best of N where it has several samples,
+        then the anchors in their order.
       judges: one object per judge and mode, as `evaluation/judge` summarises them.
       notes: sentences the reader must know: anchors out of order, cases that differ
         from the shipped ones, tools that were absent.
@@ -80,11 +88,9 @@ class Results:
 
 
 def summarise(
-    records: Iterable[ScoreRecord],
-    kind: Literal["system", "anchor"],
-    config: BootstrapConfig,
+    records: Iterable[ScoreRecord], kind: Kind, config: BootstrapConfig
 ) -> SystemResult:
-    """Averages the answers of one system.
+    """Averages the answers of one system, first over the samples of each prompt.
 
     Args:
       records: at least one, all of one system.
@@ -94,24 +100,60 @@ def summarise(
     rows = list(records)
     measures, num_exact = {}, {}
     for measure in MEASURES:
-        sample = sample_of(rows, measure.name)
+        sample = measured(rows, measure)
         if measure.is_infinite_exact:
-            is_exact = sample.values == np.inf
-            num_exact[measure.name] = int(is_exact.sum())
-            values = np.where(is_exact, np.nan, sample.values)
-            sample = dataclasses.replace(sample, values=values)
+            values = (row.metrics.get(measure.name) for row in rows)
+            num_exact[measure.name] = sum(value == math.inf for value in values)
         if not np.isnan(sample.values).all():
             measures[measure.name] = slices(sample, config)
     return SystemResult(
         name=rows[0].system,
         kind=kind,
-        num_prompts=len(rows),
+        num_prompts=len({row.prompt for row in rows}),
+        num_samples=max(row.sample for row in rows) + 1 if kind != "best" else 1,
         statuses=dict(sorted(Counter(row.status for row in rows).items())),
         measures=measures,
         num_exact=num_exact,
         english_minus_chinese=_language_difference(rows, config),
         weakest=_weakest(rows),
     )
+
+
+def best_of(records: Iterable[ScoreRecord]) -> list[ScoreRecord]:
+    """The best answer to each prompt by C; of equals the earliest sample.
+
+    Returns:
+      Records of a system named `<system>, best of <samples>`.
+    """
+    best: dict[str, ScoreRecord] = {}
+    num_samples = 0
+    for row in sorted(records, key=lambda row: row.sample):
+        num_samples = max(num_samples, row.sample + 1)
+        if row.consistency > best.setdefault(row.prompt, row).consistency:
+            best[row.prompt] = row
+    return [
+        dataclasses.replace(row, system=f"{row.system}, best of {num_samples}")
+        for row in best.values()
+    ]
+
+
+def measured(records: Iterable[ScoreRecord], measure: Measure) -> Sample:
+    """A measure of one system; identical pictures (PSNR of infinity) are left out."""
+    rows = list(records)
+    if measure.is_infinite_exact:
+        left_out = {measure.name: math.nan}
+        rows = [
+            dataclasses.replace(row, metrics={**row.metrics, **left_out})
+            if row.metrics.get(measure.name) == math.inf
+            else row
+            for row in rows
+        ]
+    sample = sample_of(rows, measure.name)
+    known = sample.values[~np.isnan(sample.values)]
+    least, most = measure.bounds
+    if len(known):  # rounding, or a similarity below 0
+        least, most = min(least, known.min()), max(most, known.max())
+    return dataclasses.replace(sample, bounds=(float(least), float(most)))
 
 
 def _language_difference(

@@ -37,6 +37,7 @@ class Run:
       cases: folder of the cases.
       outputs: folder of the pictures.
       provenance: see `provenance.py`.
+      num_samples: answers per prompt.
     """
 
     folder: Path
@@ -45,28 +46,30 @@ class Run:
     cases: Path
     outputs: Path
     provenance: Mapping[str, Any]
+    num_samples: int = 1
 
     def records(self) -> dict[str, list[ScoreRecord]]:
-        """Score records by system, the run's own first.
+        """Score records by system, the run's own first; all samples of a prompt.
 
         Raises:
-          UserError: prompts of the run without a score.
+          UserError: answers of the run without a score.
         """
         found = read_records(self.folder / RECORDS_FILE)
         systems: dict[str, list[ScoreRecord]] = {}
         for system in (self.name, *ANCHORS):
-            rows = [
-                found[system, prompt][1]
+            ids = [
+                (system, prompt, sample)
                 for prompt in self.prompts
-                if (system, prompt) in found
+                for sample in range(self.num_samples if system == self.name else 1)
             ]
-            if rows:
+            if rows := [found[id][1] for id in ids if id in found]:
                 systems[system] = rows
-        missing = len(self.prompts) - len(systems.get(self.name, []))
+        expected = len(self.prompts) * self.num_samples
+        missing = expected - len(systems.get(self.name, []))
         if missing:
             raise UserError(
-                f"{missing} of {len(self.prompts)} prompts of {self.folder} have no "
-                "score; run the same command again to finish it"
+                f"{missing} of {expected} answers of {self.folder} have no score; run "
+                "the same command again to finish it"
             )
         return systems
 
@@ -122,6 +125,7 @@ def write_run(run: Run) -> None:
         "prompts": run.prompts,
         "cases": str(run.cases),
         "outputs": str(run.outputs),
+        "num_samples": run.num_samples,
         "provenance": run.provenance,
     }
     try:
@@ -152,6 +156,7 @@ def read_run(folder: Path) -> Run:
             cases=Path(content["cases"]),
             outputs=Path(content["outputs"]),
             provenance=provenance,
+            num_samples=int(content.get("num_samples", 1)),
         )
     except FileNotFoundError as error:
         raise UserError(

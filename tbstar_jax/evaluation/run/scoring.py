@@ -2,7 +2,7 @@
 
 A line of the journal is a record with the key of all that it depends on: the picture,
 the case, the reader of texts and the version of the scores. What stands there under the
-same key is not computed again; of several lines for one prompt of one system the last
+same key is not computed again; of several lines for one answer of one system the last
 counts. Lines come in the order of the jobs, whatever the number of processes.
 """
 
@@ -31,8 +31,8 @@ from tbstar_jax.evaluation.text.reader import find_reader
 SCORES_VERSION = 3
 """Raised whenever the same picture would get another score."""
 
-RecordId: TypeAlias = tuple[str, str]
-"""System and prompt."""
+RecordId: TypeAlias = tuple[str, str, int]
+"""System, prompt and sample."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -45,12 +45,14 @@ class Candidate:
         was needed for.
       picture: the file, or the pixels themselves; None: there is no answer.
       output: what the record says of where it is.
+      sample: which of several answers to the prompt, from 0.
     """
 
     system: str
     languages: tuple[Language, ...]
     picture: Path | UInt8[np.ndarray, "_ _ 3"] | None
     output: str
+    sample: int = 0
 
 
 Job: TypeAlias = tuple[Case, Sequence[Candidate]]
@@ -76,7 +78,7 @@ def score_all(
       title: of the bar.
 
     Returns:
-      The record of every prompt of the jobs.
+      The record of every answer of the jobs.
 
     Raises:
       UserError: the journal is damaged, or another process writes it.
@@ -94,14 +96,14 @@ def score_all(
             for key, group in zip(keys, scored, strict=True):
                 for record in group:
                     writer.append({"key": key, "record": record.to_json()})
-                    records[record.system, record.prompt] = record
+                    records[record.system, record.prompt, record.sample] = record
             bar.update(len(keys))
         bar.update(bar.total - bar.n if bar.total else 0)
     return records
 
 
 def read_records(journal: Path) -> dict[RecordId, tuple[str, ScoreRecord]]:
-    """The last record of every prompt of every system, with its key.
+    """The last record of every answer of every system, with its key.
 
     Raises:
       UserError: a line is not what `score_all` writes.
@@ -117,8 +119,9 @@ def read_records(journal: Path) -> dict[RecordId, tuple[str, ScoreRecord]]:
                 "compute the scores again"
             ) from error
         # The order of the file is that of the last lines.
-        found.pop((record.system, record.prompt), None)
-        found[record.system, record.prompt] = (str(key), record)
+        id = (record.system, record.prompt, record.sample)
+        found.pop(id, None)
+        found[id] = (str(key), record)
     return found
 
 
@@ -162,7 +165,11 @@ def _due_jobs(
         for candidate in candidates:
             key = key_of(candidate, sha256, reader)
             ids = [
-                (candidate.system, Prompt(case=case, language=language).id)
+                (
+                    candidate.system,
+                    Prompt(case=case, language=language).id,
+                    candidate.sample,
+                )
                 for language in candidate.languages
             ]
             if all(id in done and done[id][0] == key for id in ids):
@@ -223,6 +230,7 @@ def _score_case(
             reader=reader,
             output=candidate.output,
         )
+        record = dataclasses.replace(record, sample=candidate.sample)
         same = [
             dataclasses.replace(record, prompt=other.id, language=other.language)
             for other in others

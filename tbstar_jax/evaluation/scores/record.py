@@ -32,6 +32,7 @@ class ScoreRecord:
       metrics: raw measures by name, in their units; NaN where one does not apply or
         needs a tool that is absent (stored as null). inf is stored as the text "inf".
       output: path of the picture, relative to the run's folder; empty without one.
+      sample: which of several answers to the prompt, from 0.
     """
 
     system: str
@@ -48,6 +49,7 @@ class ScoreRecord:
     edit_parts: Mapping[str, float]
     metrics: Mapping[str, float]
     output: str
+    sample: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values; an infinite metric as "inf", NaN as null."""
@@ -61,12 +63,13 @@ class ScoreRecord:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "ScoreRecord":
-        """Reads what `to_json` wrote.
+        """Reads what `to_json` wrote, also before there were several samples.
 
         Raises:
           UserError: a field is missing, unknown, or holds what it may not.
         """
         names = {field.name for field in dataclasses.fields(cls)}
+        values = {"sample": 0, **values}
         if set(values) != names:
             wrong = sorted(str(name) for name in names ^ set(values))
             state = "lacks" if wrong[0] in names else "has the unknown field"
@@ -85,6 +88,7 @@ class ScoreRecord:
             "edit_parts": {key: _share(key, value) for key, value in parts.items()},
             "metrics": {key: _metric(key, value) for key, value in metrics.items()},
             "size": _size(values["size"]),
+            "sample": _index(values["sample"]),
         }
         return cls(**fields)
 
@@ -136,6 +140,12 @@ def _metric(name: str, value: object) -> float:
         if math.isfinite(number):
             return number
     raise _wrong(name, value)
+
+
+def _index(value: object) -> int:
+    if type(value) is not int or value < 0:
+        raise _wrong("sample", value)
+    return value
 
 
 def _size(value: object) -> tuple[int, int] | None:

@@ -60,31 +60,34 @@ class Sample:
 
 
 def sample_of(records: Iterable[ScoreRecord], measure: str) -> Sample:
-    """Takes one measure out of scored answers.
+    """Takes one measure out of scored answers: the mean over samples of each prompt.
 
     Args:
       records: of one system.
       measure: `edit`, `preservation`, `consistency`, or a name in `metrics`; NaN in
-        records whose metrics lack it.
+        records whose metrics lack it, and left out of the mean over samples.
 
     Raises:
-      ValueError: records of several systems, or two of one prompt.
+      ValueError: records of several systems, or two of one sample of a prompt.
     """
-    rows = list(records)
-    systems = {row.system for row in rows}
+    by_prompt: dict[str, dict[int, ScoreRecord]] = {}
+    systems = set()
+    for row in records:
+        systems.add(row.system)
+        if by_prompt.setdefault(row.prompt, {}).setdefault(row.sample, row) is not row:
+            raise ValueError(f"two records of sample {row.sample} of {row.prompt}")
     if len(systems) > 1:
         raise ValueError(f"records of several systems: {sorted(systems)}")
-    prompts = tuple(row.prompt for row in rows)
-    if len(set(prompts)) < len(prompts):
-        raise ValueError("two records of one prompt")
     value: Callable[[ScoreRecord], float] = (
         (lambda row: getattr(row, measure))
         if measure in _SCORES
-        else (lambda row: row.metrics.get(measure, float("nan")))
+        else (lambda row: row.metrics.get(measure, math.nan))
     )
+    rows = [next(iter(samples.values())) for samples in by_prompt.values()]
+    values = [_mean(map(value, samples.values())) for samples in by_prompt.values()]
     return Sample(
-        values=np.array([value(row) for row in rows], np.float64),
-        prompts=prompts,
+        values=np.array(values, np.float64),
+        prompts=tuple(by_prompt),
         cases=tuple(row.case for row in rows),
         tasks=tuple(row.task for row in rows),
         languages=tuple(row.language for row in rows),
@@ -93,6 +96,12 @@ def sample_of(records: Iterable[ScoreRecord], measure: str) -> Sample:
             for row in rows
         ),
     )
+
+
+def _mean(values: Iterable[float]) -> float:
+    """Of those that are numbers; NaN where none is."""
+    known = [value for value in values if not math.isnan(value)]
+    return sum(known) / len(known) if known else math.nan
 
 
 def codes_of(names: Sequence[Any]) -> tuple[list[Any], np.ndarray]:

@@ -1,6 +1,7 @@
 """A system is asked once per prompt; why it does not answer is recorded."""
 
 import contextlib
+import dataclasses
 import threading
 
 import numpy as np
@@ -11,8 +12,11 @@ from tbstar_jax.evaluation.answers.answer import (
     CannotAnswer,
     answer_path,
     ask_system,
+    sample_name,
+    sample_names,
     unanswered,
 )
+from tbstar_jax.evaluation.cases.case import Prompt
 from tbstar_jax.evaluation.journal import read_journal
 from tbstar_jax.input_pipeline.images import decode_image
 from tests.support.benchmark_cases import case, prompts
@@ -37,18 +41,20 @@ class Recorder:
         self.opened += 1
         yield self.answer
 
-    def answer(self, prompt):
-        self.asked.append(prompt.id)
-        if prompt.id in self.errors:
-            raise self.errors[prompt.id]
-        return 255 - prompt.case.photo
+    def answer(self, prompt, sample):
+        name = sample_name(prompt.id, sample)
+        self.asked.append(name)
+        if name in self.errors:
+            raise self.errors[name]
+        return 255 - sample - prompt.case.photo
 
 
 ASKED = prompts(case(index=0), case(index=1))
 
 
-def ask(system, asked, folder):
-    return ask_system(system, [prompt.id for prompt in asked], iter(asked), folder)
+def ask(system, asked, folder, num_samples=1):
+    ids = [prompt.id for prompt in asked]
+    return ask_system(system, ids, iter(asked), folder, num_samples)
 
 
 @pytest.mark.parametrize("num_threads", [1, 3])
@@ -65,6 +71,30 @@ def test_every_prompt_is_asked_once(tmp_path, num_threads):
     assert len(system.asked) == len(ASKED)
     assert system.opened == 1
     assert not list(tmp_path.rglob("*.part"))
+
+
+def test_further_samples_are_asked_for_and_have_names_of_their_own(tmp_path):
+    photo = ASKED[0].case.photo % 100  # so that no sample wraps around
+    asked = [
+        Prompt(case=dataclasses.replace(ASKED[0].case, source=photo), language=language)
+        for language in ("en", "zh")
+    ]
+    first = [prompt.id for prompt in asked]
+    lost = f"{first[1]}~2"
+    errors = {lost: CannotAnswer("no such thing", is_final=True)}
+    system = Recorder(errors=errors)
+    ask(system, asked, tmp_path)
+    assert system.asked == first
+    took = ask(system, asked, tmp_path, 3)
+    further = [f"{id}~{sample}" for id in first for sample in (1, 2)]
+    assert system.asked[2:] == further
+    assert set(took) == {*further} - {lost}
+    for name, sample in ((first[0], 0), (f"{first[0]}~1", 1), (f"{first[0]}~2", 2)):
+        written = decode_image((tmp_path / f"{name}.png").read_bytes())
+        assert np.array_equal(written, 255 - sample - photo)
+    assert list(unanswered(tmp_path, sample_names(first, 3))) == [lost]
+    assert ask(system, asked, tmp_path, 3) == {}
+    assert len(system.asked) == 6
 
 
 def test_a_refusal_is_final_and_a_failure_is_not(tmp_path):
@@ -142,7 +172,7 @@ def test_an_error_stops_the_threads(tmp_path):
     started = threading.Event()
 
     class Broken(Recorder):
-        def answer(self, prompt):
+        def answer(self, prompt, sample):
             self.asked.append(prompt.id)
             started.set()
             raise RuntimeError("broken")

@@ -72,10 +72,11 @@ def test_a_server_is_given_photo_and_instruction(tmp_path):
         return json_answer(image=base64.b64encode(encode_png(inverted)).decode())
 
     with serving(edit) as (url, server), endpoint(url).open() as answer:
-        assert np.array_equal(answer(ASKED[1]), inverted)
+        assert np.array_equal(answer(ASKED[1], 2), inverted)
         (request,) = server.requests
     sent = request.json()
     assert sent["instruction_zh"] == ASKED[1].instruction
+    assert sent["seed"] == 7  # the endpoint's, and two for the third sample
     assert sent["mask"] is None
     assert sent["regions"] == []
     photo = decode_image(base64.b64decode(sent["image"]))
@@ -88,7 +89,7 @@ def test_a_growing_canvas_is_sent_grey_with_its_mask():
 
     prompt, _ = prompts(EXTENDED)
     with serving(edit) as (url, server), endpoint(url).open() as answer:
-        canvas = answer(prompt)
+        canvas = answer(prompt, 0)
         mask = decode_mask(base64.b64decode(server.requests[0].json()["mask"]))
     assert canvas.shape == (64, 64, 3)
     assert np.array_equal(canvas[:, 16:], EXTENDED.source[:, 16:])
@@ -114,17 +115,21 @@ def test_refusals_are_final_and_failures_are_not():
     for handler, is_final in outcomes:
         with serving(handler) as (url, _), endpoint(url).open() as answer:
             with pytest.raises(CannotAnswer) as caught:
-                answer(ASKED[0])
+                answer(ASKED[0], 0)
         assert caught.value.is_final == is_final
 
 
 def test_our_weights_answer_as_the_pipeline_does():
     prompt = ASKED[0]
     with Checkpoint(name="tiny", directory=SHIPPED_WEIGHTS, num_steps=1).open() as ours:
-        answer = ours(prompt)
+        answers = [ours(prompt, sample) for sample in (0, 1)]
     pipeline = EditPipeline(load_weights(SHIPPED_WEIGHTS))
-    expected = pipeline(prompt.case.photo, prompt.instruction, num_steps=1).image
-    assert np.array_equal(answer, expected)
+    for seed, answer in enumerate(answers):
+        expected = pipeline(
+            prompt.case.photo, prompt.instruction, num_steps=1, seed=seed
+        ).image
+        assert np.array_equal(answer, expected)
+    assert not np.array_equal(*answers)
 
 
 def test_the_base_runs_without_modules_and_guidance():
@@ -132,7 +137,7 @@ def test_the_base_runs_without_modules_and_guidance():
         name="base", directory=SHIPPED_WEIGHTS, modules="base", num_steps=1
     )
     with system.open() as answer:
-        edited = answer(ASKED[0])
+        edited = answer(ASKED[0], 0)
     assert (edited != ASKED[0].case.photo).mean() > 0.5  # nothing keeps the photo
     assert system.describe()["modules"] == "base"
 
@@ -140,7 +145,7 @@ def test_the_base_runs_without_modules_and_guidance():
 def test_the_photo_on_a_growing_canvas_is_kept():
     prompt, _ = prompts(EXTENDED)
     with Checkpoint(name="tiny", directory=SHIPPED_WEIGHTS, num_steps=1).open() as ours:
-        edited = ours(prompt)
+        edited = ours(prompt, 0)
     assert edited.shape == EXTENDED.source.shape
     assert np.array_equal(edited[:, 16:], EXTENDED.source[:, 16:])
 
@@ -152,7 +157,7 @@ def test_an_answer_of_another_size_is_taken_as_it_is():
         return json_answer(image=base64.b64encode(encode_png(small)).decode())
 
     with serving(edit) as (url, _), endpoint(url).open() as answer:
-        assert answer(ASKED[0]).shape == small.shape
+        assert answer(ASKED[0], 0).shape == small.shape
 
 
 def test_modules_that_a_folder_lacks_are_named(tmp_path):

@@ -11,7 +11,13 @@ import pytest
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.run.measures import MEASURES, measure_by_name
 from tbstar_jax.evaluation.run.provenance import digest_of, provenance
-from tbstar_jax.evaluation.run.results import Results, summarise, to_csv, to_json
+from tbstar_jax.evaluation.run.results import (
+    Results,
+    best_of,
+    summarise,
+    to_csv,
+    to_json,
+)
 from tbstar_jax.evaluation.scores.record import ScoreRecord
 from tbstar_jax.evaluation.statistics.resample import BootstrapConfig
 
@@ -95,6 +101,68 @@ def test_the_weakest_part_says_why_edits_fail():
     result = summarise(rows, "system", CONFIG)
     assert result.weakest == {"move": {"color": 2, "place": 1}}
     assert result.statuses == {"missing": 1, "ok": 4}
+
+
+def test_samples_are_averaged_by_prompt_and_the_best_is_another_system():
+    first = [record("move", index, "en", 0.2) for index in range(3)]
+    second = [
+        record("move", index, "en", value, sample=1, metrics={"shift": float(index)})
+        for index, value in enumerate((0.6, 0.0, 0.2))
+    ]
+    lost = [
+        record("move", index, "en", 0.0, sample=2, status="missing")
+        for index in range(3)
+    ]
+    rows = [*lost, *second, *first]
+    found = summarise(rows, "system", CONFIG)
+    assert found.measures["consistency"].macro.mean == pytest.approx(
+        (0.8 / 3 + 0.2 / 3 + 0.4 / 3) / 3
+    )
+    # What a sample lacks is not zero: only one of each prompt was measured.
+    assert found.measures["shift"].macro.mean == pytest.approx(1.0)
+    assert (found.num_prompts, found.num_samples) == (3, 3)
+    assert found.measures["consistency"].macro.num_prompts == 3
+    assert found.statuses == {"missing": 3, "ok": 6}
+    best = best_of(rows)
+    assert [(row.case[-1], row.sample, row.consistency) for row in best] == [
+        ("0", 1, 0.6),
+        ("1", 0, 0.2),
+        ("2", 0, 0.2),  # of equals the first
+    ]
+    assert {row.system for row in best} == {"ours, best of 3"}
+    told = summarise(best, "best", CONFIG)
+    assert told.measures["consistency"].macro.mean == pytest.approx(1.0 / 3)
+    assert told.statuses == {"ok": 3}
+
+
+def test_an_identical_sample_is_left_out_and_the_other_counts():
+    rows = [
+        record("move", index, "en", sample=sample, metrics={"psnr_keep": value})
+        for index in range(2)
+        for sample, value in enumerate((math.inf, 30.0 + index))
+    ]
+    result = summarise(rows, "system", CONFIG)
+    assert result.num_exact["psnr_keep"] == 2
+    assert result.measures["psnr_keep"].macro.mean == 30.5
+    assert result.measures["psnr_keep"].macro.num_left_out == 0
+
+
+def test_intervals_of_shares_stay_shares():
+    rows = [
+        record("move", index, "en", value)
+        for index, value in enumerate((1.0, 1.0, 0.1))
+    ]
+    found = summarise(rows, "system", CONFIG).measures["consistency"].macro
+    assert (found.low >= 0, found.high) == (True, 1.0)
+
+
+def test_every_measure_has_a_tie_of_its_unit():
+    ties = {measure.name: measure.tie for measure in MEASURES}
+    assert min(ties.values()) > 0
+    assert ties["consistency"] == 0.01
+    assert ties["psnr_keep"] == 0.1
+    assert ties["shift"] == 0.05
+    assert ties["drift_norm"] == 0.1
 
 
 def results(rows):

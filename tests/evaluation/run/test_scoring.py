@@ -1,5 +1,6 @@
 """Every picture is scored once, whoever is killed and however many processes score."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -60,7 +61,7 @@ def test_references_and_copies_get_the_ends_of_the_scale(tmp_path):
     ]
     records = scored(jobs, tmp_path / "records.jsonl")
     assert len(records) == 12
-    for (system, prompt), record in records.items():
+    for (system, prompt, _), record in records.items():
         assert (record.system, record.prompt) == (system, prompt)
         assert prompt.endswith(record.language)
         assert record.edit == (1.0 if system == "reference" else 0.0)
@@ -97,11 +98,11 @@ def test_a_changed_picture_is_scored_again_and_counts(tmp_path, counted):
     jobs = [(CASES[0], [candidate(CASES[0].source)]), *references()[1:]]
     records = scored(jobs, path)
     assert len(counted) == 4
-    assert records["ours", f"{CASES[0].id}/en"].edit == 0.0
+    assert records["ours", f"{CASES[0].id}/en", 0].edit == 0.0
     assert len(path.read_text().splitlines()) == 4
     last = read_records(path)
     assert len(last) == 3
-    assert last["ours", f"{CASES[0].id}/en"][1].edit == 0.0
+    assert last["ours", f"{CASES[0].id}/en", 0][1].edit == 0.0
 
 
 def test_a_torn_line_is_computed_again(tmp_path, counted):
@@ -127,3 +128,24 @@ def test_a_foreign_line_is_named(tmp_path, line):
     path.write_text(json.dumps(line) + "\n")
     with pytest.raises(UserError, match="line 1"):
         scored(references(), path)
+
+
+def test_samples_are_scored_apart_and_an_old_journal_holds_the_first(tmp_path, counted):
+    path = tmp_path / "records.jsonl"
+    scored(references(), path)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    for line in lines:
+        del line["record"]["sample"]  # as before there were several
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    counted.clear()
+    second = [
+        (one, [*given, dataclasses.replace(candidate(one.source), sample=1)])
+        for one, given in references()
+    ]
+    found = scored(second, path)
+    assert len(counted) == len(CASES)
+    assert sorted(found) == sorted(read_records(path))
+    for one in CASES:
+        ids = [("ours", f"{one.id}/en", sample) for sample in (0, 1)]
+        assert [found[id].edit for id in ids] == [1.0, 0.0]
+        assert [found[id].sample for id in ids] == [0, 1]

@@ -1,5 +1,6 @@
 """A score record survives its journal; a damaged line is told, not guessed."""
 
+import dataclasses
 import json
 import math
 
@@ -23,6 +24,7 @@ RECORD = ScoreRecord(
     edit_parts={"color": 0.2, "structure": 1.0},
     metrics={"psnr_keep": math.inf, "drift_l": -1.5, "low": -math.inf},
     output="mini/recolor/003/zh.png",
+    sample=2,
 )
 
 
@@ -32,6 +34,12 @@ def stored(**changes):
 
 def test_a_record_is_read_as_it_was_written():
     assert ScoreRecord.from_json(stored()) == RECORD
+
+
+def test_a_record_of_before_there_were_samples_is_the_first():
+    values = stored()
+    del values["sample"]
+    assert ScoreRecord.from_json(values) == dataclasses.replace(RECORD, sample=0)
 
 
 def test_infinity_is_a_word_and_nan_is_null():
@@ -58,6 +66,9 @@ def test_an_answer_without_a_picture_has_no_size():
     "changes",
     [
         {"edit": 1.5},
+        {"sample": -1},
+        {"sample": True},
+        {"sample": "0"},
         {"edit": True},
         {"edit": "0.5"},
         {"consistency": math.nan},

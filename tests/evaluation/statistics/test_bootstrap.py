@@ -252,7 +252,12 @@ def test_a_sample_takes_scores_and_metrics_out_of_records():
     assert np.isnan(psnr.values[1])
     assert psnr.tags == (frozenset({"size=big"}),) * 2
     assert psnr.cases == ("mini/recolor/000",) * 2
-    with pytest.raises(ValueError, match="two records of one prompt"):
+    third = _record(sample=1, consistency=0.1, metrics={"psnr": NAN})
+    both = [_record(), third, second]
+    assert sample_of(both, "consistency").values == pytest.approx([0.4, 0.7])
+    assert sample_of(both, "psnr").values[0] == 30.0
+    assert sample_of(both, "psnr").prompts == (_record().prompt, second.prompt)
+    with pytest.raises(ValueError, match="two records of sample 0"):
         sample_of([_record(), _record()], "edit")
     with pytest.raises(ValueError, match="several systems"):
         sample_of([_record(), _record(system="theirs", prompt="x")], "edit")
