@@ -74,9 +74,10 @@ class OnnxPairModel(OnnxFile):
                 )
             return float(answer.reshape(()))
 
-        grey = np.full((_TRIED_SIDE, _TRIED_SIDE, 3), 128, np.uint8)
+        ramp = np.zeros((_TRIED_SIDE, _TRIED_SIDE, 3), np.uint8)
+        ramp += np.linspace(0, 255, _TRIED_SIDE).astype(np.uint8)[:, None]
         with contextlib.suppress(NoAnswerError):
-            own = measure(grey, grey)
+            own = measure(ramp, ramp)
             if abs(own) > _TOLERANCE:
                 raise UserError(
                     f"{self.path} gives {own:g} for a picture and itself, but a "
