@@ -18,7 +18,11 @@ from tbstar_jax.evaluation.report.markup import (
     tag,
 )
 from tbstar_jax.evaluation.report.svg import svg
-from tbstar_jax.evaluation.run.measures import MEASURES, measure_by_name
+from tbstar_jax.evaluation.run.measures import (
+    MEASURES,
+    measure_by_name,
+    with_variants,
+)
 from tbstar_jax.evaluation.run.results import SystemResult
 from tbstar_jax.evaluation.text.distance import confusions
 
@@ -48,13 +52,15 @@ def scores_panel(content: ReportContent) -> Html:
     return tag("div", *plates, class_="plates")
 
 
-def tasks_panel(main: SystemResult, drawing: Drawing | Absent) -> Html:
+def tasks_panel(
+    content: ReportContent, main: SystemResult, drawing: Drawing | Absent
+) -> Html:
     """The heat map, and all of its numbers to open."""
     assert isinstance(drawing, Drawing), "drawn wherever something was scored"
     numbers = tag(
         "details",
         tag("summary", "All measures and intervals as a table"),
-        task_table(main),
+        task_table(main, with_variants(content.tools)),
     )
     told = note(
         "Colours have fixed ends: shares and CER 0 to 1, PSNR 15 to 50 dB, shift "

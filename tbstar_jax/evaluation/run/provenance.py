@@ -19,7 +19,7 @@ def provenance(
     system: Mapping[str, str],
     split: str,
     case_digests: Mapping[str, str],
-    tools: Mapping[str, str],
+    tools: Mapping[str, Any],
     command: Sequence[str],
 ) -> dict[str, Any]:
     """Describes a run in JSON values.
@@ -28,7 +28,8 @@ def provenance(
       system: what decides the answers.
       split: of the cases.
       case_digests: case id to SHA-256 of its pixels, masks and instructions.
-      tools: name to version of what scores depend on and may be absent, e.g. OCR.
+      tools: what scores depend on and may be absent: `ocr`, the reader of texts;
+        `learned`, where there are any, `LearnedConfig.provenance`.
       command: the command line.
     """
     return {
@@ -53,6 +54,24 @@ def digest_of(case_digests: Mapping[str, str]) -> str:
     """SHA-256 of a set of cases: of the sorted lines `<id> <digest>`."""
     lines = "".join(f"{id} {case_digests[id]}\n" for id in sorted(case_digests))
     return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def learned_of(provenance: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """The weights of learned metrics that measured a run; empty without any.
+
+    Args:
+      provenance: of the run, as read from its file.
+
+    Returns:
+      By section of `learned.yaml`: `name`, `sha256`, `fingerprint`.
+
+    Raises:
+      KeyError, TypeError, ValueError, AttributeError: it is damaged.
+    """
+    return {
+        str(section): {key: str(one[key]) for key in ("name", "sha256", "fingerprint")}
+        for section, one in provenance["tools"].get("learned", {}).items()
+    }
 
 
 def _commit() -> str:
