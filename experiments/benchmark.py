@@ -57,14 +57,15 @@ def _command(name: str) -> Command | None:
             return judge
         case "canary" | "audit":
             try:
-                from experiments import benchmark_audit as audits
+                from experiments.benchmark_audit import audit
+                from experiments.benchmark_canary import canary
             except ModuleNotFoundError as error:
                 raise UserError(
                     f"{name} plants defects with {error.name}, which is not installed; "
                     "install it with `pip install -e '.[data]'`"
                 ) from error
 
-            return {"canary": audits.canary, "audit": audits.audit}[name]
+            return {"canary": canary, "audit": audit}[name]
         case "preference":
             from experiments.benchmark_people import preference
 

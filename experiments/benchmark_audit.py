@@ -1,6 +1,5 @@
-"""Commands about judges themselves: whether one drifts, and what it notices."""
+"""The command `audit`: which planted defects a score notices."""
 
-import datetime
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -12,7 +11,6 @@ from experiments.benchmark_report import TABLES, write_table
 from experiments.benchmark_run import open_cases
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.audit.audit import AuditResult, run_audit
-from tbstar_jax.evaluation.audit.canary import NUM_RUNGS, canary_ladder
 from tbstar_jax.evaluation.audit.scorers import (
     BaselineScorer,
     JudgeScorer,
@@ -28,38 +26,11 @@ from tbstar_jax.evaluation.audit.table import (
 from tbstar_jax.evaluation.cases.case import Case
 from tbstar_jax.evaluation.cases.folder import CaseFolder
 from tbstar_jax.evaluation.files import write_whole
-from tbstar_jax.evaluation.judge.canary import (
-    check_canary,
-    read_canary,
-    run_canary,
-    write_canary,
-)
 from tbstar_jax.evaluation.judge.config import read_judge
 from tbstar_jax.evaluation.report.content import Table
 from tbstar_jax.evaluation.statistics.resample import BootstrapConfig
 
 _COMMAND = "python -m experiments.benchmark"
-
-
-def canary(argv: Sequence[str]) -> None:
-    """Judges fixed pictures of known order; fails where the judge has drifted."""
-    parser = Parser(prog=f"{_COMMAND} canary", allow_abbrev=False)
-    add = parser.add_argument
-    add("--judge", type=Path, required=True, metavar="FILE", help="judge.yaml")
-    add("--record", type=Path, required=True, help="of the first time; made if absent")
-    options = parser.parse_args(argv)
-    previous = read_canary(options.record)
-    date = datetime.datetime.now(datetime.UTC).date().isoformat()
-    current = run_canary(read_judge(options.judge), canary_ladder, NUM_RUNGS, date)
-    check_canary(previous, current)
-    if previous is None:
-        write_canary(current, options.record)
-        print(f"the mean of {NUM_RUNGS} rungs is {current.mean:.2f}; {options.record}")
-        return
-    print(
-        f"the judge is as it was on {previous.date}: mean {current.mean:.2f}, then "
-        f"{previous.mean:.2f}"
-    )
 
 
 def audit(argv: Sequence[str]) -> None:

@@ -5,14 +5,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data.parser import Parser
+from experiments.benchmark_canary import check_judge
 from experiments.benchmark_report import TABLES, report_runs, write_table
 from tbstar_jax.errors import UserError
+from tbstar_jax.evaluation.judge.agreement import Difference
 from tbstar_jax.evaluation.judge.config import JudgeConfig, read_judge
 from tbstar_jax.evaluation.markdown import markdown_table
 from tbstar_jax.evaluation.report.content import Table
 from tbstar_jax.evaluation.run.judging import (
     compare_runs,
     judge_again,
+    judge_difference,
     judge_run,
     ranked,
 )
@@ -30,6 +33,9 @@ def judge(argv: Sequence[str]) -> None:
     add("--judge", type=Path, required=True, metavar="FILE", help="judge.yaml")
     add("--again", metavar="LABEL", help="judge again, e.g. a date, and compare")
     add("--against", nargs="+", type=Path, default=[], metavar="RUN", help="in pairs")
+    add(
+        "--diff", type=Path, metavar="FILE", help="another judge of it, to compare with"
+    )
     options = parser.parse_args(argv)
     run, config = read_run(options.run), read_judge(options.judge)
     if (config.mode == "pairwise") != bool(options.against):
@@ -37,17 +43,30 @@ def judge(argv: Sequence[str]) -> None:
             f"the judge's mode is {config.mode}; --against goes with the mode "
             "pairwise, and only with it"
         )
-    if options.against and options.again is not None:
-        raise UserError("--again has no effect with --against; leave it out")
+    chosen = [bool(options.against), options.again is not None, bool(options.diff)]
+    if sum(chosen) > 1:
+        raise UserError(
+            "--against, --again and --diff are different things to do; choose one"
+        )
     if options.against:
         _compare([run, *map(read_run, options.against)], config)
         return
+    if options.diff is not None:
+        _print_difference(judge_difference(run, config, read_judge(options.diff)))
+        return
     if options.again is None:
-        judge_run(run, config)
+        judge_run(run, config, check_judge)
         print(report_runs([run.folder], run.folder))
         return
-    moved = judge_again(run, config, options.again)
-    print(f"{moved.num_both} pictures were judged both times")
+    _print_difference(judge_again(run, config, options.again))
+
+
+def _print_difference(moved: Difference) -> None:
+    """How the second scores differ from the first."""
+    print(
+        f"{moved.num_both} pictures were judged both times ({moved.num_first} only the "
+        f"first, {moved.num_second} only the second)"
+    )
     rows = [
         [
             name,

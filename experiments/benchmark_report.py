@@ -18,8 +18,6 @@ from tbstar_jax.evaluation.files import json_text, write_whole
 from tbstar_jax.evaluation.journal import read_journal
 from tbstar_jax.evaluation.judge.judgement import Judgement
 from tbstar_jax.evaluation.judge.mock import mock_judgement
-from tbstar_jax.evaluation.judge.summary import Summary
-from tbstar_jax.evaluation.judge.summary import summarise as summarise_judgements
 from tbstar_jax.evaluation.report.content import (
     PromptPictures,
     ReportContent,
@@ -29,7 +27,7 @@ from tbstar_jax.evaluation.report.content import (
 )
 from tbstar_jax.evaluation.report.headline import headline_picture
 from tbstar_jax.evaluation.report.write import write_report
-from tbstar_jax.evaluation.run.judging import judgements_now
+from tbstar_jax.evaluation.run.judging import judge_summaries, judgements_now
 from tbstar_jax.evaluation.run.results import (
     Results,
     SystemResult,
@@ -120,7 +118,8 @@ def gather(
             for row in by_system[run.name]
             if row.sample == 0
         ]
-    judges = _summaries(judgements, by_system)
+    expected = {row.prompt: row.task for rows in by_system.values() for row in rows}
+    judges = judge_summaries(runs, judgements, expected)
     results = _results(runs, by_system, cases)
     shown = {one.judge for one in judges}
     asked = {
@@ -217,15 +216,6 @@ def _judgements(runs: Sequence[Run]) -> tuple[list[Judgement], list[str]]:
                 "changed since; judge them again"
             )
     return found, notes
-
-
-def _summaries(
-    judgements: Sequence[Judgement], by_system: Mapping[str, Sequence[ScoreRecord]]
-) -> tuple[Summary, ...]:
-    if not judgements:
-        return ()
-    expected = {row.prompt: row.task for rows in by_system.values() for row in rows}
-    return summarise_judgements(judgements, expected)
 
 
 def _pictures(

@@ -17,6 +17,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
+from experiments.benchmark_canary import check_judge
 from experiments.benchmark_flags import RUNS, CaseFlags, RunFlags
 from experiments.benchmark_report import report_runs
 from tbstar_jax.array_types import UInt8
@@ -112,7 +113,7 @@ def run(flags: RunFlags, command: Sequence[str]) -> str:
         title="scoring",
     )
     if judge is not None:
-        judge_run(read_run(flags.out), judge)
+        judge_run(read_run(flags.out), judge, check_judge)
     return report_runs([flags.out], flags.out)
 
 

@@ -2,7 +2,6 @@
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 import yaml
@@ -11,6 +10,7 @@ from experiments import benchmark
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.cases.store import load_cases
 from tbstar_jax.evaluation.preference.study import read_key
+from tbstar_jax.evaluation.run.run_folder import read_run
 from tbstar_jax.input_pipeline.images import decode_image, encode_png
 from tests.support.loopback import Answer, completion, serving
 
@@ -44,7 +44,13 @@ def runs(root):
 
 
 def judge_file(path, url, **settings):
-    content = {"base_url": url, "model": "judge-2026-11-01", "retries": 0, **settings}
+    content = {
+        "base_url": url,
+        "model": "judge-2026-11-01",
+        "retries": 0,
+        "canary": False,
+        **settings,
+    }
     path.write_text(yaml.safe_dump(content))
     return f"--judge={path}"
 
@@ -98,8 +104,7 @@ def test_what_was_said_of_another_picture_is_no_score(runs, tmp_path, capsys):
     with serving(strict()) as (url, _):
         flag = judge_file(tmp_path / "judge.yaml", url, concurrency=1)
         benchmark.main(["judge", str(runs["good"]), flag])
-    run = json.loads((runs["good"] / "run.json").read_text())
-    picture = Path(run["outputs"]) / CASE / "en.png"
+    picture = read_run(runs["good"]).outputs / CASE / "en.png"
     judged = picture.read_bytes()
     picture.write_bytes(encode_png(255 - decode_image(judged)))
     capsys.readouterr()

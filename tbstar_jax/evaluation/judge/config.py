@@ -1,6 +1,7 @@
 """`judge.yaml`: which model judges, where, how and in which mode."""
 
 import dataclasses
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -69,6 +70,12 @@ class JudgeConfig:
       prices: what tokens cost; None: not known, and then no cost is given.
       cache: directory of the replies; None keeps none.
       replay: answers come from the cache alone.
+      canary: whether a run starts with fixed pictures by which a judge that has drifted
+        is found out (see `canary`).
+      canary_record: file of what it said of them the first time, shared between runs;
+        None: the command's own, one for every judge.
+      bug_compatible: whether the report also says what the program that a mode
+        reproduces would have made of the same replies (see `quirks`).
     """
 
     base_url: str
@@ -94,6 +101,9 @@ class JudgeConfig:
     prices: Prices | None = None
     cache: Path | None = None
     replay: bool = False
+    canary: bool = True
+    canary_record: Path | None = None
+    bug_compatible: bool = False
 
     def __post_init__(self) -> None:
         settings = self.settings()
@@ -126,7 +136,27 @@ class JudgeConfig:
                 f"mode {self.mode} reproduces no other program; drop prompts, or "
                 f"choose one of {', '.join(UPSTREAM_MODES)}"
             )
+        self._require_meaning()
         self.vlm()
+
+    def _require_meaning(self) -> None:
+        if self.bug_compatible and self.mode not in UPSTREAM_MODES:
+            raise UserError(
+                f"mode {self.mode} reproduces no other program; drop bug_compatible, "
+                f"or choose one of {', '.join(UPSTREAM_MODES)}"
+            )
+        has_canary = self.canary and self.mode != "pairwise" and not self.replay
+        if self.canary_record is not None and not has_canary:
+            raise UserError(
+                "canary_record has no effect with canary: off, with replay, or in mode "
+                "pairwise; drop it"
+            )
+        currency = None if self.prices is None else self.prices.currency
+        if currency is not None and not re.fullmatch("[A-Z]{3}", currency):
+            raise UserError(
+                f"prices.currency is {currency[:40]!r}, but must be three capital "
+                "letters (ISO 4217), e.g. USD"
+            )
 
     def settings(self) -> Settings:
         """The mode's settings, with what this config says in their place."""
@@ -204,6 +234,7 @@ class JudgeConfig:
             "settings": dataclasses.asdict(self.settings()),
             "departures": list(self.departures()),
             "votes": self.votes,
+            "bug_compatible": self.bug_compatible,
             "prices": None if self.prices is None else dataclasses.asdict(self.prices),
         }
 

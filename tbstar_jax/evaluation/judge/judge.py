@@ -134,6 +134,7 @@ class Judge:
             quality=_mean_reduced(votes, "pq") if is_vie else None,
             overall_range=max(scores) - min(scores) if is_ok else None,
             cost=cost_of(asked, self.config.prices),
+            currency=self.config.prices.currency if self.config.prices else None,
         )
 
 

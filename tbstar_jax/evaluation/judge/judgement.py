@@ -4,8 +4,9 @@ import dataclasses
 from typing import Literal, TypeAlias
 
 from tbstar_jax.evaluation.judge import viescore
-from tbstar_jax.evaluation.judge.modes import VIE_MODES, Mode
+from tbstar_jax.evaluation.judge.modes import SCALES, VIE_MODES, Mode
 from tbstar_jax.evaluation.judge.questions import Question, Read
+from tbstar_jax.evaluation.judge.quirk_parsers import MAX_CHARACTERS
 from tbstar_jax.evaluation.judge.rubrics import Part
 from tbstar_jax.vlm.asking import Answer
 from tbstar_jax.vlm.cache import request_key
@@ -37,6 +38,8 @@ class Asked:
       reason: the model's.
       statuses: of all replies.
       keys: SHA-256 of what was asked, by reply: they name the replies in the cache.
+      replies: texts of all replies, at most `MAX_CHARACTERS` of each; None in journals
+        of before they were stored.
       reply_sha256: of the last reply's text.
       model: as the server names it.
       input_tokens: of all replies, as first counted, cached or not.
@@ -56,6 +59,7 @@ class Asked:
     input_tokens: int
     output_tokens: int
     num_cached: int = dataclasses.field(compare=False)
+    replies: tuple[str, ...] | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -112,6 +116,7 @@ class Judgement:
       quality: PQ, likewise.
       overall_range: largest minus smallest score of the votes; 0 with one vote.
       cost: of all replies, as first paid; None where prices are not known.
+      currency: of the cost; None without one.
     """
 
     system: str
@@ -133,6 +138,7 @@ class Judgement:
     quality: float | None
     overall_range: float | None
     cost: float | None
+    currency: str | None = None
 
     @property
     def key(self) -> str:
@@ -175,6 +181,14 @@ class Judgement:
         return sum(one.output_tokens for one in self.asked)
 
     @property
+    def is_perfect(self) -> bool:
+        """Whether every score of every vote is the best there is; False unless ok."""
+        if self.status != "ok" or not self.votes:
+            return False
+        best = SCALES[self.mode][1]
+        return all(score == best for one in self.asked for score in one.scores)
+
+    @property
     def exceeds_cap(self) -> bool:
         """Whether a mark of ImgEdit's is above the first one."""
         marks = [vote.scores("imgedit") for vote in self.votes]
@@ -213,7 +227,14 @@ def asked_of(question: Question, answer: Answer[Read], text_sha256: str) -> Aske
         input_tokens=answer.usage.input_tokens,
         output_tokens=answer.usage.output_tokens,
         num_cached=sum(reply.is_from_cache for reply in answer.replies),
+        replies=tuple(_storable(reply.text) for reply in answer.replies),
     )
+
+
+def _storable(text: str) -> str:
+    """A reply as UTF-8 can hold it: without halves of surrogate pairs, and NUL."""
+    cut = text[:MAX_CHARACTERS].replace("\0", "\ufffd")
+    return cut.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def cost_of(asked: tuple[Asked, ...], prices: Prices | None) -> float | None:

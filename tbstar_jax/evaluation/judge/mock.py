@@ -44,7 +44,7 @@ def mock_judgement(record: ScoreRecord) -> Judgement:
         semantic=viescore.reduced(semantic) if is_ok else None,
         quality=viescore.reduced(quality) if is_ok else None,
         overall_range=0.0 if is_ok else None,
-        cost=0.0,
+        cost=None,
     )
 
 

@@ -12,8 +12,10 @@ from collections.abc import Iterable, Mapping
 
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.judge import viescore
+from tbstar_jax.evaluation.judge.canary import CanaryResult
 from tbstar_jax.evaluation.judge.judgement import Judgement
 from tbstar_jax.evaluation.judge.modes import SCALES, Mode
+from tbstar_jax.evaluation.judge.quirks import ReferenceNumber
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -48,10 +50,19 @@ class Summary:
       lower: with the lowest mark for it.
       semantic: macro mean of SC, as `dropped`; None where the mode has none.
       quality: of PQ, likewise.
+      success: of the first of SC's scores alone: was the edit made? Likewise.
+      restraint: of the second: was the rest left alone? Likewise.
+      perfect: share of answers all of whose scores are the best there are (RISEBench's
+        accuracy), in [0, 1], macro, as `dropped`; missing pictures are not perfect.
       num_above_cap: items of `imgedit` with a mark above their first.
       mean_range: mean over pictures of the votes' range.
       tokens: mean per judged picture, read and written.
-      cost: of all replies, as first paid; None where prices are not known.
+      cost: of all replies, as first paid; None where prices are not known, or were in
+        several currencies.
+      currency: of the cost; None without one.
+      canary: whether the judge judges as it did before; None: not known.
+      reference: what the program behind the mode would have reported; None unless that
+        was asked for (`bug_compatible`).
     """
 
     system: str
@@ -66,10 +77,16 @@ class Summary:
     lower: Means
     semantic: float | None
     quality: float | None
+    success: float | None
+    restraint: float | None
+    perfect: float | None
     num_above_cap: int
     mean_range: float | None
     tokens: float | None
     cost: float | None
+    currency: str | None
+    canary: CanaryResult | None = None
+    reference: ReferenceNumber | None = None
 
     @property
     def num_covered(self) -> int:
@@ -142,6 +159,8 @@ def _summary(group: Mapping[str, Judgement], expected: Mapping[str, str]) -> Sum
         group[prompt].status if prompt in group else "not_judged" for prompt in expected
     )
     costs = [one.cost for one in group.values() if one.cost is not None]
+    currencies = {one.currency for one in group.values()}
+    is_priced = len(costs) == len(group) and len(currencies) == 1
     tokens = [one.input_tokens + one.output_tokens for one in ok]
     known = {prompt: mark for prompt, mark in marks.items() if mark is not None}
     return Summary(
@@ -161,13 +180,24 @@ def _summary(group: Mapping[str, Judgement], expected: Mapping[str, str]) -> Sum
         ),
         semantic=_macro({one.prompt: one.semantic for one in ok}, expected),
         quality=_macro({one.prompt: one.quality for one in ok}, expected),
+        success=_macro({one.prompt: _nth(one.sc, 0) for one in ok}, expected),
+        restraint=_macro({one.prompt: _nth(one.sc, 1) for one in ok}, expected),
+        perfect=_macro(
+            {prompt: float(group[prompt].is_perfect) for prompt in known},
+            expected,
+        ),
         num_above_cap=sum(one.exceeds_cap for one in ok),
         mean_range=statistics.fmean(one.overall_range or 0.0 for one in ok)
         if ok
         else None,
         tokens=statistics.fmean(tokens) if tokens else None,
-        cost=sum(costs) if len(costs) == len(group) else None,
+        cost=sum(costs) if is_priced else None,
+        currency=first.currency if is_priced else None,
     )
+
+
+def _nth(scores: tuple[float, ...], index: int) -> float | None:
+    return scores[index] if index < len(scores) else None
 
 
 def _mark(judgement: Judgement | None, lowest: float) -> float | None:

@@ -2,47 +2,28 @@
 
 from collections.abc import Sequence
 
+from tbstar_jax.evaluation.judge.canary import CanaryResult
 from tbstar_jax.evaluation.judge.judgement import Judgement
 from tbstar_jax.evaluation.judge.summary import Summary
 from tbstar_jax.evaluation.report.content import Absent
 from tbstar_jax.evaluation.report.head import judge_name
-from tbstar_jax.evaluation.report.markup import Html, join, number, table, tag
+from tbstar_jax.evaluation.report.markup import Html, join, note, number, table, tag
 
 MAX_REASON = 400
 """Characters of a reason that are shown."""
 
 
 def judge_table(judges: Sequence[Summary]) -> Html | Absent:
-    """Scores with their coverage, bounds, statuses and cost."""
+    """Scores with coverage, bounds, statuses, cost and canary; then other programs'."""
     if not judges:
         return Absent(reason="no judge was asked")
-    rows: list[list[str]] = []
-    for one in judges:
-        key = f"{one.system}|judge|{one.judge}"
-        dropped = (
-            "n/a"
-            if one.dropped is None
-            else number(one.dropped.macro, 2, f"{key}|dropped")
-        )
-        told = ", ".join(f"{count} {name}" for name, count in one.statuses.items())
-        rows.append(
-            [
-                one.system,
-                judge_name(one),
-                dropped,
-                number(one.lower.macro, 2, f"{key}|lower"),
-                _number(one.semantic),
-                _number(one.quality),
-                f"{100 * one.coverage:.1f} %",
-                told,
-                _number(one.tokens, 0),
-                "unknown" if one.cost is None else f"{one.cost:.4f}",
-                tag("code", one.judge[:12]),
-            ]
-        )
     heads = ["system", "judge", "score", "missing as lowest", "SC", "PQ"]
-    heads += ["coverage", "statuses", "tokens each", "cost", "fingerprint"]
+    heads += ["SC: success", "SC: restraint", "all marks best", "coverage", "statuses"]
+    heads += ["tokens each", "cost", "canary", "fingerprint"]
+    rows = [_row(one) for one in judges]
     found = table("Judges, mean over tasks", heads, rows, "numbers")
+    if any(one.reference is not None for one in judges):
+        found = join(found, _reference_table(judges))
     if not any(one.is_mock for one in judges):
         return found
     mock = (
@@ -50,6 +31,86 @@ def judge_table(judges: Sequence[Summary]) -> Html | Absent:
         "deterministic measures to try out the pipeline, and is in no other table."
     )
     return join(tag("p", mock, class_="mock"), found)
+
+
+def _row(one: Summary) -> list[str]:
+    key = f"{one.system}|judge|{one.judge}"
+    dropped = "n/a"
+    if one.dropped is not None:
+        dropped = number(one.dropped.macro, 2, f"{key}|dropped")
+    return [
+        one.system,
+        judge_name(one),
+        dropped,
+        number(one.lower.macro, 2, f"{key}|lower"),
+        _number(one.semantic),
+        _number(one.quality),
+        _number(one.success),
+        _number(one.restraint),
+        _share(one.perfect),
+        _share(one.coverage),
+        ", ".join(f"{count} {name}" for name, count in one.statuses.items()),
+        _number(one.tokens, 0),
+        _cost(one),
+        "n/a" if one.is_mock else canary_text(one.canary),
+        tag("code", one.judge[:12]),
+    ]
+
+
+def canary_text(found: CanaryResult | None) -> str:
+    """What the canary said of a judge, in a cell."""
+    if found is None:
+        return "not recorded"
+    if found.mean is None or found.outcome == "failed":
+        return f"{found.outcome} ({found.date}): {found.detail}"
+    ranks = " ".join(f"{mean:.2f}" for mean in found.by_rank)
+    shift = "first record"
+    if found.since is not None and found.shift is not None:
+        shift = f"{found.shift:+.2f} since {found.since}"
+    words = {"moved": "MOVED: ", "order": "ORDER BROKEN: "}.get(found.outcome, "")
+    order = "worst to best" if found.outcome != "order" else "not in order"
+    return (
+        f"{words}mean {found.mean:.2f} on {found.date}, {shift}; {order} {ranks} "
+        f"({found.num_rungs} of {found.num_asked} rungs)"
+    )
+
+
+def _reference_table(judges: Sequence[Summary]) -> Html:
+    """What the programs behind the modes would have reported; no score of ours."""
+    rows = []
+    for one in judges:
+        if (found := one.reference) is None:
+            continue
+        key = f"{one.system}|judge|{one.judge}|reference"
+        ends = {"expected": found.expected, "low": found.lowest, "high": found.highest}
+        numbers = [
+            "n/a" if value is None else number(value, 2, f"{key}|{name}")
+            for name, value in ends.items()
+        ]
+        kinds = ", ".join(f"{count} {kind}" for kind, count in found.kinds.items())
+        if one.mode == "imgedit":
+            kinds += f"; {found.num_partial} with other than three marks"
+        ours = "n/a" if one.dropped is None else f"{one.dropped.macro:.2f}"
+        rows.append([one.system, judge_name(one), *numbers, ours, kinds])
+    heads = ["system", "judge", "expected", "lowest", "highest", "our score", "answers"]
+    caption = "BUG-COMPATIBLE: what the reference program would report"
+    told = (
+        "Not scores. The program behind the mode guesses, repeats for ever, stops or "
+        "leaves out answers where a reply cannot be read; nothing was drawn here: the "
+        "number lies between the two bounds. Expected is n/a where the program would "
+        "not end or give no number, or replies are not stored."
+    )
+    return join(table(caption, heads, rows, "numbers"), note(told))
+
+
+def _cost(one: Summary) -> str:
+    if one.cost is None:
+        return "n/a"
+    return f"{one.cost:.4f} {one.currency or '(currency not recorded)'}"
+
+
+def _share(value: float | None) -> str:
+    return "n/a" if value is None else f"{100 * value:.1f} %"
 
 
 def _number(value: float | None, digits: int = 2) -> str:

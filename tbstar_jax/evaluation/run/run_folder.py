@@ -8,6 +8,7 @@ judges.json         how each of them was asked: fingerprint to provenance
 
 import dataclasses
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -123,8 +124,8 @@ def write_run(run: Run) -> None:
     content = {
         "name": run.name,
         "prompts": run.prompts,
-        "cases": str(run.cases),
-        "outputs": str(run.outputs),
+        "cases": _told_place(run.cases, run.folder),
+        "outputs": _told_place(run.outputs, run.folder),
         "num_samples": run.num_samples,
         "provenance": run.provenance,
     }
@@ -153,8 +154,8 @@ def read_run(folder: Path) -> Run:
             folder=folder,
             name=str(content["name"]),
             prompts=tuple(map(str, content["prompts"])),
-            cases=Path(content["cases"]),
-            outputs=Path(content["outputs"]),
+            cases=_read_place(content["cases"], folder),
+            outputs=_read_place(content["outputs"], folder),
             provenance=provenance,
             num_samples=int(content.get("num_samples", 1)),
         )
@@ -167,6 +168,35 @@ def read_run(folder: Path) -> Run:
         raise UserError(
             f"{path} is damaged ({error!r}); delete it and run the benchmark again"
         ) from error
+
+
+def _told_place(place: Path, folder: Path) -> dict[str, str]:
+    """A folder as it is written down: seen from the run's, and from anywhere.
+
+    The first holds where a tree with both is moved, the second where only the run is.
+    """
+    place, folder = place.resolve(), folder.resolve()
+    told = {"absolute": str(place)}
+    if place.anchor == folder.anchor:
+        told["from_run"] = Path(os.path.relpath(place, folder)).as_posix()
+    return told
+
+
+def _read_place(told: str | Mapping[str, str], folder: Path) -> Path:
+    """A folder that was written down; a text is of an earlier version, as given then.
+
+    Raises:
+      KeyError: it is not what `_told_place` writes.
+      TypeError: likewise.
+    """
+    if isinstance(told, str):
+        return Path(told)
+    absolute = Path(told["absolute"])
+    if "from_run" in told:
+        seen = Path(os.path.normpath(folder.resolve() / told["from_run"]))
+        if seen.exists() or not absolute.exists():
+            return seen
+    return absolute
 
 
 def same_cases(runs: Sequence[Run]) -> None:

@@ -1,6 +1,7 @@
 """`judge.yaml`: read strictly, and what it says of itself."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -32,6 +33,7 @@ votes: 3
 prices: {input_per_million: 2, output_per_million: 8.5, currency: USD}
 cache: runs/replies
 """
+PRICES = "prices: {{input_per_million: 1, output_per_million: 1, currency: {}}}"
 
 
 def written(tmp_path, text, name="judge.yaml"):
@@ -94,6 +96,14 @@ def test_json_is_read_too_and_strict_is_the_default(tmp_path):
         ("both_orders: false", "no meaning in mode strict"),
         ("prompts: somewhere", "reproduces no other program"),
         ("replay: true", "replay_only needs"),
+        ("bug_compatible: true", "mode strict reproduces no other program"),
+        ("mode: checklist\nbug_compatible: true", "drop bug_compatible"),
+        ("canary: off\ncanary_record: a.json", "canary_record has no effect"),
+        ("mode: pairwise\ncanary_record: a.json", "canary_record has no effect"),
+        ("canary: a.json", "canary is 'a.json'"),
+        (PRICES.format("dollars"), "prices.currency is 'dollars'.* e.g. USD"),
+        (PRICES.format("usd"), "three capital letters"),
+        (PRICES.format("''"), "three capital letters"),
         ("rpm: 0", "must be above 0"),
         ("- a\n- b", "is no YAML"),
         ("{", "is no YAML"),
@@ -120,6 +130,27 @@ def test_a_missing_file_and_one_that_is_no_mapping(tmp_path):
         read_judge(written(tmp_path, f"base_url: {URL}\nmodel: 7"))
     with pytest.raises(UserError, match="base URL is not acceptable"):
         read_judge(written(tmp_path, "base_url: https://me:word@host\nmodel: m"))
+
+
+def test_the_canary_is_on_unless_it_is_switched_off(tmp_path):
+    text = f"base_url: {URL}\nmodel: m\n"
+    assert read_judge(written(tmp_path, text)).canary is True
+    assert read_judge(written(tmp_path, text + "canary: off")).canary is False
+    found = read_judge(written(tmp_path, text + "canary_record: a/b.json"))
+    assert found.canary_record == Path("a/b.json")
+    on, off = config(URL), config(URL, canary=False)
+    assert on.fingerprint() == off.fingerprint()
+
+
+def test_bug_compatibility_changes_no_score(tmp_path):
+    one, other = (
+        config(URL, mode="imgedit", bug_compatible=value) for value in (False, True)
+    )
+    assert one.fingerprint() == other.fingerprint()
+    assert [each.provenance()["bug_compatible"] for each in (one, other)] == [
+        False,
+        True,
+    ]
 
 
 def test_what_a_report_says_of_the_judge_holds_no_secret(monkeypatch):

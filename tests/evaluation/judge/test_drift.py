@@ -1,21 +1,10 @@
 """Judges compared with each other and with themselves at another date."""
 
-import dataclasses
-
 import pytest
 from scipy import stats
 
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.judge.agreement import agreement, difference
-from tbstar_jax.evaluation.judge.canary import (
-    Canary,
-    CanaryScore,
-    Rung,
-    check_canary,
-    read_canary,
-    run_canary,
-    write_canary,
-)
 from tbstar_jax.evaluation.judge.judge import Judge
 from tbstar_jax.evaluation.judge.rejudge import rejudge
 from tbstar_jax.evaluation.judge.run import judge_all
@@ -23,9 +12,7 @@ from tests.evaluation.judge.judged import (
     VIE,
     answering,
     config,
-    item,
     judgement,
-    picture,
 )
 from tests.evaluation.judge.test_run import work
 
@@ -126,100 +113,3 @@ def test_a_picture_that_is_no_longer_there_is_not_judged_in_its_place(tmp_path):
         with pytest.raises(UserError, match="names no folder"):
             rejudged(url, tmp_path, others, "../up", "b.jsonl")
     assert len(server.requests) == 2
-
-
-def ladder(num):
-    """Brighter is better."""
-    return [
-        Rung(
-            item=item(f"ladder/{k // 3}/{k % 3}"),
-            answer=picture(80 * (k % 3)),
-            rank=k % 3,
-        )
-        for k in range(num)
-    ]
-
-
-def canary(*scores, **fields):
-    return Canary(
-        **{
-            "judge": "j",
-            "model": "m",
-            "date": "2026-11-26",
-            "scale": 10.0,
-            "scores": tuple(
-                CanaryScore(
-                    prompt=f"ladder/{k}",
-                    rank=k % 3,
-                    content=str(k),
-                    status="ok" if score is not None else "refused",
-                    overall=score,
-                )
-                for k, score in enumerate(scores)
-            ),
-            **fields,
-        }
-    )
-
-
-def test_the_canary_asks_the_judge_itself_and_not_the_cache(tmp_path):
-    scores = ["[2, 2]", "[9, 9]"]
-    replies = [scores[0], scores[0], "[5, 5]", "[5, 5]", scores[1], scores[1]]
-    with answering(*replies, *replies) as (url, server):
-        judge = config(url, mode="vie-2024", cache=tmp_path)
-        first = run_canary(judge, ladder, 3, "2026-11-26")
-        second = run_canary(judge, ladder, 3, "2026-11-27")
-    assert len(server.requests) == 12
-    assert list(tmp_path.iterdir()) == []
-    assert first.by_rank() == {0: 2, 1: 5, 2: 9}
-    assert first.scores == second.scores
-    assert (first.model, first.scale) == ("judge-2026-11-01", 10)
-    check_canary(None, first)
-    check_canary(first, second)
-
-
-def test_a_replayed_judge_has_no_canary(tmp_path):
-    judge = config("http://127.0.0.1:9/v1", cache=tmp_path, replay=True)
-    with pytest.raises(UserError, match="cannot run with replay"):
-        run_canary(judge, ladder, 3, "today")
-
-
-def test_a_canary_is_stored_and_read_back(tmp_path):
-    path = tmp_path / "canary" / "judge.json"
-    assert read_canary(path) is None
-    write_canary(canary(2.0, None, 8.0), path)
-    assert read_canary(path) == canary(2.0, None, 8.0)
-    path.write_text("{}")
-    with pytest.raises(UserError, match="holds no canary"):
-        read_canary(path)
-
-
-def test_a_mean_that_moves_by_more_than_three_tenths_fails():
-    before = canary(2.0, 5.0, 8.0)
-    check_canary(before, canary(2.3, 5.3, 8.3))
-    check_canary(before, canary(1.7, 4.7, 7.7))
-    with pytest.raises(UserError, match=r"drifted: the canary's mean is 5\.33"):
-        check_canary(before, canary(2.0, 5.0, 9.0))
-    with pytest.raises(UserError, match="drifted"):
-        check_canary(before, canary(1.6, 4.6, 7.6))
-
-
-def test_an_order_that_breaks_fails_even_where_the_mean_stays():
-    with pytest.raises(UserError, match="rank 1 scores 1"):
-        check_canary(canary(2.0, 5.0, 8.0), canary(2.0, 1.0, 12.0))
-    with pytest.raises(UserError, match="does not see"):
-        check_canary(None, canary(5.0, 5.0, 5.0))
-    with pytest.raises(UserError, match="does not see"):
-        check_canary(None, canary(8.0, 5.0, 2.0))
-
-
-def test_what_cannot_be_compared_fails_too():
-    good = canary(2.0, 5.0, 8.0)
-    with pytest.raises(UserError, match=r"1 of 3 rungs.*ladder/1 \(refused\)"):
-        check_canary(None, canary(2.0, None, 8.0))
-    with pytest.raises(UserError, match="different judges"):
-        check_canary(dataclasses.replace(good, judge="k"), good)
-    with pytest.raises(UserError, match="not those of the record"):
-        check_canary(canary(2.0, 5.0, 8.0, 2.0), good)
-    with pytest.raises(UserError, match="0 of 0"):
-        check_canary(None, canary())

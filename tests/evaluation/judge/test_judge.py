@@ -3,6 +3,7 @@
 import base64
 import dataclasses
 import io
+import json
 
 import numpy as np
 import pytest
@@ -238,6 +239,7 @@ def test_cost_is_counted_by_the_prices():
         found = judge.judge("ours", item(), picture(200))
     assert found.cost == pytest.approx(2 * (100 * 2 + 10 * 10) / 1e6)
     assert judge.totals.cost == found.cost
+    assert found.currency == "USD"
 
 
 def test_a_replay_without_a_server_gives_the_same_judgement(tmp_path):
@@ -277,3 +279,15 @@ def test_judges_differ_by_all_that_decides_scores_and_nothing_else():
     ]
     names = {one.fingerprint() for one in [base, *others]}
     assert len(names) == 8
+
+
+def test_raw_replies_are_stored_as_any_journal_can_hold_them():
+    with answering("hm\0 \ud83d", VIE) as (url, _):
+        found = judged(url, mode="vie-2024", concurrency=1)
+    semantic, quality = found.asked
+    assert semantic.replies == ("hm\ufffd \ufffd", VIE)
+    assert quality.replies == (VIE,)
+    json.dumps(dataclasses.asdict(found), ensure_ascii=False).encode()
+    with answering("x" * 30_000) as (url, _):
+        found = judged(url, mode="gedit-qwen")
+    assert [len(one.replies[0]) for one in found.asked] == [20_000, 20_000]

@@ -7,6 +7,7 @@ import pytest
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.judge.judge import Judge
 from tbstar_jax.evaluation.judge.judgement import Judgement
+from tbstar_jax.evaluation.judge.quirks import reference_outcome
 from tbstar_jax.evaluation.judge.run import (
     GIVE_UP_AFTER,
     Work,
@@ -187,3 +188,19 @@ def test_the_key_is_written_nowhere(tmp_path, monkeypatch):
     files = [one for one in tmp_path.rglob("*") if one.is_file()]
     assert len(files) >= 3
     assert all("sk-secret" not in one.read_text() for one in files)
+
+
+def test_a_journal_of_before_replies_and_currencies_were_stored_is_read(tmp_path):
+    path = tmp_path / "judgements.jsonl"
+    with answering(VIE) as (url, _):
+        (now,) = run(url, path, work(1))
+    line = json.loads(path.read_text())
+    del line["currency"]
+    for asked in line["votes"][0]["asked"]:
+        del asked["replies"]
+    path.write_text(json.dumps(line) + "\n")
+    (found,) = read_records(path, Judgement).values()
+    assert (found.overall, found.key, found.currency) == (now.overall, now.key, None)
+    assert {one.replies for one in found.asked} == {None}
+    assert reference_outcome(found).kind == "unknown"
+    assert reference_outcome(now).kind == "scored"

@@ -177,3 +177,35 @@ def test_the_mock_gives_nothing_for_the_unchanged_photo_or_a_missing_one():
     missing = mock_judgement(score(status="decode_error"))
     assert (missing.status, missing.overall, missing.votes) == ("missing", None, ())
     assert mock_judgement(score(status="wrong_size")).status == "ok"
+
+
+def test_success_and_restraint_stand_apart_and_perfection_is_rare():
+    """SC of a judgement here is (score, 10), PQ likewise."""
+    (found,) = summarise(
+        [
+            judgement(10.0, "a/1/en"),
+            judgement(4.0, "a/2/en"),
+            failed("a/3/en", "missing"),
+            judgement(10.0, "b/1/en", "b"),
+        ],
+        EXPECTED,
+    )
+    assert found.success == pytest.approx((7 + 10) / 2)
+    assert found.restraint == 10
+    assert found.perfect == pytest.approx((1 / 3 + 1) / 2)
+    (found,) = summarise([failed("a/1/en", "refused")], {"a/1/en": "a"})
+    assert (found.success, found.restraint, found.perfect) == (None, None, None)
+
+
+def test_a_cost_has_one_currency():
+    def cost_of(*currencies):
+        made = [
+            judgement(8.0, prompt, prompt[0], currency=currency)
+            for prompt, currency in zip(EXPECTED, currencies, strict=False)
+        ]
+        (found,) = summarise(made, EXPECTED)
+        return found.cost, found.currency
+
+    assert cost_of("USD", "USD") == (1.0, "USD")
+    assert cost_of("USD", "CNY") == (None, None)
+    assert cost_of(None, None) == (1.0, None)  # judged before it was recorded
