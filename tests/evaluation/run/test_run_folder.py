@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import re
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -55,3 +57,67 @@ def test_a_folder_that_cannot_be_made_is_said_to_be(run):
     run.folder.write_text("a file")
     with pytest.raises(UserError, match=re.escape("choose another folder with --out")):
         write_run(run)
+
+
+@pytest.fixture
+def tree(run, tmp_path):
+    """A run with its cases and outputs beside it."""
+    for folder in (run.cases, run.outputs):
+        folder.mkdir()
+    write_run(run)
+    return run
+
+
+def test_a_run_is_read_from_any_folder(tree, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    relative = dataclasses.replace(
+        tree, folder=Path("again"), cases=Path("cases"), outputs=Path("outputs")
+    )
+    write_run(relative)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    found = read_run(tmp_path / "again")
+    assert (found.cases, found.outputs) == (tree.cases, tree.outputs)
+    assert read_run(Path("../run")).outputs == tree.outputs
+
+
+def test_a_tree_with_the_run_and_its_pictures_may_be_moved(tree, tmp_path):
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    for name in ("run", "cases", "outputs"):
+        (tmp_path / name).rename(moved / name)
+    found = read_run(moved / "run")
+    assert (found.cases, found.outputs) == (moved / "cases", moved / "outputs")
+
+
+def test_a_copied_tree_has_pictures_of_its_own(tree, tmp_path):
+    copy = tmp_path / "copy"
+    for name in ("run", "cases", "outputs"):
+        shutil.copytree(tmp_path / name, copy / name)
+    assert read_run(copy / "run").outputs == copy / "outputs"
+    assert read_run(tree.folder).outputs == tree.outputs
+
+
+def test_a_run_that_is_moved_alone_finds_what_stayed(tree, tmp_path):
+    deep = tmp_path / "far" / "away" / "run"
+    deep.parent.mkdir(parents=True)
+    tree.folder.rename(deep)
+    found = read_run(deep)
+    assert (found.cases, found.outputs) == (tree.cases, tree.outputs)
+
+
+def test_a_run_of_an_earlier_version_names_folders_as_they_were_given(tree):
+    path = tree.folder / "run.json"
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({**content, "cases": "runs/cases", "outputs": "/out"}))
+    found = read_run(tree.folder)
+    assert (found.cases, found.outputs) == (Path("runs/cases"), Path("/out"))
+
+
+@pytest.mark.parametrize("place", [None, 7, {}, {"absolute": 1}, {"from_run": ".."}])
+def test_a_place_that_is_none_is_damage(tree, place):
+    path = tree.folder / "run.json"
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({**content, "outputs": place}))
+    with pytest.raises(UserError, match="is damaged"):
+        read_run(tree.folder)
