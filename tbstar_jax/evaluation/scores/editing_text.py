@@ -1,12 +1,11 @@
 """E of the tasks that write: the right text, in the right ink, not over the product."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import numpy as np
 
-from tbstar_jax.evaluation.cases.case import TargetText
 from tbstar_jax.evaluation.scores.editing_measures import (
     LEAST_PIXELS,
     View,
@@ -17,9 +16,10 @@ from tbstar_jax.evaluation.scores.editing_measures import (
 from tbstar_jax.evaluation.text.glyphs import ink_color_error, ink_height_ratio
 from tbstar_jax.evaluation.text.measures import text_skill
 from tbstar_jax.evaluation.text.reader import Reader
+from tbstar_jax.evaluation.text.reading import Written, written_texts
 from tbstar_jax.metrics.color import ciede2000
 
-_Closeness: TypeAlias = Callable[[View, TargetText], float]
+_Closeness: TypeAlias = Callable[[View, Written], float]
 
 _HALF_COLOR = 20.0
 """CIEDE2000 between inks that halves the score."""
@@ -37,66 +37,88 @@ def text_replacement_parts(
     The ink counts by its closeness to the reference's: 1 / (1 + CIEDE2000 / 20), and
     the smaller of the two heights over the greater.
     """
+    written = _written(view, reader)
     return {
-        "text": _text(view, reader),
-        "ink_color": _mean_over(view, _color_closeness),
-        "ink_height": _mean_over(view, _height_closeness),
+        "text": _text(view, written, reader),
+        "ink_color": _mean_over(view, written, _color_closeness),
+        "ink_height": _mean_over(view, written, _height_closeness),
     }
 
 
 def text_addition_parts(view: View, reader: Reader | None) -> dict[str, float | None]:
     """`text` in the zone, `ink_color`, `clear` and `extent`.
 
-    `clear`: the product is not covered; `extent`: no more of the zone changes than the
-    text takes.
+    The text may stand anywhere in the zone: text and ink are measured where the answer
+    has it. `clear`: the product is not covered; `extent`: no more of the zone changes
+    than the text takes.
     """
+    written = _written(view, reader)
     return {
-        "text": _text(view, reader),
-        "ink_color": _mean_over(view, _color_closeness),
-        "clear": _clear(view),
+        "text": _text(view, written, reader),
+        "ink_color": _mean_over(view, written, _color_closeness),
+        "clear": _clear(view, written),
         "extent": extent(view),
     }
 
 
-def _text(view: View, reader: Reader | None) -> float | None:
+def _written(view: View, reader: Reader | None) -> list[Written]:
+    return written_texts(
+        source=view.case.source,
+        reference=view.case.reference,
+        answer=view.answer,
+        target_texts=view.case.target_texts,
+        zone=view.case.masks.edit,
+        reader=reader,
+    )
+
+
+def _text(
+    view: View, written: Sequence[Written], reader: Reader | None
+) -> float | None:
     value = text_skill(
         source=view.case.source,
         reference=view.case.reference,
         answer=view.answer,
         target_texts=view.case.target_texts,
+        written=written,
         reader=reader,
     )
     return None if math.isnan(value) else value
 
 
-def _mean_over(view: View, closeness: _Closeness) -> float | None:
+def _mean_over(
+    view: View, written: Sequence[Written], closeness: _Closeness
+) -> float | None:
     values = [
-        closeness(view, text)
-        for text in view.case.target_texts
-        if text.new is not None and not math.isnan(_own_color_error(view, text))
+        closeness(view, one)
+        for one in written
+        if not math.isnan(_own_color_error(view, one))
     ]
     return float(np.mean(values)) if values else None
 
 
-def _own_color_error(view: View, text: TargetText) -> float:
+def _own_color_error(view: View, one: Written) -> float:
     """NaN where no ink is found in the reference itself."""
-    return ink_color_error(view.case.reference, view.case.reference, text.box)
+    return ink_color_error(view.case.reference, view.case.reference, one.text.box)
 
 
-def _color_closeness(view: View, text: TargetText) -> float:
-    error = ink_color_error(view.case.reference, view.answer, text.box)
+def _color_closeness(view: View, one: Written) -> float:
+    error = ink_color_error(view.case.reference, view.answer, one.text.box, one.place)
     return 0.0 if math.isnan(error) else 1.0 / (1.0 + error / _HALF_COLOR)
 
 
-def _height_closeness(view: View, text: TargetText) -> float:
-    ratio = ink_height_ratio(view.case.reference, view.answer, text.box)
+def _height_closeness(view: View, one: Written) -> float:
+    ratio = ink_height_ratio(view.case.reference, view.answer, one.text.box, one.place)
     return 0.0 if math.isnan(ratio) or ratio <= 0 else min(ratio, 1.0 / ratio)
 
 
-def _clear(view: View) -> float | None:
-    zone = np.zeros(view.case.size, bool)
+def _clear(view: View, written: Sequence[Written]) -> float | None:
+    size = view.case.size
+    zone = np.zeros(size, bool)
     for text in view.case.target_texts:
-        zone |= box_mask(text.box, view.case.size, max(2, text.box.height // 2))
+        zone |= box_mask(text.box, size, max(2, text.box.height // 2))
+    for one in written:
+        zone |= box_mask(one.place, size, max(2, one.place.height // 2))
     # What the reference itself changes (a plate under the text) is not covered.
     is_meant = dilate((view.case.source != view.case.reference).any(axis=2), 1)
     product = view.case.masks.product & ~zone & ~is_meant

@@ -3,7 +3,8 @@
 The answer is put on the case's canvas by a plain resize where its size is another; then
 P is measured. E, and the measures of the edit and its texts, are taken on the answer
 with its global shift and zoom undone, since P already counts the motion: only where it
-is known and within the limits at which P's factors reach 0, otherwise as it lies.
+is known and within the limits at which P's factors reach 0, otherwise as it lies. What
+is read of the texts is told of both forms.
 """
 
 import dataclasses
@@ -16,6 +17,7 @@ from PIL import Image
 
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.cases.case import Case, Prompt
+from tbstar_jax.evaluation.learned.measure import LearnedMeasure
 from tbstar_jax.evaluation.scores.editing import edit_score
 from tbstar_jax.evaluation.scores.pixels import edit_pixels
 from tbstar_jax.evaluation.scores.preservation import (
@@ -66,6 +68,7 @@ def score_answer(
     status: AnswerStatus,
     reader: Reader | None,
     output: str,
+    learned: LearnedMeasure | None = None,
 ) -> ScoreRecord:
     """Scores one answer.
 
@@ -77,6 +80,7 @@ def score_answer(
         becomes `wrong_size` where the size is not the case's.
       reader: OCR; None: the measures that need one are NaN.
       output: path of the picture, relative to the run's folder; empty without one.
+      learned: measures by learned models, of this case; None: there are none.
 
     Returns:
       The record. Without an answer all scores are 0 and there are no parts and metrics.
@@ -106,7 +110,7 @@ def score_answer(
         metrics={},
         output=output,
     )
-    return record if answer is None else _scored(record, case, answer, reader)
+    return record if answer is None else _scored(record, case, answer, reader, learned)
 
 
 def _scored(
@@ -114,6 +118,7 @@ def _scored(
     case: Case,
     answer: UInt8[np.ndarray, "h w 3"],
     reader: Reader | None,
+    learned: LearnedMeasure | None,
 ) -> ScoreRecord:
     size = (answer.shape[0], answer.shape[1])
     is_size_right = size == case.size
@@ -124,9 +129,11 @@ def _scored(
     texts = text_measures(
         source=case.source,
         reference=case.reference,
-        answer=still,
+        registered=still,
+        raw=fitted,
         target_texts=case.target_texts,
         kept_texts=case.kept_texts,
+        zone=case.masks.edit,
         reader=reader,
     )
     edit = edit_score(case, still, reader=reader, is_size_right=is_size_right)
@@ -143,6 +150,7 @@ def _scored(
             "preservation_crop": _crop_score(case, answer),
             **edit_pixels(case.source, case.reference, still, case.masks.edit),
             **texts,
+            **({} if learned is None else learned(fitted, still)),
         },
     )
 

@@ -42,7 +42,7 @@ def text_crop(
       language: of the text; None for numbers.
     """
     lines = num_lines(text, box)
-    line = box.height / (1 + (lines - 1) * _LINE_PITCH / _LINE_INK)
+    line = line_height(text, box)
     window = around(image, box, max(2, round(line / 8)))
     scale = min(_MAX_SCALE, max(_MIN_SCALE, INK_HEIGHT / max(1.0, line)))
     scale = min(scale, _MAX_WIDTH / window.shape[1])
@@ -68,6 +68,11 @@ def around(
     bottom = max(top + 1, min(rows, box.top + box.height + margin))
     right = max(left + 1, min(columns, box.left + box.width + margin))
     return image[top:bottom, left:right]
+
+
+def line_height(text: str, box: Box) -> float:
+    """Returns the height of the ink of one line of a text that fills a box, pixels."""
+    return box.height / (1 + (num_lines(text, box) - 1) * _LINE_PITCH / _LINE_INK)
 
 
 def num_lines(text: str, box: Box) -> int:

@@ -9,7 +9,14 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 from PIL import Image
 
-from tbstar_jax.evaluation.text.ink import MIN_CONTRAST, Ink, find_ink, window_of
+from tbstar_jax.evaluation.cases.draft import box_of
+from tbstar_jax.evaluation.text.ink import (
+    MARGIN,
+    MIN_CONTRAST,
+    Ink,
+    find_ink,
+    window_of,
+)
 from tbstar_jax.geometry import Box
 from tbstar_jax.metrics.color import ciede2000
 
@@ -30,7 +37,10 @@ _FAINT = 0.25
 
 
 def glyph_overlap(
-    reference: UInt8[np.ndarray, "h w 3"], answer: UInt8[np.ndarray, "h w 3"], box: Box
+    reference: UInt8[np.ndarray, "h w 3"],
+    answer: UInt8[np.ndarray, "h w 3"],
+    box: Box,
+    place: Box | None = None,
 ) -> float:
     """Returns the intersection over union of the ink of two pictures, in [0, 1].
 
@@ -41,6 +51,8 @@ def glyph_overlap(
       reference: what the text should look like.
       answer: the edit.
       box: of the ink.
+      place: where the answer has it, brought to the size of `box` before they are
+        compared; `box` by default.
 
     Returns:
       1 for the reference itself; 0 without ink; NaN where the reference has none.
@@ -49,9 +61,24 @@ def glyph_overlap(
     if expected is None:
         return math.nan
     found = find_ink(
-        window_of(answer, box), max(MIN_CONTRAST, _FAINT * expected.contrast)
+        window_of(answer, place or box), max(MIN_CONTRAST, _FAINT * expected.contrast)
     )
-    return 0.0 if found is None else _best_overlap(expected, found)
+    if found is None:
+        return 0.0
+    return _best_overlap(expected.coverage, _sized(found.coverage, box))
+
+
+def solid_overlap(reference: UInt8[np.ndarray, "h w 3"], box: Box) -> float:
+    """Returns the `glyph_overlap` of a text with a bar drawn over it, in [0, 1].
+
+    The share of ink in its own box: what no reading of the letters is needed for.
+    NaN where the reference has no ink.
+    """
+    ink = find_ink(window_of(reference, box))
+    own = None if ink is None else box_of(ink.mask)
+    return (
+        math.nan if ink is None or own is None else float(ink.mask[own.slices].mean())
+    )
 
 
 def ink_left(
@@ -96,23 +123,32 @@ def structure_left(
 
 
 def ink_color_error(
-    reference: UInt8[np.ndarray, "h w 3"], answer: UInt8[np.ndarray, "h w 3"], box: Box
+    reference: UInt8[np.ndarray, "h w 3"],
+    answer: UInt8[np.ndarray, "h w 3"],
+    box: Box,
+    place: Box | None = None,
 ) -> float:
-    """Returns CIEDE2000 between the mean colours of the ink; NaN without ink."""
-    expected, found = (find_ink(window_of(image, box)) for image in (reference, answer))
+    """Returns CIEDE2000 between the mean colours of the ink; NaN without ink.
+
+    Arguments as of `glyph_overlap`.
+    """
+    expected, found = _inks(reference, answer, box, place)
     if expected is None or found is None:
         return math.nan
     return float(ciede2000(expected.color, found.color))
 
 
 def ink_height_ratio(
-    reference: UInt8[np.ndarray, "h w 3"], answer: UInt8[np.ndarray, "h w 3"], box: Box
+    reference: UInt8[np.ndarray, "h w 3"],
+    answer: UInt8[np.ndarray, "h w 3"],
+    box: Box,
+    place: Box | None = None,
 ) -> float:
     """Returns the answer's height of ink over the reference's; NaN without ink.
 
-    At most what the box and its margin can show.
+    At most what the box and its margin can show. Arguments as of `glyph_overlap`.
     """
-    expected, found = (find_ink(window_of(image, box)) for image in (reference, answer))
+    expected, found = _inks(reference, answer, box, place)
     if expected is None or found is None:
         return math.nan
     return found.height / expected.height
@@ -131,12 +167,36 @@ def _changes(
     return pattern, rest
 
 
-def _best_overlap(expected: Ink, found: Ink) -> float:
+def _inks(
+    reference: UInt8[np.ndarray, "h w 3"],
+    answer: UInt8[np.ndarray, "h w 3"],
+    box: Box,
+    place: Box | None,
+) -> tuple[Ink | None, Ink | None]:
+    return (
+        find_ink(window_of(reference, box)),
+        find_ink(window_of(answer, place or box)),
+    )
+
+
+def _sized(coverage: Float[np.ndarray, "h w"], box: Box) -> Float[np.ndarray, "wh ww"]:
+    """The coverage of a window in the size of another box's; as it is in its own."""
+    inner = coverage[MARGIN:-MARGIN, MARGIN:-MARGIN]
+    if inner.shape == (box.height, box.width):
+        return coverage
+    image = Image.fromarray(inner.astype(np.float32))
+    resized = image.resize((box.width, box.height), Image.Resampling.BICUBIC)
+    return np.pad(np.clip(np.asarray(resized, np.float64), 0.0, 1.0), MARGIN)
+
+
+def _best_overlap(
+    expected: Float[np.ndarray, "h w"], found: Float[np.ndarray, "h w"]
+) -> float:
     scale = min(
         _MAX_ENLARGEMENT,
-        max(_MIN_ENLARGEMENT, math.ceil(_FINE / expected.coverage.shape[0])),
+        max(_MIN_ENLARGEMENT, math.ceil(_FINE / expected.shape[0])),
     )
-    first, second = (_enlarged(ink.coverage, scale) for ink in (expected, found))
+    first, second = (_enlarged(coverage, scale) for coverage in (expected, found))
     reach = MAX_SHIFT * scale
     padded = np.pad(second, reach)
     total = int(np.count_nonzero(first)) + int(np.count_nonzero(second))

@@ -12,6 +12,7 @@ from tbstar_jax.evaluation.text.distance import cer
 from tbstar_jax.evaluation.text.measures import text_measures, text_skill
 from tbstar_jax.evaluation.text.price import price_exact
 from tbstar_jax.evaluation.text.reader import Reader, Tesseract, find_reader
+from tbstar_jax.evaluation.text.reading import written_texts
 from tbstar_jax.geometry import Box
 from tests.evaluation.text.written import (
     DARK_ON_LIGHT,
@@ -121,11 +122,15 @@ def test_measures_with_the_real_reader(tesseract):
     pictures = {"source": source, "reference": reference, "reader": tesseract}
     wrong, _ = plate("¥599", 24, size=(72, 240))
     for answer, price, skill in ((source, 0, 0), (reference, 1, 1), (wrong, 0, 2 / 3)):
-        told = {**pictures, "answer": answer, "target_texts": (text,)}
-        found = text_measures(**told, kept_texts=())
+        told = {**pictures, "target_texts": (text,)}
+        zone = np.zeros(source.shape[:2], bool)
+        forms = {"registered": answer, "raw": answer}
+        found = text_measures(**told, **forms, kept_texts=(), zone=zone)
         assert found["price_exact"] == price
         assert found["text_cer_ceiling"] == 0
-        assert text_skill(**told) == pytest.approx(skill)
+        told["answer"] = answer
+        written = written_texts(**told, zone=zone)
+        assert text_skill(**told, written=written) == pytest.approx(skill)
 
 
 def test_a_program_that_fails_is_not_a_misreading(tmp_path):
