@@ -58,6 +58,7 @@ class RunFlags:
       outputs: folder of another system's pictures.
       out: folder of the run.
       judge: file that says which model judges; None: none does.
+      learned: file that names the weights of learned metrics; None: no such columns.
       vae: weights folder whose autoencoder is an anchor; None: no such anchor.
       samples: answers per prompt.
     """
@@ -68,6 +69,7 @@ class RunFlags:
     outputs: Path | None
     out: Path
     judge: Path | None
+    learned: Path | None
     vae: Path | None
     samples: int
 
@@ -155,6 +157,12 @@ def parse_run(argv: list[str]) -> RunFlags:
     add("--out", type=Path, help="folder of the run (default: below runs/benchmark)")
     add("--judge", type=Path, metavar="FILE", help="judge.yaml: who judges")
     add(
+        "--learned",
+        type=Path,
+        metavar="FILE",
+        help="learned.yaml: weights of yours for LPIPS, DINO and CLIP columns",
+    )
+    add(
         "--samples",
         type=int,
         default=1,
@@ -196,6 +204,7 @@ def parse_run(argv: list[str]) -> RunFlags:
         outputs=options.outputs,
         out=options.out or RUNS / name / what,
         judge=options.judge,
+        learned=options.learned,
         vae=system.directory if isinstance(system, Checkpoint) else None,
         samples=options.samples,
     )

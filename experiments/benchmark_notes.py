@@ -11,6 +11,7 @@ from tbstar_jax.evaluation.cases.manifest import (
     explain,
     read_manifest,
 )
+from tbstar_jax.evaluation.run.learned_columns import learned_notes
 from tbstar_jax.evaluation.run.results import SystemResult
 from tbstar_jax.evaluation.run.run_folder import Run
 from tbstar_jax.evaluation.scores.record import ScoreRecord
@@ -41,7 +42,8 @@ def reading_notes(
             f"more than --max-instruction-bytes={first['max_instruction_bytes']}"
         )
     notes += [note for run in runs for note in (*_sample_notes(run), *_refusals(run))]
-    return [*notes, *_reader_notes(runs), *unread_notes(by_system)]
+    notes += [*_reader_notes(runs), *learned_notes(runs)]
+    return [*notes, *unread_notes(by_system)]
 
 
 def case_notes(cases: CaseFolder, differing: Collection[str]) -> list[str]:

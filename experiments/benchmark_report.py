@@ -28,6 +28,7 @@ from tbstar_jax.evaluation.report.content import (
 from tbstar_jax.evaluation.report.headline import headline_picture
 from tbstar_jax.evaluation.report.write import write_report
 from tbstar_jax.evaluation.run.judging import judge_summaries, judgements_now
+from tbstar_jax.evaluation.run.learned_columns import comparable
 from tbstar_jax.evaluation.run.results import (
     Results,
     SystemResult,
@@ -101,7 +102,7 @@ def gather(
     """Reads runs and averages them."""
     by_system: dict[str, list[ScoreRecord]] = {}
     for run in runs:
-        for system, rows in run.records().items():
+        for system, rows in comparable(run.records(), run, runs[0]).items():
             if system in by_system and system not in ANCHORS:
                 raise UserError(
                     f"two of the runs are named {system!r}; run one of them again with "
@@ -141,7 +142,7 @@ def gather(
         judges=judges,
         judgements=judgements,
         reads=_reads(by_system[first.name], cases, first.outputs),
-        previous=None if previous is None else _earlier(previous),
+        previous=None if previous is None else _earlier(previous, first),
         # People come before judges.
         preference=_table(out / TABLES["preference"])
         or _table(out / TABLES["pairwise"]),
@@ -250,9 +251,9 @@ def _reads(
     return found
 
 
-def _earlier(folder: Path) -> Results:
+def _earlier(folder: Path, now: Run) -> Results:
     run = read_run(folder)
-    rows = run.records()[run.name]
+    rows = comparable(run.records(), run, now)[run.name]
     return Results(
         provenance=run.provenance,
         systems=[summarise(rows, "system", BootstrapConfig())],

@@ -13,6 +13,7 @@ there are not made again.
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -42,6 +43,8 @@ from tbstar_jax.evaluation.cases.photo_cases import PHOTO_TASKS, photo_cases
 from tbstar_jax.evaluation.cases.store import write_cases, write_split
 from tbstar_jax.evaluation.judge.config import read_judge
 from tbstar_jax.evaluation.judge.judge import Judge
+from tbstar_jax.evaluation.learned.config import LearnedConfig, read_learned
+from tbstar_jax.evaluation.learned.models import open_learned
 from tbstar_jax.evaluation.run.judging import judge_run
 from tbstar_jax.evaluation.run.provenance import provenance
 from tbstar_jax.evaluation.run.run_folder import (
@@ -97,9 +100,13 @@ def run(flags: RunFlags, command: Sequence[str]) -> str:
         )
     if judge is not None:
         Judge(judge)  # finds its key
+    learned = None if flags.learned is None else read_learned(flags.learned)
+    if learned is not None:
+        with open_learned(learned):
+            pass
     cases = open_cases(flags.cases)
     ids = _asked(flags.cases, cases)
-    write_run(_describe(flags, cases, ids, command))
+    write_run(_describe(flags, cases, ids, command, learned))
     paths = _answers(flags, cases, ids)
     if flags.vae is not None:
         _encode_references(flags.out, flags.vae, cases)
@@ -111,6 +118,7 @@ def run(flags: RunFlags, command: Sequence[str]) -> str:
         total=len(ids) * flags.samples
         + len(cases.ids) * (4 if flags.vae is None else 5),
         title="scoring",
+        learned=learned,
     )
     if judge is not None:
         judge_run(read_run(flags.out), judge, check_judge)
@@ -136,9 +144,16 @@ def _asked(flags: CaseFlags, cases: CaseFolder) -> list[str]:
 
 
 def _describe(
-    flags: RunFlags, cases: CaseFolder, ids: Sequence[str], command: Sequence[str]
+    flags: RunFlags,
+    cases: CaseFolder,
+    ids: Sequence[str],
+    command: Sequence[str],
+    learned: LearnedConfig | None,
 ) -> Run:
     reader = find_reader()
+    tools: dict[str, Any] = {"ocr": "" if reader is None else reader.name}
+    if learned is not None:
+        tools["learned"] = learned.provenance()
     described = {"outputs": str(flags.outputs)}
     if flags.system is not None:
         described = dict(flags.system.describe())
@@ -146,7 +161,7 @@ def _describe(
         system=described,
         split=cases.split,
         case_digests=cases.digests,
-        tools={"ocr": "" if reader is None else reader.name},
+        tools=tools,
         command=command,
     )
     return Run(

@@ -1,6 +1,7 @@
 """Tables of means: the leaderboard, the tasks, why edits fail, two runs."""
 
 import math
+from collections.abc import Sequence
 
 from tbstar_jax.evaluation.report.content import Absent, ReportContent, Table
 from tbstar_jax.evaluation.report.figures import tasks_of
@@ -17,7 +18,11 @@ from tbstar_jax.evaluation.report.markup import (
     table,
     tag,
 )
-from tbstar_jax.evaluation.run.measures import MEASURES, Measure, measure_by_name
+from tbstar_jax.evaluation.run.measures import (
+    Measure,
+    measure_by_name,
+    with_variants,
+)
 from tbstar_jax.evaluation.run.results import Results, SystemResult
 
 _COLUMNS = (
@@ -75,7 +80,7 @@ def _numbers(
 ) -> list[Html]:
     cells = []
     for name, slice_, _ in _COLUMNS:
-        cells.append(_mean(system, measure_by_name(name), slice_))
+        cells.append(mean_cell(system, measure_by_name(name), slice_))
     for judge, mode in judges:
         found = next(
             (
@@ -94,7 +99,8 @@ def _numbers(
     return cells
 
 
-def _mean(system: SystemResult, measure: Measure, slice_: str) -> Html:
+def mean_cell(system: SystemResult, measure: Measure, slice_: str) -> Html:
+    """A mean with its interval; `n/a` where there is none."""
     found = slice_of(system, measure.name, slice_)
     if found is None:
         return tag("span", "n/a", class_="none")
@@ -102,13 +108,13 @@ def _mean(system: SystemResult, measure: Measure, slice_: str) -> Html:
     return interval(found, digits_of(measure), key)
 
 
-def task_table(system: SystemResult) -> Html:
+def task_table(system: SystemResult, measures: Sequence[Measure]) -> Html:
     """All measures of each task, with intervals."""
-    columns = [measure for measure in MEASURES if measure.name in system.measures]
-    heads = ["task", *(_head(measure) for measure in columns)]
+    columns = [measure for measure in measures if measure.name in system.measures]
+    heads = ["task", *(head_of(measure) for measure in columns)]
     rows: list[list[str]] = []
     for task in ("macro", *(f"task={task}" for task in tasks_of(system))):
-        cells = [_mean(system, measure, task) for measure in columns]
+        cells = [mean_cell(system, measure, task) for measure in columns]
         rows.append([task.removeprefix("task=").replace("macro", "all tasks"), *cells])
     exact = [system.num_exact.get(measure.name, 0) for measure in columns]
     if any(exact):
@@ -117,7 +123,8 @@ def task_table(system: SystemResult) -> Html:
     return table("Means of each task with intervals", heads, rows, "numbers")
 
 
-def _head(measure: Measure) -> str:
+def head_of(measure: Measure) -> str:
+    """Label and unit."""
     return f"{measure.label}, {measure.unit}" if measure.unit else measure.label
 
 
@@ -135,7 +142,7 @@ def slice_table(system: SystemResult) -> Html | Absent:
         [
             name.removeprefix("tag "),
             str(found.num_prompts),
-            *(_mean(system, measure, name) for measure in scores),
+            *(mean_cell(system, measure, name) for measure in scores),
         ]
         for name in names
         if (found := slice_of(system, "consistency", name)) is not None
@@ -176,7 +183,7 @@ def run_difference(now: Results, before: Results | None) -> Html | Absent:
     rows: list[list[str]] = []
     for system in now.systems:
         other = earlier.get(system.name)
-        for measure in MEASURES:
+        for measure in with_variants(now.provenance.get("tools", {})):
             if other is None or not {measure.name} <= (
                 set(system.measures) & set(other.measures)
             ):
@@ -191,7 +198,7 @@ def run_difference(now: Results, before: Results | None) -> Html | Absent:
             rows.append(
                 [
                     system.name,
-                    _head(measure),
+                    head_of(measure),
                     number(then.mean, digits, f"before|{key}|mean"),
                     number(mean, digits, f"{key}|mean"),
                     _signed(step, digits, measure),

@@ -1,8 +1,8 @@
 """What a report is made of."""
 
 import dataclasses
-from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, UInt8
@@ -133,6 +133,11 @@ class ReportContent:
             raise ValueError(f"no system {self.main!r} among {names}")
         if len(set(names)) < len(names):
             raise ValueError(f"two systems of one name among {names}")
+
+    @property
+    def tools(self) -> Mapping[str, Any]:
+        """What the scores depend on: `provenance["tools"]`."""
+        return self.results.provenance.get("tools", {})
 
     @property
     def main_result(self) -> SystemResult | None:

@@ -10,6 +10,7 @@ from tbstar_jax.evaluation.report.drawing import Drawing
 from tbstar_jax.evaluation.report.figures import NOTHING
 from tbstar_jax.evaluation.report.gallery import gallery
 from tbstar_jax.evaluation.report.judged import judge_table
+from tbstar_jax.evaluation.report.learned_table import learned_table
 from tbstar_jax.evaluation.report.markup import Html, join, tag
 from tbstar_jax.evaluation.report.style import POLICY, page_style
 from tbstar_jax.evaluation.run.results import SystemResult
@@ -87,8 +88,9 @@ def _sections(
         return [Section(id="leaderboard", title="Leaderboard", body=NOTHING), run]
     found: list[tuple[str, str, Html | Absent]] = [
         ("leaderboard", "Leaderboard", boards.leaderboard(content)),
+        ("learned", "Learned columns", learned_table(content)),
         ("scores", "Scores", panels.scores_panel(content)),
-        ("tasks", "Tasks", panels.tasks_panel(main, drawings["tasks"])),
+        ("tasks", "Tasks", panels.tasks_panel(content, main, drawings["tasks"])),
         (
             "languages",
             "English and Chinese",

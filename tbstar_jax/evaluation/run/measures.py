@@ -2,11 +2,12 @@
 
 import dataclasses
 import math
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from tbstar_jax.errors import UserError
 
-Kind = Literal["score", "preservation", "edit", "text"]
+Kind = Literal["score", "preservation", "edit", "text", "learned"]
 
 _TIES = {"": 0.01, "dB": 0.1, "px": 0.05, "ΔE": 0.1}
 """By unit."""
@@ -24,6 +25,7 @@ class Measure:
       is_higher_better: None where neither is (a signed drift).
       is_infinite_exact: whether infinity means "identical": such answers are counted
         and left out of the mean.
+      models: sections of `learned.yaml` whose weights measure it.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Measure:
     kind: Kind
     is_higher_better: bool | None
     is_infinite_exact: bool = False
+    models: tuple[str, ...] = ()
 
     @property
     def tie(self) -> float:
@@ -41,6 +44,8 @@ class Measure:
     @property
     def bounds(self) -> tuple[float, float]:
         """Between which means lie: shares in [0, 1], errors and distances from 0."""
+        if self.is_higher_better and self.models:
+            return -1.0, 1.0  # cosines
         if self.is_higher_better and not self.unit:
             return 0.0, 1.0
         return (0.0 if self.is_higher_better is False else -math.inf), math.inf
@@ -61,6 +66,19 @@ def _measure(
         kind=kind,
         is_higher_better=is_higher_better,
         is_infinite_exact=is_infinite_exact,
+    )
+
+
+def _learned(
+    name: str, label: str, *models: str, is_higher_better: bool = True
+) -> Measure:
+    return Measure(
+        name=name,
+        label=label,
+        unit="",
+        kind="learned",
+        is_higher_better=is_higher_better,
+        models=models,
     )
 
 
@@ -95,8 +113,42 @@ MEASURES: tuple[Measure, ...] = (
     _measure("glyph_iou", "glyph overlap", "text"),
     _measure("keep_text_cer", "CER of kept text", "text", False),
     _measure("keep_glyph_iou", "overlap of kept glyphs", "text"),
+    _learned("lpips_keep", "LPIPS kept", "lpips", is_higher_better=False),
+    _learned("lpips_edit", "LPIPS edit", "lpips", is_higher_better=False),
+    _learned("dino_prod", "DINO product", "dino"),
+    _learned("dino_reference", "DINO reference", "dino"),
+    _learned("dino_source", "DINO photo, rewards doing nothing", "dino"),
+    _learned("clip_i_reference", "CLIP-I reference", "clip_image"),
+    _learned("clip_i_source", "CLIP-I photo, rewards doing nothing", "clip_image"),
+    _learned("clip_t", "CLIP-T caption", "clip_image", "clip_text"),
+    _learned("clip_dir", "CLIP-dir", "clip_image", "clip_text"),
 )
 """In the order of reports."""
+
+
+def variant_of(measure: Measure, tools: Mapping[str, Any]) -> str:
+    """Names of the weights that measured; empty where none did.
+
+    Args:
+      measure: any.
+      tools: `provenance["tools"]` of the run.
+    """
+    learned = tools.get("learned", {})
+    names = [learned[model]["name"] for model in measure.models if model in learned]
+    return ", ".join(dict.fromkeys(names))
+
+
+def with_variants(tools: Mapping[str, Any]) -> tuple[Measure, ...]:
+    """`MEASURES`, labelled with the weights that measured them.
+
+    Args:
+      tools: `provenance["tools"]` of the run.
+    """
+    return tuple(
+        dataclasses.replace(one, label=f"{one.label} ({variant})") if variant else one
+        for one in MEASURES
+        for variant in (variant_of(one, tools),)
+    )
 
 
 def measure_by_name(name: str) -> Measure:

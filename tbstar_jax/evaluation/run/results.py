@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from tbstar_jax.evaluation.files import json_text
-from tbstar_jax.evaluation.run.measures import MEASURES, Measure
+from tbstar_jax.evaluation.run.measures import MEASURES, Measure, variant_of
 from tbstar_jax.evaluation.scores.record import ScoreRecord
 from tbstar_jax.evaluation.statistics.bootstrap import Slices, slices
 from tbstar_jax.evaluation.statistics.paired import language_difference
@@ -32,6 +32,7 @@ _COLUMNS = (
     "num_prompts",
     "num_cases",
     "num_left_out",
+    "variant",
 )
 
 
@@ -185,6 +186,8 @@ def to_csv(results: Results) -> str:
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(_COLUMNS)
+    tools = results.provenance.get("tools", {})
+    variants = {measure.name: variant_of(measure, tools) for measure in MEASURES}
     for system in results.systems:
         for name, sliced in system.measures.items():
             for label, interval in named_slices(sliced):
@@ -198,6 +201,7 @@ def to_csv(results: Results) -> str:
                     interval.num_prompts,
                     interval.num_cases,
                     interval.num_left_out,
+                    _cell(variants[name]),
                 )
                 writer.writerow(row)
     return file.getvalue()
@@ -216,4 +220,4 @@ def named_slices(sliced: Slices) -> list[tuple[str, Interval]]:
 
 def _cell(text: str) -> str:
     """A text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text[:1] in "=+-@\t\r" else text
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

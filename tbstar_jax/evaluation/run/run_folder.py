@@ -18,6 +18,7 @@ from tbstar_jax.evaluation.anchors import ANCHORS
 from tbstar_jax.evaluation.files import json_text, write_whole
 from tbstar_jax.evaluation.judge.judgement import Judgement
 from tbstar_jax.evaluation.judge.run import read_records as read_judgements
+from tbstar_jax.evaluation.run.provenance import learned_of
 from tbstar_jax.evaluation.run.scoring import read_records
 from tbstar_jax.evaluation.scores.record import ScoreRecord
 
@@ -150,6 +151,7 @@ def read_run(folder: Path) -> Run:
         provenance = content["provenance"]
         provenance["system"], provenance["cases_sha256"], provenance["tools"]["ocr"]
         list(provenance["cases_not_as_shipped"])
+        learned_of(provenance)
         return Run(
             folder=folder,
             name=str(content["name"]),
@@ -164,7 +166,7 @@ def read_run(folder: Path) -> Run:
             f"{folder} holds no benchmark run ({RUN_FILE} is missing); make one with "
             "`python -m experiments.benchmark --out=FOLDER`"
         ) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (AttributeError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"{path} is damaged ({error!r}); delete it and run the benchmark again"
         ) from error

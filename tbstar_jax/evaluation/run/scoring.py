@@ -1,12 +1,15 @@
 """Pictures to score records: by several processes, each picture once.
 
 A line of the journal is a record with the key of all that it depends on: the picture,
-the case, the reader of texts and the version of the scores. What stands there under the
+the case, the reader of texts, the learned models and the version of the scores. What
+stands there under the
 same key is not computed again; of several lines for one answer of one system the last
 counts. Lines come in the order of the jobs, whatever the number of processes.
 """
 
+import atexit
 import collections
+import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -24,6 +27,9 @@ from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.cases.case import Case, Language, Prompt
 from tbstar_jax.evaluation.cases.digest import case_digest
 from tbstar_jax.evaluation.journal import Journal, read_journal
+from tbstar_jax.evaluation.learned.config import LearnedConfig
+from tbstar_jax.evaluation.learned.measure import LearnedMeasure
+from tbstar_jax.evaluation.learned.models import LearnedModels, open_learned
 from tbstar_jax.evaluation.scores.prompt import decode_answer, score_answer
 from tbstar_jax.evaluation.scores.record import AnswerStatus, ScoreRecord
 from tbstar_jax.evaluation.text.reader import find_reader
@@ -66,6 +72,7 @@ def score_all(
     num_workers: int,
     total: int,
     title: str,
+    learned: LearnedConfig | None = None,
 ) -> dict[RecordId, ScoreRecord]:
     """Scores what the journal has no record of.
 
@@ -76,23 +83,29 @@ def score_all(
       num_workers: processes; 1 scores in this one.
       total: pictures, for the progress bar.
       title: of the bar.
+      learned: weights of learned metrics; None: they have no columns.
 
     Returns:
       The record of every answer of the jobs.
 
     Raises:
-      UserError: the journal is damaged, or another process writes it.
+      UserError: the journal is damaged, or another process writes it; or a learned
+        model cannot be opened.
     """
     reader = find_reader() if with_reader else None
-    reader_name = "" if reader is None else reader.name
+    tools = "" if reader is None else reader.name
+    if learned is not None:
+        # What was hashed is what every process reads.
+        learned = learned.pinned()
+        tools += f" {learned.fingerprint()}"
     records: dict[RecordId, ScoreRecord] = {}
     with (
         Journal(journal) as writer,
         tqdm(total=total, desc=title, unit="picture") as bar,
     ):
         done = read_records(journal)
-        due = _due_jobs(jobs, done, records, reader_name)
-        for keys, scored in _scored(due, with_reader, num_workers):
+        due = _due_jobs(jobs, done, records, tools)
+        for keys, scored in _scored(due, with_reader, learned, num_workers):
             for key, group in zip(keys, scored, strict=True):
                 for record in group:
                     writer.append({"key": key, "record": record.to_json()})
@@ -125,13 +138,14 @@ def read_records(journal: Path) -> dict[RecordId, tuple[str, ScoreRecord]]:
     return found
 
 
-def key_of(candidate: Candidate, case_sha256: str, reader: str) -> str:
+def key_of(candidate: Candidate, case_sha256: str, tools: str) -> str:
     """SHA-256 of all that a record depends on.
 
     Args:
       candidate: the picture.
       case_sha256: digest of the case.
-      reader: name of the reader of texts; empty without one.
+      tools: name of the reader of texts, empty without one; then the fingerprint of
+        the learned models, if there are any.
     """
     total = hashlib.sha256()
     match candidate.picture:
@@ -145,7 +159,7 @@ def key_of(candidate: Candidate, case_sha256: str, reader: str) -> str:
                 total.update(b"unreadable")  # scoring will say so
         case pixels:
             total.update(str(pixels.shape).encode() + pixels.tobytes())
-    total.update(f"{case_sha256} {reader} {SCORES_VERSION}".encode())
+    total.update(f"{case_sha256} {tools} {SCORES_VERSION}".encode())
     return total.hexdigest()
 
 
@@ -156,14 +170,14 @@ def _due_jobs(
     jobs: Iterable[Job],
     done: Mapping[RecordId, tuple[str, ScoreRecord]],
     records: dict[RecordId, ScoreRecord],
-    reader: str,
+    tools: str,
 ) -> Iterator[_Due]:
     """What must be computed; what need not be goes to the records at once."""
     for case, candidates in jobs:
         sha256 = case_digest(case)
         due: list[tuple[Candidate, str]] = []
         for candidate in candidates:
-            key = key_of(candidate, sha256, reader)
+            key = key_of(candidate, sha256, tools)
             ids = [
                 (
                     candidate.system,
@@ -181,12 +195,15 @@ def _due_jobs(
 
 
 def _scored(
-    due: Iterable[_Due], with_reader: bool, num_workers: int
+    due: Iterable[_Due],
+    with_reader: bool,
+    learned: LearnedConfig | None,
+    num_workers: int,
 ) -> Iterator[tuple[tuple[str, ...], list[list[ScoreRecord]]]]:
     """Keys and records of every job, in order."""
     if num_workers == 1:
         for case, candidates, keys in due:
-            yield keys, _score_case(case, candidates, with_reader)
+            yield keys, _score_case(case, candidates, with_reader, learned)
         return
     waiting: collections.deque[tuple[tuple[str, ...], Future[list[list[ScoreRecord]]]]]
     waiting = collections.deque()
@@ -195,7 +212,7 @@ def _scored(
     with ProcessPoolExecutor(num_workers, context) as pool:
         try:
             for case, candidates, keys in due:
-                job = pool.submit(_score_case, case, candidates, with_reader)
+                job = pool.submit(_score_case, case, candidates, with_reader, learned)
                 waiting.append((keys, job))
                 if len(waiting) > 2 * num_workers:
                     first, future = waiting.popleft()
@@ -211,11 +228,23 @@ def _scored(
 _reader = functools.cache(find_reader)
 
 
+@functools.cache
+def _models(config: LearnedConfig) -> LearnedModels:
+    """Opened once per process, and closed with it."""
+    stack = contextlib.ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(open_learned(config))
+
+
 def _score_case(
-    case: Case, candidates: Sequence[Candidate], with_reader: bool
+    case: Case,
+    candidates: Sequence[Candidate],
+    with_reader: bool,
+    learned: LearnedConfig | None,
 ) -> list[list[ScoreRecord]]:
     """The records of every candidate: one per prompt it answers."""
     reader = _reader() if with_reader else None
+    measure = None if learned is None else LearnedMeasure(_models(learned), case)
     scored = []
     for candidate in candidates:
         answer, status = _opened(candidate.picture)
@@ -229,6 +258,7 @@ def _score_case(
             status=status,
             reader=reader,
             output=candidate.output,
+            learned=measure,
         )
         record = dataclasses.replace(record, sample=candidate.sample)
         same = [

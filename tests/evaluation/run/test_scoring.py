@@ -39,9 +39,9 @@ def counted(monkeypatch):
     calls = []
     original = scoring._score_case
 
-    def count(case, candidates, with_reader):
+    def count(case, candidates, *settings):
         calls.extend((case.id, one.system) for one in candidates)
-        return original(case, candidates, with_reader)
+        return original(case, candidates, *settings)
 
     monkeypatch.setattr(scoring, "_score_case", count)
     return calls
