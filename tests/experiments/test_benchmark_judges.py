@@ -268,10 +268,48 @@ def test_defects_are_planted_and_noticed(runs, root, tmp_path, capsys):
     assert "share of planted defects that a score notices" in page
 
 
-def test_a_judge_that_sees_no_order_fails_the_canary(tmp_path):
+def test_a_judge_that_sees_no_order_judges_nothing(runs, tmp_path):
     record = tmp_path / "canary.json"
-    with serving(strict((5, 5), (5, 5))) as (url, _):
-        flag = judge_file(tmp_path / "judge.yaml", url, concurrency=1)
-        with pytest.raises(UserError, match="does not see the canary's order"):
-            benchmark.main(["canary", flag, f"--record={record}"])
+    with serving(strict((5, 5), (5, 5))) as (url, server):
+        flag = judge_file(
+            tmp_path / "judge.yaml",
+            url,
+            model="blind",
+            canary=True,
+            canary_record=str(record),
+        )
+        with pytest.raises(UserError, match="nothing was judged: the judge does not"):
+            benchmark.main(["judge", str(runs["lazy"]), flag])
+        assert len(server.requests) == 2 * 48
     assert not record.exists()
+    record.write_text("{}")
+    with pytest.raises(UserError, match="holds no canary"):
+        benchmark.main(["canary", flag])
+    assert all(one.model != "blind" for one in read_run(runs["lazy"]).judgements())
+
+
+def test_a_judge_without_a_canary_is_said_to_be_so(runs, tmp_path, capsys):
+    with serving(strict()) as (url, _):
+        flag = judge_file(tmp_path / "judge.yaml", url, model="unwatched")
+        benchmark.main(["judge", str(runs["lazy"]), flag])
+    page = (runs["lazy"] / "report.html").read_text()
+    assert "switched off in the judge" in page
+
+
+def test_two_judges_of_a_run_are_compared(runs, tmp_path, capsys):
+    flags = []
+    with serving(strict()) as (url, _):
+        for name in ("one", "two"):
+            flag = judge_file(tmp_path / f"{name}.yaml", url, model=name, concurrency=1)
+            benchmark.main(["judge", str(runs["lazy"]), flag])
+            flags.append(flag)
+    capsys.readouterr()
+    second = flags[1].removeprefix("--judge=")
+    benchmark.main(["judge", str(runs["lazy"]), flags[0], f"--diff={second}"])
+    told = capsys.readouterr().out
+    assert "2 pictures were judged both times (0 only the first, 0 only" in told
+    assert "| overall | 1.000 | 1.000 |" in told
+    with pytest.raises(UserError, match="choose one"):
+        benchmark.main(
+            ["judge", str(runs["lazy"]), flags[0], f"--diff={second}", "--again=x"]
+        )
