@@ -57,7 +57,7 @@ def case_notes(cases: CaseFolder, differing: Collection[str]) -> list[str]:
     notes = []
     if differing:
         made = "; ".join(
-            explain(split)
+            explain(split, cases.drawn_with)
             for split in splits
             if any(id.startswith(f"{split}/") for id in differing)
         )

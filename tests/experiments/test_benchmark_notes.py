@@ -47,9 +47,10 @@ def test_cases_not_as_shipped_are_counted_with_the_versions_that_made_them(folde
     cases = folder_of("smoke")
     (note,) = case_notes(cases, cases.ids)
     assert note.startswith("1 of the 1 cases differ from the shipped ones")
-    assert explain("smoke") in note
-    first, second = case_notes(folder_of("test"), ["test/bg_white/000"])
-    assert explain("test") in first
+    assert explain("smoke", cases.drawn_with) in note
+    cases = folder_of("test")
+    first, second = case_notes(cases, ["test/bg_white/000"])
+    assert explain("test", cases.drawn_with) in first
     assert second == PIXELS.format("test")
 
 

@@ -35,7 +35,9 @@ def case(task="recolor", index=0, size=64, split="smoke", photo_box=None, **chan
         "facts": Facts(object_en="box", object_zh="盒子"),
         "kept_texts": (),
         "target_texts": (),
-        "target_objects": (TargetObject(name="box", before=box, after=box),),
+        "target_objects": (
+            TargetObject(id="item-0", kind="box", name="box", before=box, after=box),
+        ),
         "questions": (),
         "tags": {"family": "box", "style": "imperative"},
         "licence": "Apache-2.0",

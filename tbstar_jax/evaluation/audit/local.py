@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from tbstar_jax.data_engine.filter.edits import in_hue
 from tbstar_jax.evaluation.cases.case import Case, KeptText
-from tbstar_jax.evaluation.scores.preservation import kept_region
+from tbstar_jax.evaluation.cases.kept import kept_region
 from tbstar_jax.geometry import Box, erode
 from tbstar_jax.metrics.color import srgb_to_lab
 

@@ -17,6 +17,15 @@ from tbstar_jax.data_engine.facts import Facts
 from tbstar_jax.geometry import Box
 
 Language: TypeAlias = Literal["en", "zh"]
+Quad: TypeAlias = tuple[
+    tuple[float, float], tuple[float, float], tuple[float, float], tuple[float, float]
+]
+"""Corners (row, column) in pixels of the canvas, pixel (0, 0) spans 0 to 1: as the text
+is read its top left, top right, bottom right and bottom left."""
+
+LightChange: TypeAlias = Literal["warmth", "direction", "shadow", "falloff"]
+"""What of the light changes: its colour, where it comes from, whether things cast
+shadows, whether it falls off over the picture (dark corners, a glow from one side)."""
 Split: TypeAlias = Literal["smoke", "mini", "dev", "test", "fresh", "hard", "photo"]
 GroundTruth: TypeAlias = Literal["exact", "attributes", "keep"]
 """What the reference proves: every pixel; the attributes that were asked for, in one of
@@ -87,6 +96,10 @@ class TargetText:
       language: of `new`, or of `old` where it is taken away; None for numbers.
       box: of the ink, in source and reference together.
       ink: its colour, sRGB 0..255, in the picture that has it (the reference's first).
+      quad: the smallest rectangle around the same ink along the text: of a flat
+        overlay at the angle it is printed at, of a print on a product in three
+        dimensions that of the smallest area. It may lean out of the canvas. None: the
+        corners of `box`.
     """
 
     old: str | None
@@ -94,6 +107,7 @@ class TargetText:
     language: Language | None
     box: Box
     ink: tuple[int, int, int]
+    quad: Quad | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -101,14 +115,52 @@ class TargetObject:
     """A thing that the edit adds, takes away, replaces, moves or resizes.
 
     Attributes:
+      id: of the thing in its scene, `item-<number>`, or of the part in its card.
+      kind: its class: a product's or prop's family, or the kind of a part.
       name: what the instruction calls it, English.
       before: where the source has it; None where it does not.
       after: where the reference has it; None where it does not.
     """
 
+    id: str
+    kind: str
     name: str
     before: Box | None
     after: Box | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TargetColor:
+    """The colour that a recolouring asks for: of the paint, not of its shading.
+
+    Attributes:
+      part: id of what gets it, as in `TargetObject`.
+      rgb: sRGB, 0..255.
+      name: what the instruction calls it, English.
+    """
+
+    part: str
+    rgb: tuple[int, int, int]
+    name: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TargetLight:
+    """The light before and after an edit of it.
+
+    Attributes:
+      change: what of it changes.
+      before: the scene's parameters in the source. In three dimensions `azimuth` and
+        `elevation` (degrees; negative azimuths are the left), `warmth` (-1 bluish to 1
+        orange), `softness` (penumbra over distance), `key`, `fill`, `shadow` (darkness,
+        0 to 1); in a card `side`, `shadow` (0 or 1), `falloff`, `strength` (0 to 1), as
+        far as it has them.
+      after: the same in the reference.
+    """
+
+    change: LightChange
+    before: Mapping[str, float | str]
+    after: Mapping[str, float | str]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -151,14 +203,16 @@ class Masks:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class AskedEdit:
-    """One of the two edits of a case whose instruction asks for two.
+    """One of the edits of a case whose instruction asks for several.
 
     Attributes:
       task: whose measures tell whether it was made; one of `BENCHMARK_TASKS`.
-      undone: sRGB, the reference without this edit: only the other was made.
+      undone: sRGB, the reference without this edit: all others were made.
       masks: of this edit alone.
       target_texts: that it is about.
       target_objects: likewise.
+      target_color: that it asks for, if it recolours.
+      target_light: that it asks for, if it is about light.
     """
 
     task: str
@@ -166,6 +220,8 @@ class AskedEdit:
     masks: Masks
     target_texts: tuple[TargetText, ...]
     target_objects: tuple[TargetObject, ...]
+    target_color: TargetColor | None = None
+    target_light: TargetLight | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -191,8 +247,10 @@ class Case:
       questions: for checklists.
       tags: what slices are made by: names to short values.
       licence: SPDX id of the pictures.
-      asked: both edits where the instruction asks for two, the task's first; else
-        empty. The other fields are about both together.
+      target_color: that the edit asks for, if it recolours.
+      target_light: that the edit asks for, if it is about light.
+      asked: the edits where the instruction asks for two to four, the task's first;
+        else empty. The other fields are about all of them together.
     """
 
     id: str
@@ -213,6 +271,8 @@ class Case:
     questions: tuple[Question, ...]
     tags: Mapping[str, str]
     licence: str
+    target_color: TargetColor | None = None
+    target_light: TargetLight | None = None
     asked: tuple[AskedEdit, ...] = ()
 
     @property

@@ -12,6 +12,8 @@ from tbstar_jax.evaluation.cases.case import (
     AskedEdit,
     KeptText,
     Masks,
+    TargetColor,
+    TargetLight,
     TargetObject,
     TargetText,
 )
@@ -49,13 +51,14 @@ Wording: TypeAlias = Literal[
     "move",
     "repair",
     "sharpen",
+    "closeup",
 ]
 """How an edit is asked for: a task, or one of the kinds of edit that a task has."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Ask:
-    """One edit in words; a case of the hard split may ask for two.
+    """One edit in words; a case of the hard split may ask for several.
 
     Attributes:
       wording: how it is asked for.
@@ -85,7 +88,9 @@ class Draft:
       tags: what is known of the picture: family, background, num_objects, ...
       digests: of the parameters before and after, hexadecimal.
       licence: SPDX id of the pictures.
-      asked: both edits, where there are two.
+      target_color: that the edit asks for, if it recolours.
+      target_light: that the edit asks for, if it is about light.
+      asked: the edits, where there are several.
     """
 
     generator: Literal["studio", "layout", "overlay", "photo"]
@@ -100,6 +105,8 @@ class Draft:
     tags: Mapping[str, str]
     digests: tuple[str, ...]
     licence: str = "Apache-2.0"
+    target_color: TargetColor | None = None
+    target_light: TargetLight | None = None
     asked: tuple[AskedEdit, ...] = ()
 
 

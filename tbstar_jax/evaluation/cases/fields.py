@@ -5,11 +5,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from tbstar_jax.errors import UserError
+from tbstar_jax.evaluation.cases.case import Quad
 from tbstar_jax.geometry import Box
 
 _MAX_TEXT = 4000
 _MAX_SIDE = 16384
 _MAX_ENTRIES = 1000
+_LARGEST = 1e9
+_CORNERS = "four corners, each a row and a column in pixels"
 
 
 class Fields:
@@ -79,6 +82,34 @@ class Fields:
         """A box, or null."""
         return None if self._values.get(name) is None else self.box(name)
 
+    def quad(self, name: str) -> Quad:
+        """Four corners, each a row and a column in pixels, maybe beyond the canvas."""
+        value = self._values.get(name)
+        if not isinstance(value, list) or len(value) != 4:
+            self.refuse(name, _CORNERS)
+        if not all(_are_numbers(one, 2, 2.0 * _MAX_SIDE) for one in value):
+            self.refuse(name, _CORNERS)
+        first, second, third, fourth = ((float(one[0]), float(one[1])) for one in value)
+        return first, second, third, fourth
+
+    def numbers(self, name: str, count: int, largest: float) -> tuple[float, ...]:
+        """So many numbers, finite and of at most this size."""
+        value = self._values.get(name)
+        if not _are_numbers(value, count, largest):
+            self.refuse(name, f"{count} numbers from -{largest:g} to {largest:g}")
+        return tuple(float(one) for one in value)  # type: ignore[union-attr]
+
+    def parameters(self, name: str) -> dict[str, float | str]:
+        """An object whose values are numbers or short texts."""
+        values = self.object(name)._values
+        for key, value in values.items():
+            is_text = isinstance(value, str) and max(len(key), len(value)) <= 200
+            if not is_text and not _are_numbers([value], 1, _LARGEST):
+                self.refuse(name, "an object of finite numbers and short texts")
+        if len(values) > _MAX_ENTRIES:
+            self.refuse(name, f"an object of at most {_MAX_ENTRIES} values")
+        return dict(values)
+
     def object(self, name: str) -> "Fields":
         """An object within this one."""
         return Fields(self._values.get(name), f"{name!r} in {self.where}")
@@ -122,6 +153,17 @@ def _are_integers(value: object, count: int, largest: int) -> bool:
         isinstance(value, list)
         and len(value) == count
         and all(type(one) is int and 0 <= one <= largest for one in value)
+    )
+
+
+def _are_numbers(value: object, count: int, largest: float) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == count
+        and all(
+            type(one) in (int, float) and math.isfinite(one) and abs(one) <= largest
+            for one in value
+        )
     )
 
 

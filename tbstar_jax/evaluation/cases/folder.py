@@ -46,6 +46,15 @@ class CaseFolder:
         found = {first.fields["split"]: None for first, _ in self._pairs.values()}
         return "+".join(found)
 
+    @property
+    def drawn_with(self) -> Mapping[str, str]:
+        """Versions of the packages that drew the cases; several are joined by `+`."""
+        found: dict[str, dict[str, None]] = {}
+        for first, _ in self._pairs.values():
+            for name, version in first.drawn_with.items():
+                found.setdefault(name, {})[version] = None
+        return {name: "+".join(versions) for name, versions in found.items()}
+
     def __iter__(self) -> Iterator[Case]:
         """Yields every case with its pictures, one at a time."""
         for pair in self._pairs.values():

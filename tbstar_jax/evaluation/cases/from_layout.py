@@ -1,9 +1,9 @@
 """Cases from layers: promotional cards, and overlays on a photo.
 
 The photo is a studio render (`overlay`) or a user's (`photo`); it may itself be edited
-underneath, which is how the hard split asks for two things at once. Pictures before and
-after share every layer the edit does not touch, so both differ only where the changed
-layers reach.
+underneath, which is how the hard split asks for several things at once. Pictures before
+and after share every layer the edit does not touch, so both differ only where the
+changed layers reach.
 """
 
 import functools
@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from tbstar_jax.data_engine.layout.card import (
+    Badge,
     Damage,
     Price,
     Product,
@@ -30,13 +31,14 @@ from tbstar_jax.data_engine.layout.edits import sample_card_edit, sample_photo_e
 from tbstar_jax.data_engine.layout.naming import noun_of
 from tbstar_jax.data_engine.layout.pairs import Drawn, draw_edit
 from tbstar_jax.data_engine.layout.text_boxes import text_boxes
-from tbstar_jax.data_engine.render.layers import support
+from tbstar_jax.data_engine.render.layers import Layer, support
 from tbstar_jax.data_engine.render.sampling import choose
 from tbstar_jax.data_engine.render.scene import Background
 from tbstar_jax.evaluation.cases.case import (
     KeptText,
     Language,
     Masks,
+    Quad,
     TargetObject,
     TargetText,
 )
@@ -58,8 +60,10 @@ from tbstar_jax.evaluation.cases.parts import (
     parts_of,
     print_layers,
 )
+from tbstar_jax.evaluation.cases.quads import quad_at
 from tbstar_jax.evaluation.cases.regions import around, without, zone
 from tbstar_jax.evaluation.cases.retext import draw_renaming, retext_layout
+from tbstar_jax.evaluation.cases.targets import card_color, card_light, part_kind
 from tbstar_jax.geometry import Box
 
 Photo = UInt8[np.ndarray, "h w 3"]
@@ -150,6 +154,8 @@ def layout_draft(drawn: Drawn, product: Bool[np.ndarray, "h w"] | None) -> Draft
         kept_texts=_kept_texts(drawn, permitted),
         target_texts=targets,
         target_objects=_target_objects(drawn, parts),
+        target_color=card_color(edit),
+        target_light=card_light(edit),
         tags=_tags(edit),
         digests=(card_digest(edit.before), card_digest(edit.after)),
     )
@@ -262,6 +268,11 @@ def _target_texts(drawn: Drawn, parts: Parts) -> tuple[TargetText, ...]:
     for was, now in zip_longest(old, new):
         shown = now or was
         boxes = [box_from_edges(note["box"]) for note in (was, now) if note]
+        prints = [
+            (drawing, note)
+            for drawing, note in ((drawn.source, was), (drawn.target, now))
+            if note
+        ]
         picture = drawn.pair.target if now else drawn.pair.source
         found.append(
             TargetText(
@@ -270,6 +281,7 @@ def _target_texts(drawn: Drawn, parts: Parts) -> tuple[TargetText, ...]:
                 language=_language(shown),
                 box=_union(boxes),
                 ink=_ink_of(drawn.target if now else drawn.source, shown, picture),
+                quad=_quad_of(prints),
             )
         )
     return tuple(found)
@@ -278,15 +290,33 @@ def _target_texts(drawn: Drawn, parts: Parts) -> tuple[TargetText, ...]:
 def _ink_of(
     drawing: Drawing, note: dict[str, Any], picture: Photo
 ) -> tuple[int, int, int]:
-    layers = print_layers(drawing, note["part"])
+    layer = _layer_of(drawing, note)
     part = drawing.card.part(note["part"])
-    is_old = isinstance(part, Price) and part.old_text == note["text"]
-    layer = layers[0] if is_old else layers[-1]
     rows, columns = layer.alpha.shape
     window = picture[layer.top : layer.top + rows, layer.left : layer.left + columns]
     if isinstance(part, Text) and part.outline is not None:
         return part.ink.rgb
     return ink_color(window, layer.alpha)
+
+
+def _layer_of(drawing: Drawing, note: dict[str, Any]) -> Layer:
+    """The layer with a text."""
+    layers = print_layers(drawing, note["part"])
+    part = drawing.card.part(note["part"])
+    is_old = isinstance(part, Price) and part.old_text == note["text"]
+    return layers[0] if is_old else layers[-1]
+
+
+def _quad_of(prints: list[tuple[Drawing, dict[str, Any]]]) -> Quad:
+    """The rectangle around the same line of text in one or both pictures."""
+    layers = [_layer_of(drawing, note) for drawing, note in prints]
+    drawing, note = prints[-1]
+    part = drawing.card.part(note["part"])
+    turn = part.turn if isinstance(part, Badge) else 0.0
+    if isinstance(part, Watermark) and part.pattern == "diagonal":
+        # Tiled words are turned too, but fill the picture together.
+        turn = part.turn
+    return quad_at(support(layers, drawing.card.size), turn)
 
 
 def _union(boxes: list[Box]) -> Box:
@@ -309,6 +339,8 @@ def _target_objects(drawn: Drawn, parts: Parts) -> tuple[TargetObject, ...]:
         assert part is not None, "a changed part is in one of the cards"
         found.append(
             TargetObject(
+                id=id,
+                kind=part_kind(part),
                 name=noun_of(part).en,
                 before=box_of(covered_by(drawn.source, (id,))),
                 after=box_of(covered_by(drawn.target, (id,))),

@@ -8,6 +8,7 @@ both kinds).
 """
 
 import dataclasses
+import itertools
 
 import numpy as np
 from jaxtyping import Bool
@@ -35,16 +36,18 @@ from tbstar_jax.evaluation.cases.draft import (
     is_readable,
     no_mask,
 )
+from tbstar_jax.evaluation.cases.quads import smallest_quad
 from tbstar_jax.evaluation.cases.regions import around, beside, filled, without
 from tbstar_jax.evaluation.cases.retext import draw_renaming, retext_studio
 from tbstar_jax.evaluation.cases.studio_words import ask_of
-from tbstar_jax.geometry import Box
+from tbstar_jax.evaluation.cases.targets import scene_color, scene_light
 
 TEXT_TASKS = ("text_remove", "text_replace_en", "text_replace_zh", "text_add")
 
 _CLOSE = 0.88
 _SEEN = 0.5
 _INKED = 0.3
+_PRINTED = 0.05
 _LEAST_TEXT = 6
 
 
@@ -160,6 +163,8 @@ def studio_draft(shot: Shot, task: str) -> Draft | None:
         kept_texts=kept_texts(shot, permitted),
         target_texts=targets,
         target_objects=_objects(shot),
+        target_color=scene_color(edit),
+        target_light=scene_light(edit),
         tags=scene_tags(edit),
         digests=(scene_digest(edit.before), scene_digest(edit.after)),
     )
@@ -248,7 +253,7 @@ def _shadow(shot: Shot, task: str) -> Bool[np.ndarray, "h w"]:
 
 def _changed_ink(shot: Shot) -> Bool[np.ndarray, "h w"]:
     before, after = shot.pair.before.ink[0], shot.pair.after.ink[0]
-    return np.abs(before - after) > 0.05
+    return np.abs(before - after) > _PRINTED
 
 
 def _text_mask(shot: Shot) -> Bool[np.ndarray, "h w"]:
@@ -273,6 +278,10 @@ def target_texts(shot: Shot) -> tuple[TargetText, ...]:
     frame = pair.after if facts.new_text else pair.before
     ink = np.zeros_like(frame.ink[0])
     ink[box.slices] = frame.ink[0][box.slices]
+    shown = no_mask(edit.before.size)
+    shown[box.slices] = np.maximum(pair.before.ink[0], pair.after.ink[0])[
+        box.slices
+    ] > (_PRINTED)
     return (
         TargetText(
             old=facts.text,
@@ -280,6 +289,7 @@ def target_texts(shot: Shot) -> tuple[TargetText, ...]:
             language=language_of(facts.new_text or facts.text or ""),
             box=box,
             ink=ink_color(frame.image, ink),
+            quad=smallest_quad(shown),
         ),
     )
 
@@ -314,27 +324,23 @@ def _objects(shot: Shot) -> tuple[TargetObject, ...]:
         edit.task not in ("layout", "move")
     ):
         return ()
-    before = [_thing_box(edit.before, pair.before, k) for k in edit.touched_before]
-    after = [_thing_box(edit.after, pair.after, k) for k in edit.touched_after]
+    before = [_thing(edit.before, pair.before, k) for k in edit.touched_before]
+    after = [_thing(edit.after, pair.after, k) for k in edit.touched_after]
     if edit.task == "object_replace":
-        return (
-            TargetObject(name=before[0][0], before=before[0][1], after=None),
-            TargetObject(name=after[0][0], before=None, after=after[0][1]),
+        gone = dataclasses.replace(before[0], after=None)
+        return gone, dataclasses.replace(after[0], before=None)
+    return tuple(
+        dataclasses.replace(
+            old or new, before=old and old.before, after=new and new.after
         )
-    found = []
-    for k in range(max(len(before), len(after))):
-        old = before[k] if k < len(before) else None
-        new = after[k] if k < len(after) else None
-        name = (old or new or ("", None))[0]
-        found.append(
-            TargetObject(
-                name=name, before=old[1] if old else None, after=new[1] if new else None
-            )
-        )
-    return tuple(found)
+        for old, new in itertools.zip_longest(before, after)
+    )
 
 
-def _thing_box(scene: Scene, frame: Frame, number: int) -> tuple[str, Box | None]:
-    return family_of(scene.items[number].family).name_en, box_of(
-        frame.coverage[number] > _SEEN
+def _thing(scene: Scene, frame: Frame, number: int) -> TargetObject:
+    """A thing, as if it were in both pictures where it is in one."""
+    family = family_of(scene.items[number].family)
+    box = box_of(frame.coverage[number] > _SEEN)
+    return TargetObject(
+        id=f"item-{number}", kind=family.id, name=family.name_en, before=box, after=box
     )

@@ -48,7 +48,7 @@ def crowded(
     """
     parts = (*edit.before.parts, *edit.after.parts)
     rects = [part.rect for part in parts if isinstance(part, Placed)]
-    base = photo_base(rng, photo, (*taken, *rects, *_outside(edit)))
+    base = photo_base(rng, photo, (*taken, *rects, *outside(edit)))
     present = {part.id for part in parts}
     added: list[Part] = []
     for id in _ALL:
@@ -83,21 +83,7 @@ def faint(edit: Edit, photo: Photo) -> Edit | None:
     return _altered(edit, lambda part: _faint(part, photo))
 
 
-def _altered(edit: Edit, alter: Callable[[Part], Part | None]) -> Edit | None:
-    cards = []
-    for card, other in ((edit.before, edit.after), (edit.after, edit.before)):
-        changed = [part for part in card.parts if other.part(part.id) != part]
-        made = [alter(part) for part in changed]
-        known = [part for part in made if part is not None]
-        if len(known) < len(changed):
-            return None
-        cards.append(card.plus(*known))
-    if cards[0] == edit.before and cards[1] == edit.after:
-        return None
-    return dataclasses.replace(edit, before=cards[0], after=cards[1])
-
-
-def _outside(edit: Edit) -> list[Rect]:
+def outside(edit: Edit) -> list[Rect]:
     """The strips of the canvas that an outpainting's photo does not show."""
     if edit.window is None:
         return []
@@ -112,6 +98,20 @@ def _outside(edit: Edit) -> list[Rect]:
         Rect(top=0.0, left=right, height=1.0, width=1.0 - right),
     )
     return [strip for strip in strips if strip.height > 0 and strip.width > 0]
+
+
+def _altered(edit: Edit, alter: Callable[[Part], Part | None]) -> Edit | None:
+    cards = []
+    for card, other in ((edit.before, edit.after), (edit.after, edit.before)):
+        changed = [part for part in card.parts if other.part(part.id) != part]
+        made = [alter(part) for part in changed]
+        known = [part for part in made if part is not None]
+        if len(known) < len(changed):
+            return None
+        cards.append(card.plus(*known))
+    if cards[0] == edit.before and cards[1] == edit.after:
+        return None
+    return dataclasses.replace(edit, before=cards[0], after=cards[1])
 
 
 def _small(part: Part) -> Part | None:

@@ -5,6 +5,7 @@ Generators take turns by index, so that every task is drawn in several ways:
     studio      a product in three dimensions, the edit a change of the scene
     layout      a promotional card, the edit a change of its layers
     overlay     layers on a studio render, the edit a change of the layers
+    closeup     a studio render, and one of a detail of the same scene
 """
 
 import math
@@ -16,6 +17,7 @@ import numpy as np
 from tbstar_jax.data_engine.render.sampling import choose
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.cases.case import BENCHMARK_TASKS, Case, Split
+from tbstar_jax.evaluation.cases.closeup import closeup_draft
 from tbstar_jax.evaluation.cases.draft import Draft
 from tbstar_jax.evaluation.cases.from_layout import (
     draw_card,
@@ -28,6 +30,7 @@ from tbstar_jax.evaluation.cases.from_studio import (
     studio_draft,
 )
 from tbstar_jax.evaluation.cases.hard import hard_draft
+from tbstar_jax.evaluation.cases.kept import kept_region
 from tbstar_jax.evaluation.cases.overlaid import overlay_draft, plain_shot, taken_by
 from tbstar_jax.evaluation.cases.questions import questions
 from tbstar_jax.evaluation.cases.seeds import case_generator
@@ -35,9 +38,8 @@ from tbstar_jax.evaluation.cases.splits import size_of, split_plan
 from tbstar_jax.evaluation.cases.spoiled import spoiled_draft
 from tbstar_jax.evaluation.cases.tags import case_tags
 from tbstar_jax.evaluation.cases.wording import STYLES, Style, instructions
-from tbstar_jax.geometry import erode
 
-Generator: TypeAlias = Literal["studio", "layout", "overlay"]
+Generator: TypeAlias = Literal["studio", "layout", "overlay", "closeup"]
 
 GENERATORS: Mapping[str, tuple[Generator, ...]] = {
     "bg_white": ("studio", "layout"),
@@ -55,23 +57,21 @@ GENERATORS: Mapping[str, tuple[Generator, ...]] = {
     "light_shadow": ("studio", "studio", "layout"),
     "outpaint": ("overlay", "layout"),
     "layout": ("studio", "layout", "studio", "overlay"),
-    "repair_zoom": ("overlay", "layout", "studio"),
+    "repair_zoom": (
+        *("overlay", "layout", "studio"),
+        *("closeup", "layout", "studio"),
+        *("overlay", "layout", "studio"),
+    ),
 }
 """What draws a task, in turn."""
-
-GUARD = 4
-"""Distance of the keep region from the edit, in pixels."""
 
 LEAST_SHARE, LARGEST_SHARE = 0.002, 0.995
 """Bounds of the edit's share of the canvas, but for `GLOBAL_WORDINGS`."""
 
-LEAST_KEPT = 0.002
-"""Least share of the canvas further than `GUARD` from the edit."""
-
-GLOBAL_WORDINGS = ("relight", "sharpen")
-"""Light of another colour, noise and casts reach every pixel: nothing is left to be
-kept, and `masks.edit` is all. What such an answer preserves cannot be told from pixels
-alone; half of the cases of light and of spoiled photos are local instead."""
+GLOBAL_WORDINGS = ("relight", "sharpen", "closeup")
+"""Light of another colour, noise, casts and another lens reach every pixel: nothing is
+left to be kept, and `masks.edit` is all. What such an answer preserves cannot be told
+from pixels alone; half of the cases of light and of spoiled photos are local, too."""
 
 LEAST_SEEN, LEAST_SEEN_LIGHT = 0.002, 0.02
 """Least share of the canvas that changes by 16 levels or more; the second for light and
@@ -137,8 +137,7 @@ def is_sound(draft: Draft) -> bool:
     if draft.asks[0].wording in GLOBAL_WORDINGS and edit.all():
         return True
     share = float(edit.mean())
-    keep = float(erode(~edit, GUARD).mean())
-    return LEAST_SHARE < share < LARGEST_SHARE and keep >= LEAST_KEPT
+    return LEAST_SHARE < share < LARGEST_SHARE and bool(kept_region(edit).any())
 
 
 def style_of(task: str, index: int) -> Style:
@@ -177,6 +176,8 @@ def finish(
         kept_texts=draft.kept_texts,
         target_texts=draft.target_texts,
         target_objects=draft.target_objects,
+        target_color=draft.target_color,
+        target_light=draft.target_light,
         questions=questions(draft.asks, draft.kept_texts),
         tags=case_tags(draft, style),
         licence=draft.licence,
@@ -214,6 +215,18 @@ def _overlay(
     return overlay_draft(drawn, under) if drawn else None
 
 
+def _closeup(
+    rng: np.random.Generator, task: str, size: tuple[int, int]
+) -> Draft | None:
+    assert task == "repair_zoom", "no other task has close-ups"
+    return closeup_draft(rng, size)
+
+
 _DRAW: Mapping[
     Generator, Callable[[np.random.Generator, str, tuple[int, int]], Draft | None]
-] = {"studio": _studio, "layout": _layout, "overlay": _overlay}
+] = {
+    "studio": _studio,
+    "layout": _layout,
+    "overlay": _overlay,
+    "closeup": _closeup,
+}

@@ -8,14 +8,18 @@ than those of published numbers, and a report says so.
     parameters   those of every case's first draw, which nothing renders: that seeds and
                  samplers are the same. Splits that take hours to render have these.
 
-`python -m tbstar_jax.evaluation.cases.manifest --of=pixels smoke` writes one anew.
+`python -m tbstar_jax.evaluation.cases.manifest --of=pixels smoke` writes one anew;
+`--workers=8 --done=digests.jsonl` draws in processes, and goes on where it stopped.
 """
 
 import argparse
+import contextlib
 import hashlib
 import json
-from collections.abc import Iterable
-from importlib import metadata, resources
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from importlib import resources
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -30,8 +34,14 @@ from tbstar_jax.evaluation.cases.from_studio import sample_shot_edit
 from tbstar_jax.evaluation.cases.hard import hard_digests
 from tbstar_jax.evaluation.cases.make import GENERATORS, make_case
 from tbstar_jax.evaluation.cases.overlaid import plain_scene
-from tbstar_jax.evaluation.cases.seeds import BENCHMARK_VERSION, case_generator
+from tbstar_jax.evaluation.cases.seeds import (
+    BENCHMARK_VERSION,
+    PACKAGES,
+    case_generator,
+    versions,
+)
 from tbstar_jax.evaluation.cases.splits import case_names, size_of
+from tbstar_jax.evaluation.journal import Journal, read_journal
 
 MANIFEST_SPLITS: tuple[Split, ...] = ("smoke", "mini", "dev", "test", "hard")
 """Splits that have a manifest."""
@@ -40,7 +50,7 @@ Content: TypeAlias = Literal["pixels", "parameters"]
 """What digests are of."""
 
 _FOLDER = "manifest"
-_PACKAGES = ("numpy", "pillow")
+_Job: TypeAlias = tuple[Split, str, int, Content]
 
 
 def check_manifest(cases: Iterable[Case]) -> list[str]:
@@ -73,11 +83,19 @@ def check_manifest(cases: Iterable[Case]) -> list[str]:
     return differing
 
 
-def explain(split: Split) -> str:
-    """One sentence on the versions that made a manifest, and those that are here."""
+def explain(split: Split, drawn_with: Mapping[str, str]) -> str:
+    """One sentence on the versions that made a manifest, and those that drew cases.
+
+    Args:
+      split: one of `MANIFEST_SPLITS`.
+      drawn_with: versions of the packages that drew the cases at hand, by name, as
+        their records tell (`CaseFolder.drawn_with`).
+    """
     made = read_manifest(split)["versions"]
-    here = _versions()
-    told = ", ".join(f"{name} {made[name]} (here {here[name]})" for name in _PACKAGES)
+    told = ", ".join(
+        f"{name} {made[name]} (these: {drawn_with.get(name, 'unknown')})"
+        for name in PACKAGES
+    )
     return f"the manifest of {split} was made with {told}"
 
 
@@ -106,31 +124,66 @@ def _named(*parts: str) -> str:
     return hashlib.sha256("/".join(parts).encode()).hexdigest()
 
 
-def make_manifest(split: Split, content: Content) -> dict[str, Any]:
+def make_manifest(
+    split: Split, content: Content, num_workers: int = 1, done: Path | None = None
+) -> dict[str, Any]:
     """Draws a split and takes its digests.
 
     Args:
       split: one of `MANIFEST_SPLITS`.
       content: what digests are of.
+      num_workers: processes that draw.
+      done: a journal of digests as they are made, of this software, for a run that goes
+        on where another one was interrupted; None keeps none.
+
+    Raises:
+      UserError: the journal cannot be read, or is being written.
     """
-    digests = {}
-    for task, index in tqdm(case_names(split), desc=f"{split}: digests", unit="case"):
-        id = f"{split}/{task}/{index:03d}"
-        if content == "pixels":
-            digests[id] = case_digest(make_case(split, task, index))
-        else:
-            digests[id] = parameter_digest(split, task, index)
+    digests = _read_done(done, content) if done else {}
+    ids = {f"{split}/{task}/{n:03d}": (task, n) for task, n in case_names(split)}
+    jobs = [(split, *ids[id], content) for id in ids if id not in digests]
+    with (
+        Journal(done) if done else contextlib.nullcontext() as journal,
+        tqdm(total=len(jobs), desc=f"{split}: digests", unit="case") as bar,
+    ):
+        for id, digest in _digests(jobs, num_workers):
+            digests[id] = digest
+            if journal is not None:
+                journal.append({"digest_of": content, "id": id, "digest": digest})
+            bar.update()
     return {
         "bench_version": BENCHMARK_VERSION,
         "split": split,
         "digest_of": content,
-        "versions": _versions(),
-        "cases": digests,
+        "versions": versions(),
+        "cases": {id: digests[id] for id in ids},
     }
 
 
-def _versions() -> dict[str, str]:
-    return {name: metadata.version(name) for name in _PACKAGES}
+def _digests(jobs: Sequence[_Job], num_workers: int) -> Iterator[tuple[str, str]]:
+    if num_workers <= 1:
+        yield from map(_digest, jobs)
+        return
+    # Spawned, since threads of the parent (JAX has some) do not survive a fork.
+    with ProcessPoolExecutor(num_workers, get_context("spawn")) as pool:
+        yield from pool.map(_digest, jobs)
+
+
+def _digest(job: _Job) -> tuple[str, str]:
+    split, task, index, content = job
+    id = f"{split}/{task}/{index:03d}"
+    if content == "pixels":
+        return id, case_digest(make_case(split, task, index))
+    return id, parameter_digest(split, task, index)
+
+
+def _read_done(path: Path, content: Content) -> dict[str, str]:
+    """The digests that an interrupted run left."""
+    return {
+        str(entry["id"]): str(entry["digest"])
+        for entry in read_journal(path)
+        if entry.get("digest_of") == content
+    }
 
 
 def main() -> None:
@@ -138,11 +191,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("splits", nargs="+", choices=MANIFEST_SPLITS)
     parser.add_argument("--of", choices=get_args(Content), required=True)
+    parser.add_argument("--workers", type=int, default=1, help="processes that draw")
+    parser.add_argument(
+        "--done", type=Path, help="keeps digests, to go on after an interruption"
+    )
     options = parser.parse_args()
     folder = Path(__file__).parent / _FOLDER
     folder.mkdir(exist_ok=True)
     for split in options.splits:
-        text = json.dumps(make_manifest(split, options.of), indent=1)
+        made = make_manifest(split, options.of, options.workers, options.done)
+        text = json.dumps(made, indent=1)
         (folder / f"{split}.json").write_text(text + "\n", encoding="utf-8")
 
 

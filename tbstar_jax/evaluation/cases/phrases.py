@@ -366,5 +366,21 @@ PHRASES: Mapping[Wording, Phrases] = {
         ),
         ("picture without {defect}", "无{defect}版本"),
     ),
+    "closeup": Phrases(
+        (
+            (
+                "zoom in on the {thing} until it takes up {new_layout}, in the middle",
+                "放大{thing}，直到它居中并占{new_layout}",
+            ),
+            (
+                "crop the picture to the {thing}, centered and taking up {new_layout}",
+                "把画面裁切到{thing}，使其居中并占{new_layout}",
+            ),
+        ),
+        (
+            "{thing}, close-up: centered, {new_layout}",
+            "{thing}特写：居中，占{new_layout}",
+        ),
+    ),
 }
 """Phrasings by kind of edit."""

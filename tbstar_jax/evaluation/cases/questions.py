@@ -10,13 +10,11 @@ from tbstar_jax.evaluation.cases.wording import fill
 _Kind: TypeAlias = Literal["edit", "keep", "text", "count", "color"]
 _Row: TypeAlias = tuple[str, str, bool, _Kind]
 
-MAX_QUESTIONS = 5
-
 
 def questions(
     asks: Sequence[Ask], kept_texts: Sequence[KeptText]
 ) -> tuple[Question, ...]:
-    """Two to five questions, with both answers among them.
+    """Two questions per edit, and one on what is kept; both answers are among them.
 
     Args:
       asks: what was asked for.
@@ -27,7 +25,7 @@ def questions(
         for english, chinese, answer, kind in _ROWS[ask.wording]:
             said = fill((english, chinese), ask)
             found.append(Question(en=said[0], zh=said[1], answer=answer, kind=kind))
-    for kept in kept_texts[: max(0, MAX_QUESTIONS - len(found))][:1]:
+    for kept in kept_texts[:1]:
         found.append(
             Question(
                 en=f'Does the picture still say "{kept.text}"?',
@@ -36,7 +34,7 @@ def questions(
                 kind="keep",
             )
         )
-    return tuple(found[:MAX_QUESTIONS])
+    return tuple(found)
 
 
 _ROWS: Mapping[Wording, tuple[_Row, ...]] = {
@@ -308,5 +306,14 @@ _ROWS: Mapping[Wording, tuple[_Row, ...]] = {
     "sharpen": (
         ("Does the picture have {defect}?", "图片有{defect}吗？", False, "edit"),
         ("Does the picture look clean?", "图片看起来干净吗？", True, "edit"),
+    ),
+    "closeup": (
+        ("Is this a close-up of the {object}?", "这是{object}的特写吗？", True, "edit"),
+        (
+            "Is the {object} as small as before?",
+            "{object}还和原来一样小吗？",
+            False,
+            "edit",
+        ),
     ),
 }

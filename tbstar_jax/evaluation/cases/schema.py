@@ -4,24 +4,26 @@ Fields, one line per prompt:
 
     id, pair_id            of the prompt; of its case, which the other language shares
     bench_version, split, task, index, seed, lang, generator, licence
+    drawn_with             versions of the packages that drew the case: {numpy, pillow}
     instruction, instruction_style
     inputs                 [{path, sha256, role: "photo"}]: what a system is given
     reference              {path, sha256, gt_level: exact | attributes | keep}
-    masks                  {edit, product, product_after, shadow, text}: {path, sha256}
+    masks                  {edit, keep, guard, product, product_after, shadow, text}:
+                           {path, sha256}
     size_in, size_out      [rows, columns] of the photo and of the answer
-    targets                text [{box, old, new, script, ink_rgb, px_height}],
-                           objects [{name, box_before, box_after}],
-                           outpaint {place_box} or null
-    asked                  where the instruction asks for two edits: [{task, masks,
-                           targets: {text, objects}, undone: {path, sha256}}], of each
-                           edit alone, the task's first; else absent
+    targets                {text, objects, color, light}, see `schema_targets`, and
+                           outpaint: {place_box} or null
+    asked                  where the instruction asks for two to four edits: [{task,
+                           masks, targets, undone: {path, sha256}}], of each edit alone,
+                           the task's first; else absent
     keep_text              [{box, string, script}]
     facts                  the words of the edit
     tags, questions        [{en, zh, answer, kind}]
 
-What must be kept is the complement of `masks.edit`; scores leave a guard of some pixels
-between. Boxes are [top, left, height, width], pixels of the canvas. Paths are relative
-to the folder of the file.
+`masks.keep` is where pixels are compared with the source, `masks.guard` what counts on
+neither side: `kept.kept_region` and `kept.guard_region` of `masks.edit`. Boxes are
+[top, left, height, width], pixels of the canvas. Paths are relative to the folder of
+the file.
 """
 
 import dataclasses
@@ -38,20 +40,29 @@ from tbstar_jax.evaluation.cases.case import (
     Language,
     Question,
     Split,
-    TargetObject,
-    TargetText,
 )
 from tbstar_jax.evaluation.cases.digest import MASKS
 from tbstar_jax.evaluation.cases.fields import Fields
+from tbstar_jax.evaluation.cases.hard import NUM_EDITS
+from tbstar_jax.evaluation.cases.schema_targets import (
+    edges,
+    read_language,
+    read_targets,
+    script,
+    target_boxes,
+    targets_record,
+)
 from tbstar_jax.evaluation.cases.seeds import BENCHMARK_VERSION
 from tbstar_jax.evaluation.cases.wording import STYLES
 from tbstar_jax.geometry import Box
 
 LANGUAGES: tuple[Language, ...] = get_args(Language)
-PLACES = ("first", "second")
-"""Of two edits, in names of files."""
+PLACES = ("first", "second", "third", "fourth")
+"""Of several edits, in names of files."""
 
-_SCRIPTS = (*LANGUAGES, "number")
+REGIONS = ("keep", "guard")
+"""Masks that follow from `edit`, stored for other readers."""
+
 _KINDS = ("edit", "keep", "text", "count", "color")
 
 
@@ -69,16 +80,22 @@ class StoredFile:
 
 
 def prompt_record(
-    case: Case, language: Language, files: Mapping[str, StoredFile], seed: int
+    case: Case,
+    language: Language,
+    files: Mapping[str, StoredFile],
+    seed: int,
+    drawn_with: Mapping[str, str],
 ) -> dict[str, Any]:
     """One line.
 
     Args:
       case: what is asked.
       language: of the instruction.
-      files: `photo`, `reference`, and the masks by name; with two edits, also
-        `first_undone`, `second_undone`, and the masks of each, named likewise.
+      files: `photo`, `reference`, the masks and `REGIONS` by name; with several
+        edits also `first_undone`, `second_undone`, ..., and the masks of each, named
+        likewise.
       seed: the case was drawn with; 0 where there is none.
+      drawn_with: versions of the packages that drew it.
     """
     stored = {name: dataclasses.asdict(file) for name, file in files.items()}
     photo = stored.pop("photo")
@@ -91,6 +108,7 @@ def prompt_record(
         "task": case.task,
         "index": case.index,
         "seed": seed,
+        "drawn_with": dict(drawn_with),
         "lang": language,
         "generator": case.generator,
         "licence": case.licence,
@@ -98,23 +116,21 @@ def prompt_record(
         "instruction_style": case.style,
         "inputs": [{**photo, "role": "photo"}],
         "reference": {**reference, "gt_level": GROUND_TRUTH[case.task]},
-        "masks": {name: stored[name] for name in MASKS},
+        "masks": {name: stored[name] for name in (*MASKS, *REGIONS)},
         "size_in": list(case.photo.shape[:2]),
         "size_out": list(case.size),
         "targets": {
-            **_edit_targets(case.target_texts, case.target_objects),
+            **targets_record(case),
             "outpaint": (
-                None
-                if case.photo_box is None
-                else {"place_box": _edges(case.photo_box)}
+                None if case.photo_box is None else {"place_box": edges(case.photo_box)}
             ),
         },
         **({"asked": _asked_records(case, stored)} if case.asked else {}),
         "keep_text": [
             {
-                "box": _edges(one.box),
+                "box": edges(one.box),
                 "string": one.text,
-                "script": _script(one.language),
+                "script": script(one.language),
             }
             for one in case.kept_texts
         ],
@@ -132,36 +148,10 @@ def _asked_records(
             "task": one.task,
             "undone": stored[f"{place}_undone"],
             "masks": {name: stored[f"{place}_{name}"] for name in MASKS},
-            "targets": _edit_targets(one.target_texts, one.target_objects),
+            "targets": targets_record(one),
         }
-        for place, one in zip(PLACES, case.asked, strict=True)
+        for place, one in zip(PLACES, case.asked, strict=False)
     ]
-
-
-def _edit_targets(
-    texts: Sequence[TargetText], objects: Sequence[TargetObject]
-) -> dict[str, Any]:
-    return {
-        "text": [
-            {
-                "box": _edges(one.box),
-                "old": one.old,
-                "new": one.new,
-                "script": _script(one.language),
-                "ink_rgb": list(one.ink),
-                "px_height": one.box.height,
-            }
-            for one in texts
-        ],
-        "objects": [
-            {
-                "name": one.name,
-                "box_before": _edges(one.before),
-                "box_after": _edges(one.after),
-            }
-            for one in objects
-        ],
-    }
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -175,7 +165,8 @@ class ReadPrompt:
       files: as in `prompt_record`.
       size: rows and columns of the answer.
       photo_box: where the photo lies on it.
-      asked: of each of two edits, the arguments of `AskedEdit` but its pictures.
+      drawn_with: versions of the packages that drew it.
+      asked: of each of several edits, the arguments of `AskedEdit` but its pictures.
       fields: the other arguments of `Case`.
     """
 
@@ -185,6 +176,7 @@ class ReadPrompt:
     files: Mapping[str, StoredFile]
     size: tuple[int, int]
     photo_box: Box | None
+    drawn_with: Mapping[str, str]
     asked: tuple[Mapping[str, Any], ...]
     fields: Mapping[str, Any]
 
@@ -207,13 +199,15 @@ def read_prompt(line: Fields) -> ReadPrompt:
     index = line.number("index", 0, 10**6)
     if case_id != f"{split}/{task}/{index:03d}":
         line.refuse("pair_id", f"{split}/{task}/{index:03d}")
+    if line.text("id") != f"{case_id}/{language}":
+        line.refuse("id", f"{case_id}/{language}")
     inputs = line.objects("inputs")
     if len(inputs) != 1:
         line.refuse("inputs", "a list of one photo")
     files = {
         "photo": _file(inputs[0]),
         "reference": _file(line.object("reference")),
-        **_mask_files(line),
+        **_mask_files(line, (*MASKS, *REGIONS)),
     }
     targets = line.object("targets")
     outpaint = targets.raw("outpaint")
@@ -226,15 +220,21 @@ def read_prompt(line: Fields) -> ReadPrompt:
         "style": line.text("instruction_style", STYLES),
         "facts": _facts(line),
         "kept_texts": tuple(_kept(one) for one in line.objects("keep_text")),
-        **_read_targets(targets),
+        **read_targets(targets),
         "questions": tuple(_question(one) for one in line.objects("questions")),
         "tags": line.texts("tags"),
         "licence": line.text("licence"),
     }
-    is_two = split == "hard" and fields["tags"].get("difficulty") == "two"
-    asked = _asked(line, files) if is_two else ()
-    size = _size(line)
+    difficulty = fields["tags"].get("difficulty", "normal")
+    num_edits = NUM_EDITS.get(difficulty, 1) if split == "hard" else 1
+    asked = _asked(line, files, num_edits) if num_edits > 1 else ()
+    size = _size(line, "size_out")
+    if line.object("reference").text("gt_level") != GROUND_TRUTH[task]:
+        line.object("reference").refuse("gt_level", GROUND_TRUTH[task])
     _require_inside(line, size, place, (fields, *asked))
+    photo_size = (place.height, place.width) if place else size
+    if _size(line, "size_in") != photo_size:
+        line.refuse("size_in", f"{list(photo_size)}, the size of the photo")
     return ReadPrompt(
         pair_id=case_id,
         language=language,
@@ -242,37 +242,33 @@ def read_prompt(line: Fields) -> ReadPrompt:
         files=files,
         size=size,
         photo_box=place,
+        drawn_with=line.texts("drawn_with"),
         asked=asked,
         fields=fields,
     )
 
 
-def _asked(line: Fields, files: dict[str, StoredFile]) -> tuple[Mapping[str, Any], ...]:
-    """What is told of each of two edits; adds their files to `files`."""
+def _asked(
+    line: Fields, files: dict[str, StoredFile], count: int
+) -> tuple[Mapping[str, Any], ...]:
+    """What is told of each of several edits; adds their files to `files`."""
     edits = [] if line.raw("asked") is None else line.objects("asked")
-    if len(edits) != len(PLACES):
-        line.refuse("asked", "a list of both edits; write the cases again")
+    if len(edits) != count:
+        line.refuse("asked", f"a list of all {count} edits; write the cases again")
     found = []
-    for place, one in zip(PLACES, edits, strict=True):
+    for place, one in zip(PLACES, edits, strict=False):
         files[f"{place}_undone"] = _file(one.object("undone"))
-        files |= {f"{place}_{name}": file for name, file in _mask_files(one).items()}
-        targets = _read_targets(one.object("targets"))
+        files |= {
+            f"{place}_{name}": file for name, file in _mask_files(one, MASKS).items()
+        }
+        targets = read_targets(one.object("targets"))
         found.append({"task": one.text("task", BENCHMARK_TASKS), **targets})
     return tuple(found)
 
 
-def _mask_files(fields: Fields) -> dict[str, StoredFile]:
+def _mask_files(fields: Fields, names: Sequence[str]) -> dict[str, StoredFile]:
     masks = fields.object("masks")
-    return {name: _file(masks.object(name)) for name in MASKS}
-
-
-def _read_targets(targets: Fields) -> dict[str, Any]:
-    return {
-        "target_texts": tuple(_target_text(one) for one in targets.objects("text")),
-        "target_objects": tuple(
-            _target_object(one) for one in targets.objects("objects")
-        ),
-    }
+    return {name: _file(masks.object(name)) for name in names}
 
 
 def _file(fields: Fields) -> StoredFile:
@@ -294,25 +290,7 @@ def _facts(line: Fields) -> Facts:
 
 def _kept(one: Fields) -> KeptText:
     return KeptText(
-        text=one.text("string"), language=_language(one), box=one.box("box")
-    )
-
-
-def _target_text(one: Fields) -> TargetText:
-    return TargetText(
-        old=one.text_or_none("old"),
-        new=one.text_or_none("new"),
-        language=_language(one),
-        box=one.box("box"),
-        ink=one.color("ink_rgb"),
-    )
-
-
-def _target_object(one: Fields) -> TargetObject:
-    return TargetObject(
-        name=one.text("name"),
-        before=one.box_or_none("box_before"),
-        after=one.box_or_none("box_after"),
+        text=one.text("string"), language=read_language(one), box=one.box("box")
     )
 
 
@@ -323,20 +301,11 @@ def _question(one: Fields) -> Question:
     )
 
 
-def _language(one: Fields) -> Language | None:
-    script: Any = one.text("script", _SCRIPTS)
-    return None if script == "number" else script
-
-
-def _script(language: Language | None) -> str:
-    return language or "number"
-
-
-def _size(line: Fields) -> tuple[int, int]:
-    size = line.raw("size_out")
+def _size(line: Fields, name: str) -> tuple[int, int]:
+    size = line.raw(name)
     is_fine = isinstance(size, list) and len(size) == 2
     if not is_fine or any(type(v) is not int or not 1 <= v <= 16384 for v in size):
-        line.refuse("size_out", "two integers, rows and columns")
+        line.refuse(name, "two integers, rows and columns")
     return size[0], size[1]
 
 
@@ -348,10 +317,8 @@ def _require_inside(
 ) -> None:
     boxes: list[Box | None] = []
     for edit in edits:
-        texts = (*edit.get("kept_texts", ()), *edit["target_texts"])
-        boxes += [one.box for one in texts]
-        for one in edit["target_objects"]:
-            boxes += [one.before, one.after]
+        boxes += [one.box for one in edit.get("kept_texts", ())]
+        boxes += target_boxes(edit)
     for box in (*boxes, place):
         if box is not None and (
             box.top + box.height > size[0] or box.left + box.width > size[1]
@@ -360,7 +327,3 @@ def _require_inside(
                 f"{line.where}: a box of {box.width}x{box.height} pixels at "
                 f"x={box.left}, y={box.top} leaves the canvas of {size[1]}x{size[0]}"
             )
-
-
-def _edges(box: Box | None) -> list[int] | None:
-    return None if box is None else [box.top, box.left, box.height, box.width]

@@ -9,11 +9,15 @@ key of the benchmark equals one of theirs, whatever the seeds.
 
 import hashlib
 import json
+from importlib import metadata
 
 import numpy as np
 
 BENCHMARK_VERSION = 1
 """Raised whenever a case would have other pixels, masks or words."""
+
+PACKAGES = ("numpy", "pillow")
+"""Packages whose versions may round a pixel otherwise."""
 
 _DOMAIN = "tbstar_jax.evaluation.cases"
 
@@ -39,3 +43,8 @@ def case_generator(
     digest = hashlib.sha256(case_key(split, seed, task, index, stream)).digest()
     words = np.frombuffer(digest, dtype="<u4")
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(words.tolist())))
+
+
+def versions() -> dict[str, str]:
+    """The versions of `PACKAGES` that draw cases here, by name."""
+    return {name: metadata.version(name) for name in PACKAGES}

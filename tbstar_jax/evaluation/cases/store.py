@@ -1,8 +1,9 @@
 """Cases in a folder: PNG files and one JSON line per prompt, written once and checked.
 
     cases.jsonl                              all lines, case by case
-    pictures/<split>/<task>/<index>/*.png    photo, reference and masks; with two edits,
-                                             also each one's masks and what lacks it
+    pictures/<split>/<task>/<index>/*.png    photo, reference and masks; with several
+                                             edits, also each one's masks and what
+                                             lacks it
     pictures/<split>/<task>/<index>/case.json    the lines of this case, written last
 
 A case is there when its `case.json` is and every file has the hash that it tells, so
@@ -25,6 +26,7 @@ from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.cases.case import AskedEdit, Case, Masks, Split
 from tbstar_jax.evaluation.cases.digest import MASKS, case_digest
 from tbstar_jax.evaluation.cases.fields import Fields
+from tbstar_jax.evaluation.cases.kept import guard_region, kept_region
 from tbstar_jax.evaluation.cases.make import make_case
 from tbstar_jax.evaluation.cases.schema import (
     LANGUAGES,
@@ -34,6 +36,7 @@ from tbstar_jax.evaluation.cases.schema import (
     prompt_record,
     read_prompt,
 )
+from tbstar_jax.evaluation.cases.seeds import versions
 from tbstar_jax.evaluation.cases.splits import case_names
 from tbstar_jax.evaluation.files import write_whole
 from tbstar_jax.geometry import OutpaintPlan, place_on_canvas
@@ -176,6 +179,9 @@ def _write_case(case: Case, folder: Path, seed: int) -> None:
         "reference": encode_png(case.reference),
     }
     pictures |= _encoded(case.masks, "")
+    pictures |= {
+        name: _encoded_mask(region) for name, region in _regions(case.masks).items()
+    }
     for place, one in zip(PLACES, case.asked, strict=False):
         pictures[f"{place}_undone"] = encode_png(one.undone)
         pictures |= _encoded(one.masks, f"{place}_")
@@ -185,7 +191,9 @@ def _write_case(case: Case, folder: Path, seed: int) -> None:
         write_whole(folder / path, data)
         files[name] = StoredFile(path=path, sha256=hashlib.sha256(data).hexdigest())
     lines = [
-        json.dumps(prompt_record(case, language, files, seed), ensure_ascii=False)
+        json.dumps(
+            prompt_record(case, language, files, seed, versions()), ensure_ascii=False
+        )
         for language in LANGUAGES
     ]
     write_whole(_lines_of(case.id, folder), ("\n".join(lines) + "\n").encode())
@@ -193,13 +201,16 @@ def _write_case(case: Case, folder: Path, seed: int) -> None:
 
 def _encoded(masks: Masks, prefix: str) -> dict[str, bytes]:
     """Masks as PNG, by name."""
-    encoded = {}
-    for name in MASKS:
-        marked: Bool[np.ndarray, "h w"] = getattr(masks, name)
-        encoded[prefix + name] = encode_png(
-            np.where(marked, np.uint8(255), np.uint8(0))
-        )
-    return encoded
+    return {prefix + name: _encoded_mask(getattr(masks, name)) for name in MASKS}
+
+
+def _encoded_mask(marked: Bool[np.ndarray, "h w"]) -> bytes:
+    return encode_png(np.where(marked, np.uint8(255), np.uint8(0)))
+
+
+def _regions(masks: Masks) -> dict[str, Bool[np.ndarray, "h w"]]:
+    """What follows from the edit, by the names of `REGIONS`."""
+    return {"keep": kept_region(masks.edit), "guard": guard_region(masks.edit)}
 
 
 def _is_written(case_id: str, folder: Path, seed: int) -> bool:
@@ -302,12 +313,20 @@ def load_case(pair: PromptPair, folder: Path) -> Case:
     reference = _picture(first.files["reference"], folder)
     for picture in (source, reference):
         _require_size(picture, size, id)
+    masks = _masks(first, "", folder)
+    for name, region in _regions(masks).items():
+        stored = _mask(first.files[name], folder)
+        if stored.shape != region.shape or np.any(stored != region):
+            raise UserError(
+                f"{first.files[name].path!r} is not the mask {name!r} that follows "
+                f"from the edit of {id!r}; write the cases again"
+            )
     return Case(
         id=id,
         instructions={one.language: one.instruction for one in (first, second)},
         source=source,
         reference=reference,
-        masks=_masks(first, "", folder),
+        masks=masks,
         photo_box=first.photo_box,
         asked=_asked(first, folder),
         **first.fields,

@@ -44,6 +44,20 @@ _VERBOSE: tuple[tuple[str, str], ...] = (
     ),
 )
 
+_VERBOSE_CLOSEUP: tuple[tuple[str, str], ...] = (
+    (
+        "This is a product picture. Please {core}. Nothing in it should be redrawn: "
+        "same things, same colors, same details, in a picture of the same size.",
+        "这是一张商品图片。请{core}。不要重画其中的任何内容：物品、颜色和细节都不变，图片尺寸也不变。",
+    ),
+    (
+        "I would like you to {core}. Take care that all that is shown looks as it "
+        "does now, only sharper, and that the picture keeps its size.",
+        "我想请你{core}。注意所见内容要和现在一样，只是更清晰，图片尺寸保持不变。",
+    ),
+)
+"""Of an edit that leaves nothing in its place."""
+
 
 def instructions(
     asks: Sequence[Ask], style: Style, rng: np.random.Generator
@@ -65,18 +79,29 @@ def instructions(
             "zh": "；".join(chinese for _, chinese in terse),
         }
     cores = [fill(choose(rng, PHRASES[ask.wording].cores), ask) for ask in asks]
-    english = ", and ".join(core for core, _ in cores)
-    chinese = "，并".join(core for _, core in cores)
+    english, chinese = _joined(cores)
     match style:
         case "merchant":
             frame = choose(rng, _MERCHANT)
         case "verbose":
-            frame = choose(rng, _VERBOSE)
+            is_closeup = any(ask.wording == "closeup" for ask in asks)
+            frame = choose(rng, _VERBOSE_CLOSEUP if is_closeup else _VERBOSE)
         case _:
             frame = ("{core}.", "{core}。")
     # Texts may hold braces, so the frames are not format strings of what they carry.
     said = frame[0].replace("{core}", english), frame[1].replace("{core}", chinese)
     return {"en": said[0][0].upper() + said[0][1:], "zh": said[1]}
+
+
+def _joined(cores: Sequence[tuple[str, str]]) -> tuple[str, str]:
+    """Clauses as one: with a comma between two, which may hold some themselves."""
+    marks = (", ", "，") if len(cores) == 2 else ("; ", "；")
+    said = []
+    for language, mark in enumerate(marks):
+        clauses = [core[language] for core in cores]
+        last = mark + ("and ", "并")[language] if len(cores) > 1 else ""
+        said.append(mark.join(clauses[:-1]) + last + clauses[-1])
+    return said[0], said[1]
 
 
 def fill(phrase: tuple[str, str], ask: Ask) -> tuple[str, str]:

@@ -5,7 +5,7 @@ the product of powers of named parts, by the table below; a part that is 0 makes
 part that cannot be measured in a case (no shadow, no pure white) is left out and the
 others' exponents grow. What happens outside the edit is preservation's matter.
 
-Where the instruction asks for two edits, E is the geometric mean of both edits' E: 0 if
+Where the instruction asks for several edits, E is the geometric mean of their E: 0 if
 one of them was not made.
 """
 
@@ -17,7 +17,7 @@ from typing import TypeAlias
 import numpy as np
 from jaxtyping import UInt8
 
-from tbstar_jax.evaluation.cases.case import AskedEdit, Case
+from tbstar_jax.evaluation.cases.case import Case
 from tbstar_jax.evaluation.scores import (
     editing_attributes,
     editing_exact,
@@ -56,6 +56,9 @@ alike, `around` the same (half of it suffices) where another thing may have anot
 shape, and `extent` falls when an open zone changes in more than 2.5 times the pixels.
 """
 
+_PREFIXES = ("", "second_", "third_", "fourth_")
+"""Of the names of parts, by edit."""
+
 _Parts: TypeAlias = Callable[[View], dict[str, float | None]]
 
 _MEASURES: Mapping[str, _Parts] = {
@@ -82,7 +85,7 @@ class EditScore:
     Attributes:
       value: E in [0, 1].
       parts: by name, each in [0, 1]; those that the case cannot measure are absent;
-        those of the second of two edits are named `second_<part>`.
+        those of further edits are named `second_<part>`, `third_<part>`, ...
       weakest: name of the lowest part, the reason of a low score; `size` for an
         outpainting of another size; empty where E is 1.
     """
@@ -112,28 +115,33 @@ def edit_score(
         return EditScore(value=0.0, parts={"size": 0.0}, weakest="size")
     if not case.asked:
         return _single_score(case, answer, reader)
-    first, second = (
-        _asked_score(case, one, other, answer, reader)
-        for one, other in (case.asked, case.asked[::-1])
-    )
-    named = {f"second_{name}": value for name, value in second.parts.items()}
-    return _scored(math.sqrt(first.value * second.value), {**first.parts, **named})
+    scores = [
+        _asked_score(case, number, answer, reader) for number in range(len(case.asked))
+    ]
+    parts = {
+        f"{prefix}{name}": value
+        for prefix, score in zip(_PREFIXES, scores, strict=False)
+        for name, value in score.parts.items()
+    }
+    product = math.prod(score.value for score in scores)
+    return _scored(product ** (1 / len(scores)), parts)
 
 
 def _asked_score(
     case: Case,
-    asked: AskedEdit,
-    other: AskedEdit,
+    number: int,
     answer: UInt8[np.ndarray, "h w 3"],
     reader: Reader | None,
 ) -> EditScore:
-    """The score of one of two edits.
+    """The score of one of several edits.
 
-    Two pictures lack it, the source and the one in which only the other edit was made,
-    and each of them must score exactly 0: the lower of the skills over either counts.
-    Over the latter, how the other edit was made is left out: where only that one
-    reaches, the reference takes the answer's place.
+    Two pictures lack it, the source and the one in which all others were made, and each
+    of them must score exactly 0: the lower of the skills over either counts. Over the
+    latter, how the others were made is left out: where only they reach, the reference
+    takes the answer's place.
     """
+    asked = case.asked[number]
+    others = [one.masks.edit for k, one in enumerate(case.asked) if k != number]
     alone = dataclasses.replace(
         case,
         task=asked.task,
@@ -142,7 +150,7 @@ def _asked_score(
         target_objects=asked.target_objects,
         asked=(),
     )
-    is_other = (other.masks.edit & ~asked.masks.edit)[..., None]
+    is_other = (np.any(others, axis=0) & ~asked.masks.edit)[..., None]
     over_undone = _single_score(
         dataclasses.replace(alone, source=asked.undone),
         np.where(is_other, case.reference, answer),

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, UInt8
 from scipy import ndimage
 
 from tbstar_jax.evaluation.cases.case import Case
-from tbstar_jax.evaluation.scores.preservation import guard_band
+from tbstar_jax.evaluation.cases.kept import guard_band
 from tbstar_jax.geometry import Box, erode
 from tbstar_jax.metrics.color import ciede2000, srgb_to_lab
 

@@ -7,7 +7,8 @@ column beside the edit score elsewhere.
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from tbstar_jax.evaluation.scores.preservation import THRESHOLDS, kept_region
+from tbstar_jax.evaluation.cases.kept import guard_region
+from tbstar_jax.evaluation.scores.preservation import THRESHOLDS
 from tbstar_jax.metrics.color import unit_image
 from tbstar_jax.metrics.similarity import (
     ciede2000_map,
@@ -48,7 +49,7 @@ def edit_pixels(
     """
     asked = ciede2000_map(source, reference)
     left = ciede2000_map(reference, edited)
-    guard = ~edit & ~kept_region(edit)
+    guard = guard_region(edit)
     metrics = {
         f"edit_accuracy_{threshold:.0f}": float(
             share_within(left, threshold, edit & (asked > threshold))

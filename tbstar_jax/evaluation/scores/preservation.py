@@ -27,6 +27,7 @@ import math
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
+from tbstar_jax.evaluation.cases.kept import kept_region
 from tbstar_jax.geometry import erode
 from tbstar_jax.metrics.color import ciede2000, srgb_to_lab
 from tbstar_jax.metrics.registration import (
@@ -49,9 +50,6 @@ from tbstar_jax.metrics.similarity import (
 
 THRESHOLDS = (2.0, 5.0, 10.0)
 """CIEDE2000: just visible, plain, another colour."""
-
-MIN_KEPT_SHARE = 0.01
-"""Of the canvas: with less outside the guard band, the edit may change everything."""
 
 _FREE_SHIFT, _LOST_SHIFT = 0.5, 8.0
 """Pixels of the canvas."""
@@ -147,23 +145,6 @@ class Preservation:
             for threshold, share in zip(THRESHOLDS, shares, strict=True):
                 metrics[f"{name}_{threshold:.0f}"] = share
         return metrics
-
-
-def guard_band(size: tuple[int, int]) -> int:
-    """Pixels around an edit that count on neither side: 4 at 512 pixels.
-
-    A 128th of the longer side, at least 2 (antialiasing and chroma do not shrink with
-    the picture) and at most 8.
-    """
-    return min(8, max(2, round(max(size) / 128)))
-
-
-def kept_region(edit: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
-    """Returns what lies outside an edit and its guard band; empty below 1 %."""
-    kept = erode(~edit, guard_band((edit.shape[0], edit.shape[1])))
-    if kept.mean() < MIN_KEPT_SHARE:
-        return np.zeros_like(kept)
-    return kept
 
 
 def preservation(

@@ -16,7 +16,7 @@ from tbstar_jax.evaluation.audit.ladders import (
 )
 from tbstar_jax.evaluation.audit.local import DoesNotApplyError
 from tbstar_jax.evaluation.audit.wording import misspelt
-from tbstar_jax.evaluation.scores.preservation import kept_region
+from tbstar_jax.evaluation.cases.kept import kept_region
 from tbstar_jax.metrics.color import lab_drift, srgb_to_lab
 from tbstar_jax.metrics.registration import register
 from tbstar_jax.metrics.similarity import ciede2000_mean, psnr

@@ -13,17 +13,18 @@ import pytest
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.cases.case import BENCHMARK_TASKS, Case
 from tbstar_jax.evaluation.cases.digest import case_digest
+from tbstar_jax.evaluation.cases.kept import MIN_KEPT_SHARE
 from tbstar_jax.evaluation.cases.make import (
     GENERATORS,
     GLOBAL_WORDINGS,
-    GUARD,
     make_case,
     style_of,
 )
 from tbstar_jax.evaluation.cases.manifest import read_manifest
 from tbstar_jax.evaluation.cases.splits import SPLITS, case_names, size_of
 from tbstar_jax.evaluation.cases.wording import STYLES
-from tbstar_jax.geometry import OUTPAINT_FILL, Box, erode
+from tbstar_jax.evaluation.scores.preservation import preservation
+from tbstar_jax.geometry import OUTPAINT_FILL, Box
 
 Smoke = tuple[Case, ...]
 
@@ -81,7 +82,11 @@ def test_every_case_has_something_to_keep(smoke: Smoke) -> None:
         share = float(case.masks.edit.mean())
         is_global = case.tags["kind"] in GLOBAL_WORDINGS and share == 1.0
         assert is_global or 0.002 < share < 0.995, case.id
-        assert is_global or erode(~case.masks.edit, GUARD).any(), case.id
+        kept = preservation(
+            case.source, case.reference, case.reference, case.masks.edit
+        )
+        assert is_global or kept.kept_share >= MIN_KEPT_SHARE, case.id
+        assert kept.score == 1.0, case.id
 
 
 def test_kept_texts_lie_on_the_canvas_and_outside_the_edit(smoke: Smoke) -> None:

@@ -1,18 +1,23 @@
 """The shipped digests are those of what is drawn here."""
 
 import dataclasses
+import json
+from pathlib import Path
 
 from tbstar_jax.evaluation.cases.case import Case
+from tbstar_jax.evaluation.cases.folder import CaseFolder
 from tbstar_jax.evaluation.cases.make import make_case
 from tbstar_jax.evaluation.cases.manifest import (
     MANIFEST_SPLITS,
     check_manifest,
     explain,
+    make_manifest,
     parameter_digest,
     read_manifest,
 )
-from tbstar_jax.evaluation.cases.seeds import BENCHMARK_VERSION
+from tbstar_jax.evaluation.cases.seeds import BENCHMARK_VERSION, versions
 from tbstar_jax.evaluation.cases.splits import case_names
+from tbstar_jax.evaluation.cases.store import write_cases
 
 
 def test_smoke_is_what_was_published(smoke: tuple[Case, ...]) -> None:
@@ -48,6 +53,34 @@ def test_parameters_of_the_large_splits_are_what_was_published() -> None:
             assert parameter_digest(split, task, index) == known[id]
 
 
-def test_the_versions_are_told() -> None:
-    assert "numpy" in explain("smoke")
-    assert "pillow" in explain("smoke")
+def test_the_versions_told_are_of_the_manifest_and_of_what_drew_the_cases(
+    smoke: tuple[Case, ...], tmp_path: Path
+) -> None:
+    write_cases(smoke[:2], tmp_path)
+    index = tmp_path / "cases.jsonl"
+    lines = [json.loads(line) for line in index.read_text().splitlines()]
+    for line in lines[2:]:
+        line["drawn_with"]["numpy"] = "1.2.3"
+    index.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    here = versions()
+    drawn_with = CaseFolder(tmp_path, None).drawn_with
+    assert drawn_with == here | {"numpy": f"{here['numpy']}+1.2.3"}
+    made = read_manifest("smoke")["versions"]
+    assert explain("smoke", {"numpy": "1.2.3"}) == (
+        f"the manifest of smoke was made with numpy {made['numpy']} (these: 1.2.3), "
+        f"pillow {made['pillow']} (these: unknown)"
+    )
+
+
+def test_digests_go_on_where_they_were_interrupted(tmp_path: Path) -> None:
+    done = tmp_path / "digests.jsonl"
+    whole = make_manifest("smoke", "parameters")
+    first, second, *_ = whole["cases"]
+    # The second was being written: its line has no end.
+    kept = {"digest_of": "parameters", "id": first, "digest": "kept"}
+    other = {"digest_of": "pixels", "id": second, "digest": "other"}
+    done.write_text(f'{json.dumps(kept)}\n{json.dumps(other)}\n{{"id": "{second}"')
+    again = make_manifest("smoke", "parameters", num_workers=2, done=done)
+    assert again == whole | {"cases": whole["cases"] | {first: "kept"}}
+    assert list(again["cases"]) == list(whole["cases"])
+    assert make_manifest("smoke", "parameters", done=done) == again

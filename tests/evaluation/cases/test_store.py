@@ -1,21 +1,26 @@
 """Cases in a folder: exact, resumable, and refused where they are not what they say."""
 
 import dataclasses
+import hashlib
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from skimage.color import rgb2lab
 
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.cases.case import Case
 from tbstar_jax.evaluation.cases.digest import case_digest
 from tbstar_jax.evaluation.cases.hard import hard_draft
+from tbstar_jax.evaluation.cases.kept import kept_region
 from tbstar_jax.evaluation.cases.make import finish
 from tbstar_jax.evaluation.cases.seeds import case_generator
 from tbstar_jax.evaluation.cases.store import load_cases, write_cases, write_split
-from tbstar_jax.input_pipeline.images import encode_png
+from tbstar_jax.evaluation.scores.preservation import preservation
+from tbstar_jax.input_pipeline.images import decode_mask, encode_png
 
 Smoke = tuple[Case, ...]
 
@@ -58,46 +63,50 @@ def test_what_is_read_is_what_was_written(smoke: Smoke, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def two() -> Case:
-    """A case of the hard split that asks for two edits."""
+def three() -> Case:
+    """A case of the hard split that asks for three edits."""
     for attempt in range(20):
-        rng = case_generator("hard", 0, "watermark_remove", 0, f"test-{attempt}")
-        draft = hard_draft(rng, "watermark_remove", 0, (144, 144))
-        if draft is not None:
-            return finish(draft, "hard", "watermark_remove", 0, rng)
+        rng = case_generator("hard", 0, "watermark_remove", 2, f"test-{attempt}")
+        draft = hard_draft(rng, "watermark_remove", 2, (144, 144))
+        if draft is not None and draft.asked[1].task == "recolor":
+            return finish(draft, "hard", "watermark_remove", 2, rng)
     raise AssertionError("no hard case")
 
 
-def test_both_edits_of_a_case_are_read_as_they_were_written(
-    two: Case, tmp_path: Path
+def test_all_edits_of_a_case_are_read_as_they_were_written(
+    three: Case, tmp_path: Path
 ) -> None:
-    write_cases([two], tmp_path)
+    write_cases([three], tmp_path)
     (read,) = load_cases(tmp_path)
-    assert [one.task for one in read.asked] == ["watermark_remove", "recolor"]
-    _require_equal(two, read)
-    assert case_digest(two) == case_digest(read)
-    first, second = two.asked
+    assert [one.task for one in read.asked[:2]] == ["watermark_remove", "recolor"]
+    assert read.asked[1].target_color == read.target_color is not None
+    assert len(read.asked) == 3
+    _require_equal(three, read)
+    assert case_digest(three) == case_digest(read)
+    first, second, third = three.asked
     other = dataclasses.replace(
-        two, asked=(first, dataclasses.replace(second, undone=two.source))
+        three, asked=(first, dataclasses.replace(second, undone=three.source), third)
     )
-    assert case_digest(other) != case_digest(two)
+    assert case_digest(other) != case_digest(three)
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda line: line.pop("asked"), "both edits; write the cases again"),
-        (lambda line: line["asked"].pop(), "both edits; write the cases again"),
-        (lambda line: line["asked"].append({}), "both edits; write the cases again"),
+        (lambda line: line.pop("asked"), "all 3 edits; write the cases again"),
+        (lambda line: line["asked"].pop(), "all 3 edits; write the cases again"),
+        (lambda line: line["asked"].append({}), "all 3 edits; write the cases again"),
+        (lambda line: line["tags"].update(difficulty="two"), "all 2 edits"),
+        (lambda line: line["asked"][2]["targets"].update(light=3), "no object"),
         (lambda line: line["asked"][1].update(task="rm"), "one of bg_white"),
         (lambda line: line["asked"][1]["undone"].update(path="../x.png"), "leaves"),
         (lambda line: line["asked"][1]["masks"].pop("edit"), "edit"),
     ],
 )
-def test_a_case_whose_two_edits_are_not_told_apart_is_refused(
-    two: Case, tmp_path: Path, change: Any, said: str
+def test_a_case_whose_edits_are_not_told_apart_is_refused(
+    three: Case, tmp_path: Path, change: Any, said: str
 ) -> None:
-    write_cases([two], tmp_path)
+    write_cases([three], tmp_path)
     _changed(tmp_path, change)
     with pytest.raises(UserError, match=said):
         list(load_cases(tmp_path))
@@ -111,10 +120,64 @@ def test_a_line_holds_the_fields_of_the_schema(folder: Path) -> None:
     assert text["id"] == "smoke/text_replace_zh/000/en"
     assert text["reference"]["gt_level"] == "attributes"
     assert text["targets"]["text"][0]["px_height"] >= 8
-    assert set(text["masks"]) == {"edit", "product", "product_after", "shadow", "text"}
+    assert text["targets"]["color"] is text["targets"]["light"] is None
+    assert set(text["masks"]) == {
+        *("edit", "keep", "guard", "product", "product_after", "shadow", "text")
+    }
+    assert set(text["drawn_with"]) == {"numpy", "pillow"}
     box = outpaint["targets"]["outpaint"]["place_box"]
     assert outpaint["size_in"] == box[2:]
     assert outpaint["size_out"] == [128, 128]
+
+
+def test_what_is_stored_as_kept_is_what_scores_compare(
+    smoke: Smoke, tmp_path: Path
+) -> None:
+    write_cases(smoke, tmp_path)
+    for case in smoke:
+        keep, guard, edit = (
+            decode_mask((tmp_path / f"pictures/{case.id}/{name}.png").read_bytes(), "")
+            > 127
+            for name in ("keep", "guard", "edit")
+        )
+        assert np.array_equal(keep, kept_region(case.masks.edit)), case.id
+        kept = preservation(
+            case.source, case.reference, case.reference, case.masks.edit
+        )
+        assert keep.mean() == kept.kept_share, case.id
+        assert np.array_equal(guard, ~edit & ~keep), case.id
+
+
+def test_colors_and_lights_are_told_in_numbers(smoke: Smoke, tmp_path: Path) -> None:
+    chosen = [one for one in smoke if one.task in ("recolor", "light_shadow")]
+    write_cases(chosen, tmp_path)
+    recolor, light = _lines(tmp_path)[::2]
+    color = recolor["targets"]["color"]
+    assert color["part"] == "item-0"
+    assert color["name"] in recolor["instruction"]
+    rgb = np.array([[list(bytes.fromhex(color["hex"][1:]))]], np.uint8)
+    expected = rgb2lab(rgb)[0, 0]
+    assert np.allclose(color["lab"], expected, atol=0.05)
+    told = light["targets"]["light"]
+    changed = {
+        name for name in told["before"] if told["before"][name] != told["after"][name]
+    }
+    names = {"warmth": "warmth", "direction": "azimuth", "shadow": "shadow"}
+    assert changed == {names[told["change"]]}
+    assert recolor["targets"]["light"] is light["targets"]["color"] is None
+
+
+def test_a_mask_that_is_not_of_its_edit_is_refused(folder: Path) -> None:
+    # The mask of all that is not edited is a mask, but leaves no guard.
+    lines = _lines(folder)
+    edit = decode_mask((folder / lines[0]["masks"]["edit"]["path"]).read_bytes(), "")
+    data = encode_png(255 - edit)
+    (folder / "pictures/other.png").write_bytes(data)
+    digest = hashlib.sha256(data).hexdigest()
+    other = {"path": "pictures/other.png", "sha256": digest}
+    _changed(folder, lambda line: line["masks"].update(keep=other))
+    with pytest.raises(UserError, match="'keep' that follows from the edit"):
+        list(load_cases(folder))
 
 
 def test_writing_goes_on_where_it_stopped(
@@ -179,6 +242,28 @@ def _photo(path: str) -> Any:
     return lambda line: line["inputs"][0].update(path=path)
 
 
+def _text(**fields: Any) -> Any:
+    return lambda line: line["targets"]["text"][0].update(fields)
+
+
+def _object(**fields: Any) -> Any:
+    thing = {"id": "item-0", "class": "box", "name": "box", "box_before": None}
+    thing |= {"box_after": [0, 0, 5, 5], "present_after": True}
+    return lambda line: line["targets"].update(objects=[thing | fields])
+
+
+def _targets(**fields: Any) -> Any:
+    return lambda line: line["targets"].update(fields)
+
+
+def _color(**fields: Any) -> dict[str, Any]:
+    return {"part": "item-0", "hex": "#cc2224", "name": "red"} | fields
+
+
+def _light(**fields: Any) -> dict[str, Any]:
+    return {"change": "warmth", "before": {}, "after": {}} | fields
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -199,8 +284,27 @@ def _photo(path: str) -> Any:
         (lambda line: line["inputs"].append({}), "list of one photo"),
         (lambda line: line["questions"][0].update(answer="yes"), "true or false"),
         (lambda line: line["targets"]["text"][0].update(box=[0, 0, 0, 5]), "not empty"),
+        (_text(box=[0, 0, 5, 5]), "px_height"),
+        (_text(quad=[[0, 0], [0, 1], [1, 1]]), "four corners"),
+        (_text(quad=[[0, 0], [0, 1], [1, 1], [1, 1e300]]), "four corners"),
+        (_text(quad=[[0, 0], [0, 1], [1, 1], [True, 0]]), "four corners"),
+        (_object(present_after=False), "true where there is a box_after"),
+        (_object(present_after="yes"), "true or false"),
+        (_object(id=7), "'id' is 7"),
+        (_targets(color={"part": "a", "hex": "#12345g"}), "such as #cc2224"),
+        (_targets(color=_color(lab=[0, 0, 0])), "must be that of #cc2224"),
+        (_targets(color=_color(lab=[0, 0, math.nan])), "3 numbers"),
+        (_targets(light={"change": "moon"}), "one of warmth"),
+        (_targets(light=_light(before=[1])), "no object"),
+        (_targets(light=_light(after={"key": [1]})), "finite numbers and short texts"),
+        (_targets(light=_light(after={"key": math.inf})), "finite numbers"),
+        (lambda line: line.update(size_in=[1, 1]), "the size of the photo"),
+        (lambda line: line.update(drawn_with={"numpy": 2}), "drawn_with"),
+        (lambda line: line.update(id="smoke/recolor/000/en"), "'id'"),
+        (lambda line: line["reference"].update(gt_level="exact"), "attributes"),
         (lambda line: line["masks"].pop("edit"), "edit"),
-        (lambda line: line.update(lang="en"), "other language"),
+        (lambda line: line["masks"].pop("guard"), "guard"),
+        (lambda line: line.update(lang="en", id=line["id"][:-2] + "en"), "other lang"),
     ],
 )
 def test_a_hostile_record_is_refused_in_a_sentence(

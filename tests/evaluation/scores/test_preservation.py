@@ -5,12 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from tbstar_jax.evaluation.scores.preservation import (
-    factor,
-    guard_band,
-    kept_region,
-    preservation,
-)
+from tbstar_jax.evaluation.cases.kept import guard_band, kept_region
+from tbstar_jax.evaluation.scores.preservation import factor, preservation
 from tbstar_jax.metrics.color import lab_drift
 from tbstar_jax.metrics.registration import Registration
 from tbstar_jax.metrics.similarity import ciede2000_map, psnr, ssim
