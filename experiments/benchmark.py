@@ -42,13 +42,16 @@ def main(argv: Sequence[str]) -> None:
 def _command(name: str) -> Command | None:
     """What a name stands for, imported when it is asked for; None: no command."""
     match name:
-        case "list" | "cases" | "compare" | "report":
+        case "compare":
+            from experiments.benchmark_compare import compare
+
+            return compare
+        case "list" | "cases" | "report":
             from experiments import benchmark_tables as tables
 
             return {
                 "list": tables.list_all,
                 "cases": tables.cases,
-                "compare": tables.compare,
                 "report": tables.report,
             }[name]
         case "judge":

@@ -1,0 +1,183 @@
+"""`compare` on runs written by hand: ties by unit, groups, readers, judges, files."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from experiments import benchmark, benchmark_compare
+from tbstar_jax.errors import UserError
+from tbstar_jax.evaluation.journal import Journal
+from tbstar_jax.evaluation.run.run_folder import RECORDS_FILE, Run, write_run
+from tbstar_jax.evaluation.scores.record import ScoreRecord
+from tbstar_jax.evaluation.statistics.sample import Sample
+
+PROMPTS = [
+    f"mini/{task}/{index:03d}/{language}"
+    for task in ("recolor", "text_add")
+    for index in range(3)
+    for language in ("en", "zh")
+]
+
+
+def run_of(folder, name, scores, shifts=(), reader="ocr 1", samples=1):
+    """A finished run; scores by prompt, repeated over samples."""
+    run = Run(
+        folder=folder / name,
+        name=name,
+        prompts=tuple(PROMPTS),
+        cases=folder / "cases",
+        outputs=folder / "outputs",
+        provenance={
+            "system": {"outputs": name},
+            "cases_sha256": "c",
+            "tools": {"ocr": reader},
+            "cases_not_as_shipped": [],
+        },
+        num_samples=samples,
+    )
+    write_run(run)
+    with Journal(run.folder / RECORDS_FILE) as journal:
+        for k, prompt in enumerate(PROMPTS):
+            for sample in range(samples):
+                record = _record(name, prompt, float(scores[k]), sample)
+                if shifts:
+                    record["metrics"]["shift"] = shifts[k]
+                journal.append({"key": "k", "record": record})
+    return str(run.folder)
+
+
+def _record(name, prompt, score, sample):
+    case, _, language = prompt.rpartition("/")
+    task = case.split("/")[1]
+    # Later samples are worse: only their mean is 0.1 lower.
+    score = max(0.0, round(score - 0.2 * sample, 9))
+    return ScoreRecord(
+        system=name,
+        prompt=prompt,
+        case=case,
+        task=task,
+        language=language,
+        tags={"size": "big" if case.endswith("0") else "small"},
+        status="ok",
+        size=(8, 8),
+        edit=score,
+        preservation=0.5,
+        consistency=score,
+        edit_parts={"first_text" if task == "text_add" else "color": score},
+        metrics={"text_cer": 0.5},
+        output="",
+        sample=sample,
+    ).to_json()
+
+
+def lines(out):
+    """Cells of the table's lines, by their first and, with groups, second cell."""
+    rows = [row for row in out.splitlines() if row.startswith("| ")]
+    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+    return {tuple(row[:2]): row for row in cells}, {row[0]: row for row in cells}
+
+
+SCORES = np.linspace(0.3, 0.85, 12)
+
+
+def test_ties_are_in_the_unit_of_the_measure(tmp_path, capsys):
+    first = run_of(tmp_path, "a", SCORES + 0.02, shifts=[1.04] * 6 + [1.2] * 6)
+    second = run_of(tmp_path, "b", SCORES, shifts=[1.0] * 12)
+    benchmark.main(["compare", first, second])
+    _, found = lines(capsys.readouterr().out)
+    assert found["C"][1:] == [
+        "+0.020",
+        "0.020 to 0.020",
+        "100 %",
+        "0 % (0.01)",
+        "0 %",
+        found["C"][6],
+        "12",
+    ]
+    # 0.04 px is a tie, though more than a hundredth; 0.2 px is worse.
+    assert found["shift px"][3:6] == ["0 %", "50 % (0.05)", "50 %"]
+    assert found["P"][3:6] == ["0 %", "100 % (0.01)", "0 %"]
+
+
+def test_groups_are_tasks_languages_or_values_of_a_tag(tmp_path, capsys):
+    by_task = np.where(["recolor" in prompt for prompt in PROMPTS], 0.1, -0.1)
+    first, second = (
+        run_of(tmp_path, name, scores)
+        for name, scores in (("a", SCORES + by_task), ("b", SCORES))
+    )
+    benchmark.main(["compare", first, second, "--by=task"])
+    out = capsys.readouterr().out
+    found, _ = lines(out)
+    assert found["recolor", "C"][2:4] == ["+0.100", "0.100 to 0.100"]
+    assert found["text_add", "C"][2] == "-0.100"
+    assert found["text_add", "C"][-1] == "6"
+    assert "6 comparisons: p is not corrected" in out
+    assert ("recolor", "CER") not in found
+    path = tmp_path / "out.csv"
+    benchmark.main(["compare", first, second, "--by=size", f"--out={path}"])
+    found, _ = lines(capsys.readouterr().out)
+    assert found["big", "C"][2] == "+0.000"
+    assert found["big", "C"][-1] == "4"
+    with path.open() as file:
+        rows = list(csv.DictReader(file))
+    assert {row["group"] for row in rows} == {"big", "small"}
+    assert {"C", "CER"} <= {row["measure"] for row in rows}
+    with pytest.raises(UserError, match="--by is color, but must be one of task, lang"):
+        benchmark.main(["compare", first, second, "--by=color"])
+
+
+def test_tasks_that_rest_on_what_another_program_read_are_left_out(tmp_path, capsys):
+    first = run_of(tmp_path, "a", SCORES + 0.1)
+    second = run_of(tmp_path, "b", SCORES, reader="ocr 2")
+    path = tmp_path / "out.json"
+    benchmark.main(["compare", first, second, f"--out={path}"])
+    out = capsys.readouterr().out
+    _, found = lines(out)
+    assert found["C"][-1] == "6"  # of recolor alone
+    assert "CER" not in found
+    assert "Texts were read by different programs (ocr 1 and ocr 2)" in out
+    assert "and the tasks text_add." in out
+    (row,) = [row for row in json.loads(path.read_text()) if row["measure"] == "C"]
+    assert row["difference"] == pytest.approx(0.1)
+    assert (row["num_prompts"], row["num_cases"], row["tie_within"]) == (6, 3, 0.01)
+
+
+def test_what_the_same_judge_said_of_both_is_compared(tmp_path, capsys, monkeypatch):
+    first, second = (run_of(tmp_path, name, SCORES) for name in ("a", "b"))
+
+    def judged(run):
+        kept = PROMPTS[: 8 if run.name == "a" else 10]
+        cases = tuple(prompt.rpartition("/")[0] for prompt in kept)
+        own = Sample(
+            values=np.full(len(kept), 7.0 if run.name == "a" else 6.0),
+            prompts=tuple(kept),
+            cases=cases,
+            tasks=tuple(case.split("/")[1] for case in cases),
+            languages=tuple(prompt[-2:] for prompt in kept),
+            tags=(frozenset(),) * len(kept),
+        )
+        return {"O (m: strict, 1)": own, f"O (only {run.name})": own}
+
+    monkeypatch.setattr(benchmark_compare, "judge_samples", judged)
+    benchmark.main(["compare", first, second])
+    _, found = lines(capsys.readouterr().out)
+    assert found["O (m: strict, 1)"][1] == "+1.000"
+    assert found["O (m: strict, 1)"][3:5] == ["100 %", "0 % (0.1)"]
+    assert found["O (m: strict, 1)"][-1] == "8"
+    assert "O (only a)" not in found
+
+
+def test_runs_of_several_samples_are_compared_by_their_means(tmp_path, capsys):
+    first = run_of(tmp_path, "a", SCORES, samples=2)
+    second = run_of(tmp_path, "b", SCORES)
+    benchmark.main(["compare", first, second])
+    _, found = lines(capsys.readouterr().out)
+    assert found["C"][1] == "-0.100"
+    assert found["C"][-1] == "12"
+
+
+def test_a_file_of_another_kind_is_refused(tmp_path):
+    with pytest.raises(UserError, match=r"ends in \.json or \.csv"):
+        benchmark.main(["compare", "a", "b", f"--out={tmp_path / 'x.txt'}"])
