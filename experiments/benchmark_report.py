@@ -143,9 +143,8 @@ def gather(
         judgements=judgements,
         reads=_reads(by_system[first.name], cases, first.outputs),
         previous=None if previous is None else _earlier(previous, first),
-        # People come before judges.
-        preference=_table(out / TABLES["preference"])
-        or _table(out / TABLES["pairwise"]),
+        preference=_table(out / TABLES["preference"]),
+        pairwise=_table(out / TABLES["pairwise"]),
         audit=_table(out / TABLES["audit"]),
     )
 

@@ -38,12 +38,13 @@ _COLUMNS = (
 
 
 def leaderboard(content: ReportContent) -> Html:
-    """Systems by falling C, their best samples, the anchors in order; no mock judge."""
-    systems, best, anchors = (
-        [one for one in content.results.systems if one.kind == kind]
-        for kind in ("system", "best", "anchor")
-    )
-    systems.sort(key=lambda one: -_c(one))
+    """Systems by falling C, each above its best of N, then the anchors; no mocks."""
+    ranked: list[tuple[float, int, SystemResult]] = []
+    for row, one in enumerate(content.results.systems):
+        # The best of N follows its system, whatever its own C.
+        place = -_c(one) if one.kind != "best" else ranked[-1][0]
+        ranked.append((math.inf if one.kind == "anchor" else place, row, one))
+    systems = [one for *_, one in sorted(ranked, key=lambda entry: entry[:2])]
     judges = {(one.judge, one.mode): one for one in content.judges if not one.is_mock}
     heads = [label for _, _, label in _COLUMNS]
     heads += [judge_name(one) for one in judges.values()]
@@ -54,15 +55,15 @@ def leaderboard(content: ReportContent) -> Html:
             *(tag("td", cell) for cell in _numbers(content, system, list(judges))),
             class_=system.kind,
         )
-        for system in (*systems, *best, *anchors)
+        for system in systems
     ]
     caption = "Mean over tasks, interval below; anchors: answers whose place is known"
-    if best:
+    if any(one.kind == "best" for one in systems):
         caption += "; best of N: of each prompt's answers the one with the highest C"
     heads_row = (tag("th", one, scope="col") for one in ("system", *heads))
     inner = tag(
         "table",
-        tag("caption", caption),
+        tag("caption", tag("span", caption)),
         tag("thead", tag("tr", *heads_row)),
         tag("tbody", *rows),
         class_="numbers",

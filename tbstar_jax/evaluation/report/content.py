@@ -112,7 +112,8 @@ class ReportContent:
       judgements: for the reasons in the gallery.
       reads: texts of the main system's answers, where a reader read them.
       previous: results of an earlier run of the same systems; None without one.
-      preference: ranking of a preference study; None without one.
+      preference: ranking of a preference study by people; None without one.
+      pairwise: ranking by a judge's pairwise verdicts; None without them.
       audit: how many planted defects the judge found; None without an audit.
     """
 
@@ -125,6 +126,7 @@ class ReportContent:
     reads: Sequence[TextRead] = ()
     previous: Results | None = None
     preference: Table | None = None
+    pairwise: Table | None = None
     audit: Table | None = None
 
     def __post_init__(self) -> None:

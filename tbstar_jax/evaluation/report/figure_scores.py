@@ -77,16 +77,17 @@ def _bar(system: SystemResult, measure: str, y: float, is_main: bool) -> list[Sh
         color=GREY if is_anchor else BLUE,
         hint=f"{system.name}: {shown(mean, 3)}",
     )
-    text = shown(mean, 2)
+    value = Text(x=_SCALE.end + 8, y=line + 4, text=shown(mean, 2), is_bold=is_main)
     if math.isnan(low):
-        return [name, bar, Text(x=_SCALE.end + 8, y=line + 4, text=text)]
-    text += f"  {shown(low, 2)} to {shown(high, 2)}"
+        return [name, bar, value]
+    text = f"{shown(low, 2)} to {shown(high, 2)}"
     ends = ((_SCALE(low), line), (_SCALE(high), line))
     return [
         name,
         bar,
         Line(points=ends, color="ink", width=1.5),
-        Text(x=_SCALE.end + 8, y=line + 4, text=text),
+        value,
+        Text(x=_SCALE.end + 42, y=line + 4, text=text, size=11, color="muted"),
     ]
 
 

@@ -22,6 +22,8 @@ from tbstar_jax.evaluation.run.results import SystemResult
 from tbstar_jax.evaluation.statistics.resample import Interval
 
 _MAX_VALUE, _MAX_TOLD = 400, 80
+_MAX_HASH = 20
+"""Of a digest, and of a commit that may end in `-dirty`; all of it is at the end."""
 
 
 def headline(content: ReportContent, main: SystemResult) -> Html:
@@ -113,7 +115,7 @@ def warnings(content: ReportContent) -> Html:
 
 
 def told(content: ReportContent) -> Html:
-    """Coverage, cases, commit, tools and time; all of it is at the end of the page."""
+    """Coverage, hashes, tools and time; all of it is at the end of the page."""
     parts = []
     if (main := content.main_result) is not None:
         scored = main.statuses.get("ok", 0) + main.statuses.get("wrong_size", 0)
@@ -124,10 +126,22 @@ def told(content: ReportContent) -> Html:
                 f"of {main.num_prompts} prompts"
             )
     values = content.results.provenance
-    for name in ("num_cases", "cases_sha256", "commit", "tools", "time"):
-        if value := values.get(name):
-            text = json.dumps(value) if isinstance(value, Mapping) else str(value)
-            parts.append(f"{name} {text[:_MAX_TOLD]}")
+    if count := values.get("num_cases"):
+        parts.append(f"{count} cases")
+    hashes = {
+        "cases": values.get("cases_sha256"),
+        "weights": values.get("system", {}).get("weights_sha256"),
+        "commit": values.get("commit"),
+    }
+    parts += [
+        f"{name} {str(text)[:_MAX_HASH]}" for name, text in hashes.items() if text
+    ]
+    for name, tool in content.tools.items():
+        if isinstance(tool, Mapping):
+            tool = ", ".join(dict.fromkeys(str(one["name"]) for one in tool.values()))
+        parts.append(f"{name}: {tool[:_MAX_TOLD] or 'none'}")
+    if time := values.get("time"):
+        parts.append(str(time)[:_MAX_TOLD])
     return tag("p", " \u00b7 ".join(parts), class_="told")
 
 

@@ -9,6 +9,9 @@ from tbstar_jax.evaluation.statistics.resample import Interval
 
 Attribute: TypeAlias = str | int | float | bool
 
+_LONG = 24
+"""Characters of a cell above which it is words."""
+
 _VOID = ("img", "meta", "br", "line", "rect", "circle", "polyline")
 
 
@@ -97,17 +100,22 @@ def table(
     """
     top = tag("tr", *(tag("th", head, scope="col") for head in heads))
     body = [
-        tag("tr", tag("th", row[0], scope="row"), *(tag("td", one) for one in row[1:]))
-        for row in rows
+        tag("tr", tag("th", row[0], scope="row"), *map(_cell, row[1:])) for row in rows
     ]
     inner = tag(
         "table",
-        tag("caption", caption),
+        tag("caption", tag("span", caption)),
         tag("thead", top),
         tag("tbody", *body),
         class_=class_,
     )
     return scroll(inner, caption)
+
+
+def _cell(text: str) -> Html:
+    """A cell; words, unlike numbers, may be wrapped, though not to a narrow column."""
+    is_words = not isinstance(text, Html) and len(text) > _LONG
+    return tag("td", text, class_="words") if is_words else tag("td", text)
 
 
 def scroll(inner: Html, label: str) -> Html:

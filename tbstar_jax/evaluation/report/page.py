@@ -109,8 +109,13 @@ def _sections(
         ),
         (
             "preference",
-            "Preference",
+            "Preference of people",
             boards.plain_table(content.preference, "no preference study was given"),
+        ),
+        (
+            "pairwise",
+            "Preference of a judge",
+            boards.plain_table(content.pairwise, "no judge compared pairs of answers"),
         ),
         (
             "difference",

@@ -20,6 +20,7 @@ from tbstar_jax.evaluation.report.markup import (
 from tbstar_jax.evaluation.report.svg import svg
 from tbstar_jax.evaluation.run.measures import (
     MEASURES,
+    Kind,
     measure_by_name,
     with_variants,
 )
@@ -27,6 +28,14 @@ from tbstar_jax.evaluation.run.results import SystemResult
 from tbstar_jax.evaluation.text.distance import confusions
 
 _MAX_CONFUSIONS = 20
+
+_KINDS: Mapping[Kind, str] = {
+    "score": "Scores by task, with intervals",
+    "preservation": "Preservation by task, with intervals",
+    "edit": "Edited pixels by task, with intervals",
+    "text": "Texts by task, with intervals",
+    "learned": "Learned metrics by task, with intervals",
+}
 
 
 def plate(drawing: Drawing | Absent, caption: str) -> Html:
@@ -55,18 +64,20 @@ def scores_panel(content: ReportContent) -> Html:
 def tasks_panel(
     content: ReportContent, main: SystemResult, drawing: Drawing | Absent
 ) -> Html:
-    """The heat map, and all of its numbers to open."""
+    """The heat map, and all of its numbers to open, kind by kind."""
     assert isinstance(drawing, Drawing), "drawn wherever something was scored"
-    numbers = tag(
-        "details",
-        tag("summary", "All measures and intervals as a table"),
-        task_table(main, with_variants(content.tools)),
-    )
+    measures = with_variants(content.tools)
+    numbers = [
+        tag("details", tag("summary", title), task_table(main, columns))
+        for kind, title in _KINDS.items()
+        if any(one.name in main.measures for one in measures if one.kind == kind)
+        for columns in ([one for one in measures if one.kind == kind],)
+    ]
     told = note(
         "Colours have fixed ends: shares and CER 0 to 1, PSNR 15 to 50 dB, shift "
         "8 to 0 px, colour differences 10 to 0."
     )
-    return join(scroll(svg(drawing), drawing.title), told, numbers)
+    return join(scroll(svg(drawing), drawing.title), told, *numbers)
 
 
 def languages_panel(main: SystemResult, drawing: Drawing | Absent) -> Html | Absent:
@@ -108,7 +119,7 @@ def preservation_panel(drawings: Mapping[str, Drawing | Absent]) -> Html | Absen
 def text_panel(
     content: ReportContent, main: SystemResult, drawing: Drawing | Absent
 ) -> Html | Absent:
-    """Error rates, the overlap of the ink, and which characters are confused."""
+    """Error rates, the overlap of the ink, which characters are confused or lost."""
     names = [one.name for one in MEASURES if one.kind == "text"]
     known = [name for name in names if name in main.measures]
     if not known:
@@ -143,11 +154,33 @@ def _confusions(content: ReportContent) -> Html:
         counts.update(confusions(one.target, one.read))
     if not counts:
         return note(f"All {len(content.reads)} texts were read as they should be.")
-    rows: list[list[str]] = [
-        [expected or "(nothing)", got or "(nothing)", str(count)]
-        for (expected, got), count in sorted(
-            counts.items(), key=lambda one: (-one[1], one[0])
-        )[:_MAX_CONFUSIONS]
-    ]
-    caption = f"Characters that differ in {len(content.reads)} texts"
-    return table(caption, ["should be", "was read", "times"], rows, "numbers")
+    ranked = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+    kinds = {
+        "Taken for another": [one for one in ranked if all(one[0])],
+        "Not there": [one for one in ranked if not one[0][1]],
+        "Too much": [one for one in ranked if not one[0][0]],
+    }
+    parts = []
+    for title, found in kinds.items():
+        if found:
+            total = sum(count for _, count in found)
+            head = f"{title}: {total}"
+            if len(found) > _MAX_CONFUSIONS:
+                head += f", the {_MAX_CONFUSIONS} most frequent of {len(found)} kinds"
+            parts += [tag("p", tag("b", head)), _chips(found[:_MAX_CONFUSIONS])]
+    caption = (
+        f"Characters that differ in {len(content.reads)} texts: wanted, read, how often"
+    )
+    return tag("div", note(caption), *parts, class_="confusions")
+
+
+def _chips(found: list[tuple[tuple[str, str], int]]) -> Html:
+    items = (
+        tag(
+            "li",
+            f"{expected} → {got}" if expected and got else expected or got,
+            tag("small", f"×{count}"),
+        )
+        for (expected, got), count in found
+    )
+    return tag("ul", *items, class_="chips")

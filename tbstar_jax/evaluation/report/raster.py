@@ -18,7 +18,7 @@ from tbstar_jax.evaluation.report.drawing import (
 
 _SMOOTHING = 2
 _ABSENT = str.maketrans(
-    {"Δ": "d", "\u2212": "-", "≥": ">", "≤": "<", "∞": "inf", "…": "..."}
+    {"Δ": "d", "\u2212": "-", "≥": ">", "≤": "<", "∞": "inf", "…": "...", "\u00a0": " "}
 )
 """What the typeface lacks, in letters it has."""
 

@@ -38,11 +38,17 @@ padding-left:20px}.warning li{overflow-wrap:anywhere}
 .wide{overflow-x:auto;border:1px solid var(--rule);border-radius:8px;margin:8px 0;
 max-width:100%}.wide svg{display:block;margin:10px;max-width:none}
 table{border-collapse:collapse;width:100%}caption{text-align:left;padding:8px 10px;
-font-size:13px}th,td{padding:6px 10px;text-align:left;vertical-align:top;
+font-size:13px}caption span{display:inline-block;position:sticky;left:10px;
+max-width:min(1140px,calc(100vw - 54px))}
+th,td{padding:6px 10px;text-align:left;vertical-align:top;
 border-top:1px solid var(--rule);font-weight:400}
 thead th{min-width:56px;font-size:13px;color:var(--muted);vertical-align:bottom}
-tbody th{font-weight:600;min-width:150px;max-width:220px;overflow-wrap:anywhere}
+tbody th{font-weight:600;font-size:14px;min-width:164px;max-width:220px;
+overflow-wrap:anywhere;position:sticky;left:0;background:var(--ground)}
+.anchor th{background:var(--band)}
+.best th{font-weight:400;padding-left:24px}
 .numbers td{font-variant-numeric:tabular-nums;white-space:nowrap}
+.numbers .words{white-space:normal;min-width:210px}
 .numbers td small{display:block}.anchor th{font-weight:400;color:var(--muted)}
 .anchor{background:var(--band)}.none{color:var(--muted)}
 .provenance td,.provenance th{overflow-wrap:anywhere}
@@ -64,6 +70,9 @@ summary{cursor:pointer;padding:9px 0}details .wide{margin-bottom:12px}
 max-width:960px}.row img{display:block;width:100%;height:auto;
 outline:1px solid var(--rule)}.missing{margin:0;border:1px dashed var(--muted);
 padding:24px 8px;text-align:center}
+.chips{list-style:none;padding:0;margin:4px 0 10px;display:flex;flex-wrap:wrap;
+gap:6px;max-width:560px}.chips li{background:var(--band);border-radius:6px;
+padding:2px 8px}.chips small{margin-left:4px}
 .reason,.parts{font-size:13px;margin:4px 0;overflow-wrap:anywhere}
 figcaption .reason{color:var(--ink)}
 .legend{list-style:none;padding:0;margin:6px 0;display:flex;flex-wrap:wrap;
@@ -73,7 +82,8 @@ footer{margin:28px 0}
 @media(max-width:900px){.headline{grid-template-columns:repeat(4,1fr)}}
 @media(max-width:560px){.headline{grid-template-columns:repeat(2,1fr)}
 .row{grid-template-columns:repeat(2,minmax(0,1fr))}th,td{padding:5px 8px}
-.provenance th{width:110px}tbody th{min-width:128px;font-size:13px}}
+.provenance th{width:110px}.provenance tbody th{min-width:0}
+tbody th{min-width:136px;font-size:12px}.best th{padding-left:16px}}
 @media print{details{break-inside:avoid}nav{display:none}}
 """
 

@@ -58,7 +58,7 @@ class Page(html.parser.HTMLParser):
         self.text += data
         if self._data is not None:
             self._data = (*self._data[:2], self._data[2] + data)
-        if self._open and self._open[-1] == "caption":
+        if "caption" in self._open:
             self._caption += data
         elif self._rows and self._rows[-1] and {"td", "th"} & set(self._open):
             self._rows[-1][-1] += data

@@ -21,8 +21,9 @@ from tbstar_jax.evaluation.report.markup import digits_of, shown
 from tbstar_jax.evaluation.report.page import report_html
 from tbstar_jax.evaluation.report.write import write_report
 from tbstar_jax.evaluation.run.measures import measure_by_name
-from tbstar_jax.evaluation.run.results import to_json
+from tbstar_jax.evaluation.run.results import best_of, summarise, to_json
 from tests.evaluation.report.contents import (
+    CONFIG,
     HOSTILE,
     content,
     judged,
@@ -190,6 +191,26 @@ def test_the_leaderboard_has_the_best_first_and_anchors_last():
     assert names == ["ours", "other", "ground truth", "copy input"]
 
 
+def test_the_best_of_several_samples_stands_below_its_system():
+    found = {name: records(name, offset) for name, offset in (("a", 0.1), ("b", 0.25))}
+    found["a"] += [dataclasses.replace(one, sample=1) for one in records("a", 0.3)]
+    shown = results(found)
+    best = summarise(best_of(found["a"]), "best", CONFIG)
+    a, b = shown.systems
+    made = content(rows=found)
+    page = page_of(
+        dataclasses.replace(
+            made, results=dataclasses.replace(shown, systems=[a, best, b]), main="a"
+        )
+    )
+    (rows,) = [rows for name, rows in page.cells.items() if "best of N" in name]
+    names = [row[0] for row in rows[1:]]
+    # C above the first's: 0.25, the mean of 0.1 and 0.3, and 0.3, which is no rank.
+    assert names == ["b", "a", "a, best of 2"]
+    assert "36 of 36 answers, 2 to each of 18 prompts" in page.text
+    assert "best of 2" not in page.text[page.text.index("C: consistency") :]
+
+
 def test_a_mock_judge_is_named_so_and_in_no_leaderboard():
     made, summaries = judged(is_mock=True)
     page = page_of(content(judges=summaries, judgements=made))
@@ -234,7 +255,8 @@ def test_what_there_is_not_is_absent_for_a_reason():
         "Why edits fail: no edit that was made has E below 0.5.",
         "English and Chinese: no scene was asked",
         "Since the previous run: no earlier run",
-        "Preference: no preference study",
+        "Preference of people: no preference study",
+        "Preference of a judge: no judge compared",
     ):
         assert told in absent
 
@@ -365,10 +387,12 @@ def test_confusions_are_counted():
         TextRead(target="59.9", read="69.9"),
         TextRead(target="5.9", read="6.9"),
         TextRead(target="菜", read="菊"),
+        TextRead(target="mint", read="mnts"),
     ]
-    page = page_of(content(reads=reads))
-    rows = page.cells["Characters that differ in 3 texts"]
-    assert rows[1:] == [["5", "6", "2"], ["菜", "菊", "1"]]
+    text = page_of(content(reads=reads)).text
+    found = text[text.index("Characters that differ in 4 texts") :]
+    expected = "Taken for another: 35 → 6×2菜 → 菊×1Not there: 1i×1Too much: 1s×1"
+    assert found.partition("how often")[2].startswith(expected)
 
 
 def test_two_runs_are_compared_where_they_differ():
@@ -397,7 +421,10 @@ def test_tables_are_shown_as_given():
         rows=[["ours", 1042.12, 600], ["other", float("nan"), 600]],
         notes=["Davidson model."],
     )
-    page = page_of(content(preference=table))
+    page = page_of(
+        content(preference=table, pairwise=dataclasses.replace(table, title="By m"))
+    )
+    assert page.cells["By m"] == page.cells[table.title]
     assert page.cells["Elo"][1:] == [["ours", "1042", "600"], ["other", "n/a", "600"]]
     assert "Davidson model." in page.text
     with pytest.raises(ValueError, match="one cell per column"):
