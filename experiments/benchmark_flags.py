@@ -171,24 +171,7 @@ def parse_run(argv: list[str]) -> RunFlags:
         "further ones of an --outputs folder are <prompt id>~1.png, ~2.png, ...",
     )
     add_case_options(parser)
-    model = parser.add_argument_group("with --checkpoint")
-    add = model.add_argument
-    add("--modules", choices=get_args(Modules), help="default: all that it has")
-    add("--steps", type=int, help="sampling steps (default: the checkpoint's)")
-    add("--guidance", type=float, help="scale (default: the checkpoint's)")
-    add("--preserve", choices=get_args(Preserve), help="default: the checkpoint's")
-    add(
-        "--noise-seed",
-        type=int,
-        default=0,
-        help="of every edit (%(default)s); further samples count on from it",
-    )
-    server = parser.add_argument_group("with --endpoint")
-    add = server.add_argument
-    add("--protocol", choices=("openai_edits", "json"), default="openai_edits")
-    add("--model", help="as the server names it")
-    add("--api-key-env", metavar="NAME", help="environment variable with the key")
-    add("--concurrency", type=int, default=4, help="requests at once (%(default)s)")
+    _add_system_options(parser)
     options = parser.parse_args(argv)
     _refuse_unused(parser, options)
     if options.samples < 1:
@@ -208,6 +191,28 @@ def parse_run(argv: list[str]) -> RunFlags:
         vae=system.directory if isinstance(system, Checkpoint) else None,
         samples=options.samples,
     )
+
+
+def _add_system_options(parser: argparse.ArgumentParser) -> None:
+    """Adds what one kind of system takes and the others do not."""
+    model = parser.add_argument_group("with --checkpoint")
+    add = model.add_argument
+    add("--modules", choices=get_args(Modules), help="default: all that it has")
+    add("--steps", type=int, help="sampling steps (default: the checkpoint's)")
+    add("--guidance", type=float, help="scale (default: the checkpoint's)")
+    add("--preserve", choices=get_args(Preserve), help="default: the checkpoint's")
+    add(
+        "--noise-seed",
+        type=int,
+        default=0,
+        help="of every edit (%(default)s); further samples count on from it",
+    )
+    server = parser.add_argument_group("with --endpoint")
+    add = server.add_argument
+    add("--protocol", choices=("openai_edits", "json"), default="openai_edits")
+    add("--model", help="as the server names it")
+    add("--api-key-env", metavar="NAME", help="environment variable with the key")
+    add("--concurrency", type=int, default=4, help="requests at once (%(default)s)")
 
 
 def _name(options: argparse.Namespace) -> str:
