@@ -1,6 +1,7 @@
 """`learned.yaml`: what it may say, and what the numbers are named by."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
@@ -110,3 +111,14 @@ def test_a_file_that_is_not_there_is_named(config):
     with pytest.raises(UserError, match="there is no ONNX file"):
         with open_learned(config):
             pass
+
+
+def test_the_example_of_the_guide_is_read(tmp_path):
+    guide = Path(__file__).parents[3] / "docs/benchmark.md"
+    _, _, rest = guide.read_text(encoding="utf-8").partition("--learned=learned.yaml")
+    path = tmp_path / "learned.yaml"
+    path.write_text(rest.partition("```yaml\n")[2].partition("```")[0])
+    found = read_learned(path)
+    assert list(found.sections()) == ["lpips", "dino", "clip_image", "clip_text"]
+    assert found.dino is not None
+    assert found.dino.side == 224
