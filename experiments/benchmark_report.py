@@ -37,6 +37,7 @@ from tbstar_jax.evaluation.run.results import (
     to_csv,
     to_json,
 )
+from tbstar_jax.evaluation.run.rows import joined_rows, rows_text
 from tbstar_jax.evaluation.run.run_folder import Run, read_run, same_cases
 from tbstar_jax.evaluation.scores.prompt import decode_answer
 from tbstar_jax.evaluation.scores.record import ScoreRecord
@@ -63,7 +64,7 @@ def report_runs(
     *,
     with_mock: bool = False,
 ) -> str:
-    """Writes `results.json`, `results.csv`, `report.html`, figures and a headline.
+    """Writes `results.*`, `rows.jsonl`, `report.html`, figures and a headline.
 
     Args:
       folders: of runs on the same cases; the first one's pictures are shown.
@@ -88,6 +89,8 @@ def report_runs(
     content = gather(runs, out, previous, with_mock=with_mock)
     write_whole(out / "results.json", to_json(content.results).encode())
     write_whole(out / "results.csv", to_csv(content.results).encode())
+    rows = joined_rows(content.records, content.judgements)
+    write_whole(out / "rows.jsonl", rows_text(rows).encode())
     write_report(content, out)
     write_whole(out / HEADLINE, encode_png(headline_picture(content)))
     lines = [headline(one) for one in content.results.systems if one.kind != "best"]

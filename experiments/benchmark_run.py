@@ -4,7 +4,7 @@
     <out>/outputs/            the pictures, named by their prompts (not for --outputs)
     <out>/records.jsonl       a score record per answer, and per anchor and prompt
     <out>/judgements.jsonl    what a judge said, if there is one
-    <out>/results.json, results.csv, report.html, headline.png, figures/
+    <out>/results.json, results.csv, rows.jsonl, report.html, headline.png, figures/
 
 A run that is stopped goes on where it was: pictures, scores and judgements that are
 there are not made again.

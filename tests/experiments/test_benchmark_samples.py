@@ -41,6 +41,20 @@ def systems(out):
     return {one["name"]: one for one in content["systems"]}
 
 
+def test_every_answer_is_a_row_for_other_programs(run):
+    _, out = run
+    rows = [json.loads(line) for line in (out / "rows.jsonl").read_text().splitlines()]
+    ours = [row for row in rows if row["system"] == "ours"]
+    assert [(row["id"], row["sample"], row["status"]) for row in ours] == [
+        ("smoke/bg_white/000/en", 0, "ok"),
+        ("smoke/bg_white/000/en", 1, "missing"),
+        ("smoke/recolor/000/en", 0, "ok"),
+        ("smoke/recolor/000/en", 1, "ok"),
+    ]
+    assert ours[3]["metrics"]["consistency"] > 0.99
+    assert {row["system"] for row in rows} >= {"reference", "copy_input"}
+
+
 def test_the_headline_is_the_mean_and_the_best_stands_beside_it(run):
     _, out = run
     found = systems(out)

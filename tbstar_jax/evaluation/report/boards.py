@@ -227,7 +227,14 @@ def _signed(step: float, digits: int, measure: Measure) -> Html:
 def _other_conditions(now: Results, before: Results) -> str:
     changed = [
         name
-        for name in ("cases_sha256", "split", "tools", "versions", "commit")
+        for name in (
+            "cases_sha256",
+            "split",
+            "scores_version",
+            "tools",
+            "versions",
+            "commit",
+        )
         if now.provenance.get(name) != before.provenance.get(name)
     ]
     if "cases_sha256" in changed or "split" in changed:

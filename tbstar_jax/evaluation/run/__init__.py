@@ -4,4 +4,5 @@ measures    which measures are averaged, what they are called and which way is b
 provenance  what was run, on what
 scoring     answers to score records, in parallel, resumable
 results     score records to means with intervals: results.json, results.csv
+rows        answers with what judges said of them, for other programs: rows.jsonl
 """

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import tbstar_jax
+from tbstar_jax.evaluation.run.scoring import SCORES_VERSION
 
 _PACKAGES = ("jax", "numpy", "pillow", "scipy")
 
@@ -41,6 +42,7 @@ def provenance(
         "command": list(command),
         "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "commit": _commit(),
+        "scores_version": SCORES_VERSION,
         "versions": {
             "tbstar_jax": tbstar_jax.__version__,
             "python": platform.python_version(),

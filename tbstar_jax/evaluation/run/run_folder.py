@@ -205,7 +205,7 @@ def same_cases(runs: Sequence[Run]) -> None:
     """Checks that runs may stand in one table.
 
     Raises:
-      UserError: they are of different cases.
+      UserError: they are of different cases, or of different definitions of scores.
     """
     first = runs[0]
     for run in runs[1:]:
@@ -213,4 +213,15 @@ def same_cases(runs: Sequence[Run]) -> None:
             raise UserError(
                 f"{first.folder} and {run.folder} are of different cases, so their "
                 "numbers cannot be compared; run both on the same split"
+            )
+        # Absent in runs of before it was recorded.
+        versions = [
+            one.provenance.get("scores_version", "3 or lower") for one in (first, run)
+        ]
+        if versions[0] != versions[1]:
+            raise UserError(
+                f"{first.folder} and {run.folder} were scored by different definitions "
+                f"(versions {versions[0]} and {versions[1]}), so their numbers cannot "
+                "be compared; run the command of the older one again, which scores its "
+                "pictures anew"
             )

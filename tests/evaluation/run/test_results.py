@@ -18,6 +18,7 @@ from tbstar_jax.evaluation.run.results import (
     to_csv,
     to_json,
 )
+from tbstar_jax.evaluation.run.scoring import SCORES_VERSION
 from tbstar_jax.evaluation.scores.record import ScoreRecord
 from tbstar_jax.evaluation.statistics.resample import BootstrapConfig
 
@@ -223,5 +224,6 @@ def test_provenance_names_the_cases_whatever_their_order(tmp_path):
         command=["python"],
     )
     assert found["num_cases"] == 2
+    assert found["scores_version"] == SCORES_VERSION
     assert found["cases_sha256"] == digest_of(digests)
     json.dumps(found)

@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 from tbstar_jax.errors import UserError
-from tbstar_jax.evaluation.run.run_folder import Run, read_run, write_run
+from tbstar_jax.evaluation.run.run_folder import (
+    Run,
+    read_run,
+    same_cases,
+    write_run,
+)
 
 
 @pytest.fixture
@@ -51,6 +56,18 @@ def test_a_run_without_what_reports_need_is_damaged(run, missing):
     path.write_text(json.dumps(content))
     with pytest.raises(UserError, match=f"is damaged .*{missing}"):
         read_run(run.folder)
+
+
+def test_runs_of_other_cases_or_other_scores_do_not_stand_in_one_table(run):
+    def other(**changes):
+        return dataclasses.replace(run, provenance={**run.provenance, **changes})
+
+    same_cases([run, run])
+    same_cases([other(scores_version=4), other(scores_version=4)])
+    with pytest.raises(UserError, match="are of different cases"):
+        same_cases([run, other(cases_sha256="1")])
+    with pytest.raises(UserError, match=r"\(versions 4 and 3 or lower\)"):
+        same_cases([other(scores_version=4), run])
 
 
 def test_a_folder_that_cannot_be_made_is_said_to_be(run):
