@@ -99,18 +99,21 @@ def ciede2000(
 
 
 def lab_drift(
-    source: Shaped[Any, "*b h w 3"],
-    edited: Shaped[Any, "*b h w 3"],
+    first: Float[Any, "*b h w 3"],
+    second: Float[Any, "*b h w 3"],
     mask: Bool[Any, "*b h w"],
 ) -> Float[Any, "*b 3"]:
     """Returns the mean signed change of L*, a*, b* over a mask: a cast, an exposure.
 
-    An empty mask gives NaN.
+    Args:
+      first: Lab, of `srgb_to_lab`.
+      second: likewise.
+      mask: the pixels to count; where it is empty the result is NaN.
     """
-    xp: ModuleType = source.__array_namespace__()
-    change = srgb_to_lab(edited) - srgb_to_lab(source)
+    xp: ModuleType = first.__array_namespace__()
     count = xp.asarray(xp.sum(mask, axis=(-2, -1)), dtype=float)[..., None]
-    total = xp.sum(xp.where(mask[..., None], change, 0.0), axis=(-3, -2))
+    change = xp.where(mask[..., None], second - first, 0.0)
+    total = xp.sum(change, axis=(-3, -2))
     return xp.where(count > 0, total / xp.maximum(count, 1.0), xp.nan)
 
 

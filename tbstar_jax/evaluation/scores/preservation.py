@@ -29,7 +29,7 @@ from jaxtyping import Bool, Float, UInt8
 
 from tbstar_jax.evaluation.cases.kept import kept_region
 from tbstar_jax.geometry import erode
-from tbstar_jax.metrics.color import ciede2000, srgb_to_lab
+from tbstar_jax.metrics.color import ciede2000, lab_drift, srgb_to_lab
 from tbstar_jax.metrics.registration import (
     Registration,
     has_texture,
@@ -268,11 +268,12 @@ class _Comparison:
         Colours are converted only where pixels differ, which the gate's hardly do.
         """
         differs = mask & np.any(source != edited, axis=-1)
-        here, there = lab[differs], srgb_to_lab(edited[differs])
+        there = lab.copy()
+        there[differs] = srgb_to_lab(edited[differs])
         difference = np.zeros(mask.shape)
-        difference[differs] = ciede2000(here, there)
+        difference[differs] = ciede2000(lab[differs], there[differs])
         side = max(1, max(mask.shape) // _TILES)
-        drift = (there - here).sum(axis=0) / mask.sum()
+        drift = lab_drift(lab, there, mask)
         return cls(
             psnr=float(psnr(source, edited, mask)),
             ssim=_ssim(source, edited, mask, is_same=not differs.any()),

@@ -33,6 +33,9 @@ class ScoreRecord:
         needs a tool that is absent (stored as null). inf is stored as the text "inf".
       output: path of the picture, relative to the run's folder; empty without one.
       sample: which of several answers to the prompt, from 0.
+
+    Raises:
+      ValueError: a score or a part that is no number in [0, 1], or an empty size.
     """
 
     system: str
@@ -50,6 +53,15 @@ class ScoreRecord:
     metrics: Mapping[str, float]
     output: str
     sample: int = 0
+
+    def __post_init__(self) -> None:
+        """Checks what would otherwise be found when the journal is read."""
+        scores = {name: getattr(self, name) for name in _SCORES}
+        for name, value in {**scores, **self.edit_parts}.items():
+            if not 0 <= value <= 1:
+                raise ValueError(f"{name} of {self.prompt} is {value}, not in [0, 1]")
+        if self.size is not None and min(self.size) < 1:
+            raise ValueError(f"the answer to {self.prompt} has the size {self.size}")
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values; an infinite metric as "inf", NaN as null."""

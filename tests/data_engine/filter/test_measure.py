@@ -20,7 +20,7 @@ from tbstar_jax.data_engine.filter.region import (
     outside_of,
 )
 from tbstar_jax.metrics import similarity
-from tbstar_jax.metrics.color import lab_drift
+from tbstar_jax.metrics.color import lab_drift, srgb_to_lab
 from tests.data_engine.filter.photographs import square
 
 SIDE = 96
@@ -84,7 +84,7 @@ def test_drift_is_that_of_the_metric():
     target = np.full((SIDE, SIDE, 3), (100, 118, 66), np.uint8)
     outside = outside_of(box())
     found = color_drift(source, target, outside)
-    expected = lab_drift(source, target, outside)
+    expected = lab_drift(srgb_to_lab(source), srgb_to_lab(target), outside)
     assert [found[f"drift_{name}"] for name in "lab"] == pytest.approx(expected)
     error = similarity.ciede2000_mean(source, target, outside)
     assert found["color_mean"] == pytest.approx(error)

@@ -144,7 +144,8 @@ def test_a_zoom_has_its_scale(level, zoom):
 def drift(step):
     ladder = square_ladder()
     everywhere = np.ones(ladder.case.size, bool)
-    return lab_drift(ladder.image(EXACT), ladder.image(step), everywhere)
+    labs = (srgb_to_lab(ladder.image(name)) for name in (EXACT, step))
+    return lab_drift(*labs, everywhere)
 
 
 def test_casts_are_yellow_and_blue_and_three_times_as_strong():

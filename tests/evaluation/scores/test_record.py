@@ -92,6 +92,22 @@ def test_a_damaged_record_is_refused(changes):
         ScoreRecord.from_json(stored(**changes))
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"edit": 1.0001},
+        {"preservation": -0.1},
+        {"consistency": math.nan},
+        {"edit_parts": {"color": 1.5}},
+        {"edit_parts": {"color": 0.5, "structure": math.nan}},
+        {"size": (0, 4)},
+    ],
+)
+def test_a_record_out_of_range_is_never_made(changes):
+    with pytest.raises(ValueError, match="mini/recolor/003/zh"):
+        dataclasses.replace(RECORD, **changes)
+
+
 def test_a_missing_field_is_named():
     values = stored()
     del values["prompt"]
