@@ -10,9 +10,11 @@ sheet         a picture of one case per task
 
 seeds, vocabulary, retext               random numbers and words, apart from training's
 from_studio, from_layout, overlaid      what draws the pictures
-spoiled, hard, harder                   damaged photos, the hard split
-draft, parts, regions                   masks and boxes
+spoiled, closeup                        spoiled photos, close-ups
+hard, harder, stack                     the hard split, several edits at once
+draft, parts, regions, kept             masks and boxes
+quads, targets                          corners, colours and lights in numbers
 wording, phrases, studio_words          instructions
 questions, tags                         checklists and slices
-schema, fields, digest                  the record of a case
+schema, schema_targets, fields, digest  the record of a case
 """

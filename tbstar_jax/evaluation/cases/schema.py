@@ -204,6 +204,7 @@ def read_prompt(line: Fields) -> ReadPrompt:
     inputs = line.objects("inputs")
     if len(inputs) != 1:
         line.refuse("inputs", "a list of one photo")
+    inputs[0].text("role", ("photo",))
     files = {
         "photo": _file(inputs[0]),
         "reference": _file(line.object("reference")),

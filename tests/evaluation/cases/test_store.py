@@ -282,6 +282,7 @@ def _light(**fields: Any) -> dict[str, Any]:
         (lambda line: line.update(size_out=[64, 64]), "leaves the canvas"),
         (lambda line: line.update(targets=None), "targets"),
         (lambda line: line["inputs"].append({}), "list of one photo"),
+        (lambda line: line["inputs"][0].update(role="mask"), "one of photo"),
         (lambda line: line["questions"][0].update(answer="yes"), "true or false"),
         (lambda line: line["targets"]["text"][0].update(box=[0, 0, 0, 5]), "not empty"),
         (_text(box=[0, 0, 5, 5]), "px_height"),
