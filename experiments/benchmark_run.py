@@ -100,7 +100,7 @@ def run(flags: RunFlags, command: Sequence[str]) -> str:
         )
     if judge is not None:
         Judge(judge)  # finds its key
-    learned = None if flags.learned is None else read_learned(flags.learned)
+    learned = None if flags.learned is None else read_learned(flags.learned).pinned()
     if learned is not None:
         with open_learned(learned):
             pass
