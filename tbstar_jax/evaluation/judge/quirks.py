@@ -120,6 +120,33 @@ def reference_number(
     )
 
 
+def reference_notes(judgements: Iterable[Judgement]) -> list[str]:
+    """The number of every language in a sentence, over what was judged.
+
+    Args:
+      judgements: of one system by one judge, of a mode in `upstream.UPSTREAM_MODES`.
+    """
+    by_language: dict[str, list[Judgement]] = {}
+    for one in judgements:
+        by_language.setdefault(one.language, []).append(one)
+    notes = []
+    for language, own in by_language.items():
+        tasks = {one.prompt: one.task for one in own}
+        found = reference_number(own, tasks, own[0].mode)
+        number, low, high = (
+            "n/a" if value is None else f"{value:.2f}"
+            for value in (found.expected, found.lowest, found.highest)
+        )
+        kinds = ", ".join(f"{count} {kind}" for kind, count in found.kinds.items())
+        if own[0].mode == "imgedit":
+            kinds += f", {found.num_partial} with other than three marks"
+        notes.append(
+            "BUG-COMPATIBLE, no score: of these replies the reference program would "
+            f"report {number} ({low} to {high}) in {language}; answers: {kinds}"
+        )
+    return notes
+
+
 def reference_outcome(judgement: Judgement) -> Outcome:
     """What becomes of one answer; of several votes, the first is taken."""
     mode = judgement.mode

@@ -18,6 +18,7 @@ from tbstar_jax.evaluation.judge import viescore
 from tbstar_jax.evaluation.judge.judge import Judge
 from tbstar_jax.evaluation.judge.judgement import Judgement
 from tbstar_jax.evaluation.judge.modes import VIE_MODES
+from tbstar_jax.evaluation.judge.quirks import reference_notes
 from tbstar_jax.evaluation.judge.run import Work, judge_all
 from tbstar_jax.evaluation.public import compat
 from tbstar_jax.evaluation.public.items import PublicItem, Suite
@@ -233,6 +234,11 @@ def _judge(
     scored.judge.update(judge.config.provenance())
     work = _answered(suite, answers, scored)
     if suite.name in ("uge", "kwai"):
+        if judge.config.bug_compatible:
+            raise UserError(
+                f"bug_compatible knows no reader of {suite.name}; drop it from the "
+                "judge's file"
+            )
         rating = rating_of(suite)
         scored.judge["label"] = f"{suite.name} ({rating.label})"
         scored.judge.update(rubric=rating.label, rubric_sha256=rating.sha256)
@@ -249,6 +255,8 @@ def _judge(
             for item, photos, answer in work
         )
         judgements = judge_all(judge, edits, path)
+        if judge.config.bug_compatible:
+            scored.notes.extend(reference_notes(judgements))
     for judgement in judgements:
         if judgement.status == "ok":
             scored.values[judgement.prompt] = _judged_values(suite, judgement)

@@ -17,7 +17,15 @@ def judge_table(judges: Sequence[Summary]) -> Html | Absent:
     """Scores with coverage, bounds, statuses, cost and canary; then other programs'."""
     if not judges:
         return Absent(reason="no judge was asked")
-    heads = ["system", "judge", "score", "missing as lowest", "SC", "PQ"]
+    heads = [
+        "system",
+        "judge",
+        "score",
+        "missing as lowest",
+        "over answers",
+        "SC",
+        "PQ",
+    ]
     heads += ["SC: success", "SC: restraint", "all marks best", "coverage", "statuses"]
     heads += ["tokens each", "cost", "canary", "fingerprint"]
     rows = [_row(one) for one in judges]
@@ -43,6 +51,7 @@ def _row(one: Summary) -> list[str]:
         judge_name(one),
         dropped,
         number(one.lower.macro, 2, f"{key}|lower"),
+        _number(None if one.dropped is None else one.dropped.micro),
         _number(one.semantic),
         _number(one.quality),
         _number(one.success),

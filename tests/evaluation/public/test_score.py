@@ -108,6 +108,19 @@ def test_what_the_judge_cannot_be_read_of_is_no_score(tmp_path, gedit):
     assert len(report["wrong"]) == 3
 
 
+def test_what_the_reference_program_would_report_is_a_note(tmp_path, gedit):
+    """Qwen's guesses are constants: 10 for SC, then 1 for PQ."""
+    outputs = answer_all(gedit, tmp_path / "mine")
+    with answering(vie(9, 9), vie(9, 9), "I like it") as (url, _):
+        asked = judge(url, "gedit-qwen", bug_compatible=True)
+        report = score_suite(gedit, outputs, asked, tmp_path / "out")
+    told = [note for note in report["notes"] if note.startswith("BUG-COMPATIBLE")]
+    # color_alter: 9 and sqrt(10); text_change: sqrt(10).
+    assert "would report 4.62 (4.62 to 4.62) in en; answers: 1 scored, 2" in told[0]
+    assert "would report 3.16 (3.16 to 3.16) in zh; answers: 1 guessed" in told[1]
+    assert report["tables"][0]["means"]["O"]["macro"] == 9.0
+
+
 def test_answers_and_photos_that_cannot_be_read_have_their_own_status(tmp_path):
     rows = [copies.gedit_row(number) for number in (1, 2, 3)]
     rows[1]["input_image"] = {"bytes": b"no picture", "path": None}
@@ -214,6 +227,17 @@ def test_uge_reads_one_whole_mark_or_none(tmp_path, reply, status):
     mean = report["tables"][0]["means"]["mark"]["macro"] if status == "ok" else 4.0
     assert mean == 4.0
     assert bool(report["tables"]) == (status == "ok")
+
+
+def test_no_quirks_of_ratings_are_known(tmp_path):
+    copies.save(tmp_path / "copy" / "a.png", copies.picture(1))
+    entry = {"id": "a.png", "prompt": "go"}
+    copy = copies.imgedit(tmp_path / "copy", {"1": entry}, "UGE_edit.json")
+    suite = read_suite("uge", copy)
+    outputs = answer_all(suite, tmp_path / "mine")
+    asked = judge("http://h/v1", "imgedit", bug_compatible=True)
+    with pytest.raises(UserError, match="knows no reader of uge"):
+        score_suite(suite, outputs, asked, tmp_path / "out")
 
 
 def test_without_a_judge_answers_are_counted(tmp_path, gedit):

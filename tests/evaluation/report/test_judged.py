@@ -45,6 +45,14 @@ def test_a_cost_has_its_currency_or_is_not_known():
     assert row(cost=1.5, currency=None)["cost"] == "1.5000 (currency not recorded)"
 
 
+def test_imgedits_two_means_both_stand():
+    (one,) = judged()[1]
+    means = dataclasses.replace(one.dropped, macro=3.25, micro=3.5)
+    found = row(dropped=means)
+    assert (found["score"], found["over answers"]) == ("3.25", "3.50")
+    assert row(dropped=None)["over answers"] == "n/a"
+
+
 def test_both_halves_of_sc_and_perfection_have_columns():
     found = row(success=6.0, restraint=9.5, perfect=0.125)
     assert (found["SC: success"], found["SC: restraint"]) == ("6.00", "9.50")
