@@ -32,7 +32,7 @@ MAX_TOKENIZER_BYTES = 64 << 20
 CLIP_CONTEXT = 77
 """Tokens that CLIP takes: the limit where no file states one."""
 
-_MAX_CONTEXT = 4096
+_MIN_CONTEXT, _MAX_CONTEXT = 2, 4096
 _VERSION = 1
 _MASK = "attention_mask"
 _TRIED = "a photo"
@@ -105,13 +105,18 @@ class OnnxTextModel:
         stated = _stated_context(session)
         tokenizer = self._tokenizer()
         limit = stated or (tokenizer.truncation or {}).get("max_length", CLIP_CONTEXT)
+        if not _MIN_CONTEXT <= limit <= _MAX_CONTEXT:
+            raise UserError(
+                f"{self.tokenizer} cuts texts to {limit} tokens; it must be from "
+                f"{_MIN_CONTEXT} to {_MAX_CONTEXT}"
+            )
         padding = (tokenizer.padding or {}).get("pad_id", 0)
         # What does not fit is told, not cut: half a caption says something else.
         tokenizer.no_truncation()
         tokenizer.no_padding()
 
         def embed(text: str) -> Float[np.ndarray, " d"]:
-            ids = tokenizer.encode(text).ids
+            ids = self._ids(tokenizer, text)
             if not 0 < len(ids) <= limit:
                 raise NoAnswerError(
                     f"{text[:60]!r} has {len(ids)} tokens, but {self.file.path} takes "
@@ -142,6 +147,17 @@ class OnnxTextModel:
                 f"{self.tokenizer} is no tokenizer.json that tokenizers can read: "
                 f"{reason}"
             ) from error
+
+    def _ids(self, tokenizer: Tokenizer, text: str) -> list[int]:
+        try:
+            ids: list[int] = tokenizer.encode(text).ids
+        # E.g. a vocabulary without a token for words that it lacks.
+        except Exception as error:
+            raise UserError(
+                f"{self.tokenizer} cannot split {text[:60]!r}: "
+                f"{' '.join(str(error).split())[:200]}"
+            ) from error
+        return ids
 
     def _checked(self, digest: str) -> str:
         wanted = self.tokenizer_sha256
@@ -186,10 +202,12 @@ def _stated_context(session: Session) -> int | None:
             "part for texts alone"
         )
     stated = {one.shape[1] for one in session.inputs if isinstance(one.shape[1], int)}
-    if len(stated) > 1 or not all(2 <= one <= _MAX_CONTEXT for one in stated):
+    if len(stated) > 1 or not all(
+        _MIN_CONTEXT <= one <= _MAX_CONTEXT for one in stated
+    ):
         raise UserError(
             f"the inputs of {session.path} are {told}; they must take one number of "
-            f"tokens, from 2 to {_MAX_CONTEXT}"
+            f"tokens, from {_MIN_CONTEXT} to {_MAX_CONTEXT}"
         )
     return stated.pop() if stated else None
 

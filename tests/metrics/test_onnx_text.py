@@ -4,6 +4,8 @@ import hashlib
 
 import numpy as np
 import pytest
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
 
 from tbstar_jax.errors import UserError
 from tbstar_jax.metrics import onnx_text
@@ -124,3 +126,14 @@ def test_both_files_name_the_numbers_and_their_places_do_not(tmp_path, tokenizer
         return OnnxTextModel(file=OnnxFile(path=path), tokenizer=read).fingerprint
 
     assert fingerprint(tokenizer) == fingerprint(moved) != fingerprint(other)
+
+
+def test_a_tokenizer_that_fails_on_a_text_is_named(tmp_path):
+    path = onnx_files.sum_of_words(tmp_path / "text.onnx", TABLE)
+    bare = Tokenizer(WordLevel({"red": 2}, unk_token="[UNK]"))
+    bare.save(str(tmp_path / "bare.json"))
+    with pytest.raises(UserError, match=r"bare.json cannot split 'a photo'"):
+        ask(path, tmp_path / "bare.json", "red")
+    cut = onnx_files.write_tokenizer(tmp_path / "cut.json", max_length=1)
+    with pytest.raises(UserError, match="cuts texts to 1 tokens"):
+        ask(path, cut, "red")
