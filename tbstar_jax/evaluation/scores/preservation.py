@@ -5,13 +5,15 @@ answer is compared with the source twice: as it lies, and registered, with one g
 shift and zoom undone, which separates "moved" from "changed".
 
     P = mean over t in {2, 5, 10} of the share of registered pixels within CIEDE2000 t
-        x  shift factor  x  zoom factor  x  tile factor
+        x  shift factor  x  zoom factor  x  tile factor  x  structure factor
 
 The motion's factors are 1 up to 0.5 px or 0.2 % and fall linearly to 0 at 8 px or 5 %.
 Shares alone count pixels, so that a product that vanished from a wide backdrop would
 cost as little as its area: the tile factor is 1 while no tile, an eighth of the longer
-side, differs by more than 5 in the mean, and falls linearly to 0 at 50. `area` is P
-without it.
+side, differs by more than 5 in the mean, and falls linearly to 0 at 50. What was pale
+differs little when it is gone: the structure factor is 1 while no such tile lost more
+than a quarter of its structure (`structure_lost`), and falls linearly to 1/2 where all
+of it is gone. `area` is P without these two.
 
 Where registration fails, the answer is compared as it lies and the factors are 1: what
 moved then shows in the shares. Where the edit may change everything, nothing is kept
@@ -28,6 +30,7 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from tbstar_jax.evaluation.cases.kept import kept_region
+from tbstar_jax.evaluation.scores.structure import structure_lost
 from tbstar_jax.geometry import erode
 from tbstar_jax.metrics.color import ciede2000, lab_drift, srgb_to_lab
 from tbstar_jax.metrics.registration import (
@@ -58,6 +61,10 @@ _TILES = 8
 """Tiles along the longer side: what is lost weighs the same at every size."""
 _FREE_TILE, _LOST_TILE = 5.0, 50.0
 """Mean CIEDE2000 of a tile: plainly visible, and as far as black from grey."""
+_FREE_LOSS = 0.25
+"""Share of a tile's structure: a light blur takes a fifth of it."""
+_LOSS_COST = 0.5 / (1 - _FREE_LOSS)
+"""Of P, per share beyond: half where all is lost."""
 
 _NAN = math.nan
 
@@ -68,7 +75,7 @@ class Preservation:
 
     Attributes:
       score: P, in [0, 1].
-      area: P without the tile factor, in [0, 1].
+      area: P without the factors of tiles and structure, in [0, 1].
       kept_share: the kept region's share of the canvas.
       psnr_keep: dB against the source; inf where identical.
       ssim_keep: structural similarity, windows wholly inside.
@@ -84,6 +91,7 @@ class Preservation:
       within_registered: the same after undoing the motion.
       tile95: 95th percentile of the means of 32 x 32 tiles, registered.
       worst_tile: the largest mean of tiles of an eighth of the longer side, registered.
+      structure_lost: share of structure lost in the worst such tile, registered.
       share_identical: of bit-identical pixels, as it lies.
     """
 
@@ -103,6 +111,7 @@ class Preservation:
     within_registered: tuple[float, float, float]
     tile95: float
     worst_tile: float
+    structure_lost: float
     share_identical: float
 
     @property
@@ -133,6 +142,7 @@ class Preservation:
                 "ciede2000_keep",
                 "tile95",
                 "worst_tile",
+                "structure_lost",
                 "share_identical",
             )
         }
@@ -167,15 +177,18 @@ def preservation(
     lab = srgb_to_lab(source)
     motion = register(source, edited, kept)
     raw = _Comparison.of(source, lab, edited, kept)
-    registered = raw
+    registered, visible = raw, kept
     if motion.is_known and not motion.is_still:
-        visible = kept & shown((kept.shape[0], kept.shape[1]), motion)
-        if visible.any():
+        both = kept & shown((kept.shape[0], kept.shape[1]), motion)
+        if both.any():
             back = unregistered(edited, motion, fill=source)
-            registered = _Comparison.of(source, lab, back, visible)
+            registered, visible = _Comparison.of(source, lab, back, both), both
+    lost = structure_lost(
+        lab[..., 0], registered.lab[..., 0], visible, _tile_side(visible)
+    )
     area = float(np.mean(registered.within)) * factor(motion)
     return Preservation(
-        score=area * _tile_factor(registered.worst_tile),
+        score=area * _tile_factor(registered.worst_tile) * _structure_factor(lost),
         area=area,
         kept_share=float(kept.mean()),
         psnr_keep=raw.psnr,
@@ -191,6 +204,7 @@ def preservation(
         within_registered=registered.within,
         tile95=registered.tile95,
         worst_tile=registered.worst_tile,
+        structure_lost=lost,
         share_identical=float(share_identical(source, edited, kept)),
     )
 
@@ -210,6 +224,15 @@ def factor(motion: Registration) -> float:
 def _tile_factor(worst: float) -> float:
     """1 where no tile counts enough pixels."""
     return 1.0 if math.isnan(worst) else _ramp(worst, _FREE_TILE, _LOST_TILE)
+
+
+def _structure_factor(lost: float) -> float:
+    """Likewise."""
+    return 1.0 if math.isnan(lost) else 1.0 - max(0.0, lost - _FREE_LOSS) * _LOSS_COST
+
+
+def _tile_side(mask: Bool[np.ndarray, "h w"]) -> int:
+    return max(1, max(mask.shape) // _TILES)
 
 
 def _ramp(value: float, free: float, lost: float) -> float:
@@ -239,14 +262,16 @@ def _nothing_kept(
         within_registered=(_NAN, _NAN, _NAN),
         tile95=_NAN,
         worst_tile=_NAN,
+        structure_lost=_NAN,
         share_identical=_NAN,
     )
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class _Comparison:
-    """One picture against the source, over a mask."""
+    """One picture against the source, over a mask; `lab` is the picture's there."""
 
+    lab: Float[np.ndarray, "h w 3"]
     psnr: float
     ssim: float
     drift: tuple[float, float, float]
@@ -272,16 +297,16 @@ class _Comparison:
         there[differs] = srgb_to_lab(edited[differs])
         difference = np.zeros(mask.shape)
         difference[differs] = ciede2000(lab[differs], there[differs])
-        side = max(1, max(mask.shape) // _TILES)
         drift = lab_drift(lab, there, mask)
         return cls(
+            lab=there,
             psnr=float(psnr(source, edited, mask)),
             ssim=_ssim(source, edited, mask, is_same=not differs.any()),
             drift=(float(drift[0]), float(drift[1]), float(drift[2])),
             mean=float(masked_mean(difference, mask)),
             within=_shares(difference, mask),
             tile95=float(tile95(difference, mask)),
-            worst_tile=float(worst_tile(difference, mask, side)),
+            worst_tile=float(worst_tile(difference, mask, _tile_side(mask))),
         )
 
 

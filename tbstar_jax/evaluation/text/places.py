@@ -62,15 +62,17 @@ def other_places(
     """
     inner = erode(zone, _EDGE)
     reach = max(2, round(_JOINED * line_height(text, box)))
-    meant = _groups(_changed(source, reference, inner), reach)
-    around = _union([one for one in meant if _common(one, box)])
+    around, own = (
+        _union([one for one in _groups(changed, reach) if _common(one, box)])
+        for changed in (_changed(source, reference, region) for region in (zone, inner))
+    )
     found = _groups(_changed(source, answer, inner), reach)
     if around is None or not found:
         return ()
     is_bare = _iou(around, box) >= _BARE
     places = [box]
     for group in filter(None, (found[0], _union(found), *found[1:])):
-        if _iou(group, around) >= _SAME:
+        if any(_iou(group, one) >= _SAME for one in (around, own) if one):
             continue
         ways = [] if is_bare else [_carried(box, around, group)]
         ways.append(_trimmed(box, around if is_bare else box, group))

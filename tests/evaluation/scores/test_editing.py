@@ -227,3 +227,34 @@ def test_a_part_that_cannot_be_measured_is_left_out():
     score = edit(dataclasses.replace(case, masks=masks), case.reference)
     assert "shadow" not in score.parts
     assert score.value == 1.0
+
+
+def _added(index, rows):
+    """A mini case, and its text as the reference has it, `rows` lower in the zone."""
+    case = case_of("text_add", index, "mini")
+    change = (case.source != case.reference).any(axis=2)
+    moved = np.roll(change, rows, axis=0)
+    assert case.masks.edit[moved].all()
+    answer = case.source.copy()
+    answer[moved] = np.roll(case.reference, rows, axis=0)[moved]
+    return case, answer
+
+
+@pytest.mark.parametrize(("index", "rows"), [(0, 12), (2, 14), (3, 30), (3, 60)])
+def test_a_text_may_stand_elsewhere_in_its_zone(index, rows):
+    case, answer = _added(index, rows)
+    assert edit(case, answer).value > 0.85
+    assert edit(case, jpeg(answer, 90)).value > 0.7
+
+
+@pytest.mark.parametrize("index", [0, 2, 3])
+def test_what_is_no_writing_of_the_text_earns_nothing_elsewhere(index):
+    case = case_of("text_add", index, "mini")
+    box = case.target_texts[0].box
+    below = np.s_[box.top + 30 : box.top + 30 + box.height, box.left : box.left + 90]
+    bar, garbage = case.source.copy(), case.source.copy()
+    bar[below] = case.target_texts[0].ink
+    shape = garbage[below].shape
+    garbage[below] = np.random.default_rng(0).integers(0, 256, shape)
+    for answer in (bar, garbage, jpeg(case.source, 50)):
+        assert edit(case, answer).value == 0

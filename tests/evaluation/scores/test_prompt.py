@@ -106,6 +106,16 @@ def test_a_moved_answer_keeps_e_and_loses_p():
     assert record.preservation < 0.7
 
 
+def test_texts_of_a_moved_answer_are_told_of_both_forms():
+    case = case_of("text_replace_en")
+    moved = moved_back(case.reference, Motion(zoom=1.0, rows=-4.0, columns=5.0))
+    metrics = score("text_replace_en", moved).metrics
+    assert metrics["glyph_iou"] > 0.95
+    assert metrics["glyph_iou_raw"] < 0.6
+    still = score("text_replace_en", case.reference).metrics
+    assert still["glyph_iou"] == still["glyph_iou_raw"] == 1
+
+
 def test_a_far_moved_answer_is_judged_where_it_lies():
     case = case_of("recolor")
     moved = moved_back(case.reference, Motion(zoom=1.0, rows=0.0, columns=-12.0))
