@@ -190,17 +190,8 @@ def read_prompt(line: Fields) -> ReadPrompt:
     Raises:
       UserError: a field is missing or holds what it may not.
     """
-    if line.number("bench_version") != BENCHMARK_VERSION:
-        line.refuse("bench_version", f"{BENCHMARK_VERSION}, as this software's")
-    language: Any = line.text("lang", LANGUAGES)
-    case_id = line.text("pair_id")
-    split = line.text("split", get_args(Split))
-    task = line.text("task", BENCHMARK_TASKS)
-    index = line.number("index", 0, 10**6)
-    if case_id != f"{split}/{task}/{index:03d}":
-        line.refuse("pair_id", f"{split}/{task}/{index:03d}")
-    if line.text("id") != f"{case_id}/{language}":
-        line.refuse("id", f"{case_id}/{language}")
+    case_id, language = _names(line)
+    task, split = line.text("task"), line.text("split")
     inputs = line.objects("inputs")
     if len(inputs) != 1:
         line.refuse("inputs", "a list of one photo")
@@ -216,7 +207,7 @@ def read_prompt(line: Fields) -> ReadPrompt:
     fields: dict[str, Any] = {
         "task": task,
         "split": split,
-        "index": index,
+        "index": line.number("index"),
         "generator": line.text("generator", ("studio", "layout", "overlay", "photo")),
         "style": line.text("instruction_style", STYLES),
         "facts": _facts(line),
@@ -247,6 +238,22 @@ def read_prompt(line: Fields) -> ReadPrompt:
         asked=asked,
         fields=fields,
     )
+
+
+def _names(line: Fields) -> tuple[str, Language]:
+    """Id of the case and the language, which all names of a line agree on."""
+    if line.number("bench_version") != BENCHMARK_VERSION:
+        line.refuse("bench_version", f"{BENCHMARK_VERSION}, as this software's")
+    language: Any = line.text("lang", LANGUAGES)
+    split = line.text("split", get_args(Split))
+    task = line.text("task", BENCHMARK_TASKS)
+    index = line.number("index", 0, 10**6)
+    case_id = f"{split}/{task}/{index:03d}"
+    if line.text("pair_id") != case_id:
+        line.refuse("pair_id", case_id)
+    if line.text("id") != f"{case_id}/{language}":
+        line.refuse("id", f"{case_id}/{language}")
+    return case_id, language
 
 
 def _asked(
