@@ -55,10 +55,26 @@ def judge(argv: Sequence[str]) -> None:
         _print_difference(judge_difference(run, config, read_judge(options.diff)))
         return
     if options.again is None:
-        judge_run(run, config, check_judge)
-        print(report_runs([run.folder], run.folder))
+        print(judged_report(run.folder, config))
         return
     _print_difference(judge_again(run, config, options.again))
+
+
+def judged_report(folder: Path, config: JudgeConfig) -> str:
+    """Judges a run and writes its report, also where the judge fails.
+
+    Returns:
+      The headlines.
+
+    Raises:
+      UserError: see `judge_run` and `report_runs`.
+    """
+    try:
+        judge_run(read_run(folder), config, check_judge)
+    except UserError:
+        report_runs([folder], folder)
+        raise
+    return report_runs([folder], folder)
 
 
 def _print_difference(moved: Difference) -> None:

@@ -18,8 +18,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from experiments.benchmark_canary import check_judge
 from experiments.benchmark_flags import RUNS, CaseFlags, RunFlags
+from experiments.benchmark_judging import judged_report
 from experiments.benchmark_report import report_runs
 from tbstar_jax.array_types import UInt8
 from tbstar_jax.errors import UserError
@@ -45,12 +45,10 @@ from tbstar_jax.evaluation.judge.config import read_judge
 from tbstar_jax.evaluation.judge.judge import Judge
 from tbstar_jax.evaluation.learned.config import LearnedConfig, read_learned
 from tbstar_jax.evaluation.learned.models import open_learned
-from tbstar_jax.evaluation.run.judging import judge_run
 from tbstar_jax.evaluation.run.provenance import provenance
 from tbstar_jax.evaluation.run.run_folder import (
     RECORDS_FILE,
     Run,
-    read_run,
     write_run,
 )
 from tbstar_jax.evaluation.run.scoring import Candidate, Job, score_all
@@ -121,7 +119,7 @@ def run(flags: RunFlags, command: Sequence[str]) -> str:
         learned=learned,
     )
     if judge is not None:
-        judge_run(read_run(flags.out), judge, check_judge)
+        return judged_report(flags.out, judge)
     return report_runs([flags.out], flags.out)
 
 

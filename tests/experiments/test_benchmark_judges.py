@@ -170,6 +170,18 @@ def test_a_judge_that_is_down_is_no_result(runs, tmp_path):
             benchmark.main(["judge", str(runs["lazy"]), flag])
 
 
+def test_exact_scores_are_reported_whatever_the_judge_does(runs, root, tmp_path):
+    report = runs["lazy"] / "report.html"
+    report.unlink()
+    options = ["--split=smoke", "--tasks=recolor", "--workers=1", "--name=lazy"]
+    places = [f"--cases={root / 'cases'}", f"--outputs={root / 'outputs/lazy'}"]
+    with serving(Answer(status=503)) as (url, _):
+        flag = judge_file(tmp_path / "judge.yaml", url, model="down")
+        with pytest.raises(UserError, match="down answered none of 2 requests"):
+            benchmark.main([*options, *places, f"--out={runs['lazy']}", flag])
+    assert report.exists()
+
+
 def test_pairs_are_judged_in_both_orders(runs, tmp_path, capsys):
     """The judge always prefers the first picture: a tie, and said to be one."""
 
