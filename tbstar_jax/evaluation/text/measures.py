@@ -5,6 +5,29 @@ elsewhere the boxes in its zone where the answer wrote; never the whole picture.
 the reader makes of the reference (or of the source, for texts that must stay) is
 reported beside as its ceiling. Without one only the drawings are compared. What cannot
 be measured is NaN, never 0.
+
+Names, each a mean over the texts it applies to:
+
+    text_read           share of the texts, new and kept, that the reader could read
+                        in the answer: those that it failed on enter no other mean
+    text_cer            errors per character of the new texts, at least 0
+    text_cer_ceiling    the same of the reference: what the reader itself misreads
+    text_cer_source     the same of the source: what doing nothing gets
+    text_ned            similarity in [0, 1]
+    text_exact          share read exactly
+    price_exact         share of new prices read as the same number
+    text_elsewhere      share of the new texts found in another place of the zone
+    glyph_iou           overlap of the ink with the reference's, in [0, 1]
+    ink_left            share of the contrast of texts to be taken away, at least 0
+    ink_color_error     CIEDE2000 between the inks of answer and reference
+    ink_height_ratio    height of the ink over the reference's
+    keep_text_cer       errors per character of the texts that must stay
+    keep_text_cer_ceiling  the same of the source
+    keep_text_exact     share that is read right, or as it is read in the source
+    keep_glyph_iou      overlap of the ink with the source's, in [0, 1]
+
+All of the registered answer; text_read, _cer, _ned, _exact, price_exact, glyph_iou,
+keep_text_cer, _exact and keep_glyph_iou also of the answer as it lies, `<name>_raw`.
 """
 
 import math
@@ -73,52 +96,23 @@ def text_measures(
       source: the picture before, on the canvas.
       reference: the right edit.
       registered: the edit, its motion undone.
-      raw: the edit as it lies; `registered` itself where it did not move: then nothing
-        is read twice.
+      raw: the edit as it lies; the same array where it did not move, and is read once.
       target_texts: what the edit writes or takes away.
       kept_texts: what must stay: read in their boxes alone.
       zone: where a text that is new may stand, see `written_texts`.
       reader: OCR; None: the measures that need one are NaN.
 
     Returns:
-      Always these names; each a mean over the texts it applies to, NaN without any.
-
-        text_read           share of the texts, new and kept, that the reader could read
-                            in the answer: those that it failed on enter no other mean
-        text_cer            errors per character of the new texts, at least 0
-        text_cer_ceiling    the same of the reference: what the reader itself misreads
-        text_cer_source     the same of the source: what doing nothing gets
-        text_ned            similarity in [0, 1]
-        text_exact          share read exactly
-        price_exact         share of new prices read as the same number
-        text_elsewhere      share of the new texts found in another place of the zone
-        glyph_iou           overlap of the ink with the reference's, in [0, 1]
-        ink_left            share of the contrast of texts to be taken away, at least 0
-        ink_color_error     CIEDE2000 between the inks of answer and reference
-        ink_height_ratio    height of the ink over the reference's
-        keep_text_cer       errors per character of the texts that must stay
-        keep_text_cer_ceiling  the same of the source
-        keep_text_exact     share that is read right, or as it is read in the source
-        keep_glyph_iou      overlap of the ink with the source's, in [0, 1]
-
-      All of the registered answer; text_read, _cer, _ned, _exact, price_exact,
-      glyph_iou, keep_text_cer, _exact and keep_glyph_iou also of the answer as it lies,
-      named `<name>_raw`.
+      All measures of the module's table, always; NaN where one does not apply.
     """
     wanted = [known_text(text) for text in target_texts if text.new is not None]
     stays = [known_text(text) for text in kept_texts]
     answers = [registered] if raw is registered else [registered, raw]
     places = [Places.of(source, reference, x, target_texts, zone) for x in answers]
-    best, nothing, before, *reads = read_texts(
-        [
-            (reference, wanted),
-            (source, wanted),
-            (source, stays),
-            *((x, one.asked) for x, one in zip(answers, places, strict=True)),
-            *((x, stays) for x in answers),
-        ],
-        reader,
-    )
+    requests = [(reference, wanted), (source, wanted), (source, stays)]
+    requests += [(x, one.asked) for x, one in zip(answers, places, strict=True)]
+    requests += [(x, stays) for x in answers]
+    best, nothing, before, *reads = read_texts(requests, reader)
     found = [
         _answer_measures(
             source,
@@ -132,14 +126,15 @@ def text_measures(
         )
         for k, (answer, place) in enumerate(zip(answers, places, strict=True))
     ]
-    removed = [text.box for text in target_texts if text.new is None]
     return {
         **found[0],
         "text_cer_ceiling": _mean_of(cer, wanted, best),
         "text_cer_source": _mean_of(cer, wanted, nothing),
         "keep_text_cer_ceiling": _mean_of(cer, stays, before),
         "ink_left": _mean(
-            ink_left(source, reference, registered, box) for box in removed
+            ink_left(source, reference, registered, text.box)
+            for text in target_texts
+            if text.new is None
         ),
         **{f"{name}_raw": found[-1][name] for name in _OF_BOTH},
     }

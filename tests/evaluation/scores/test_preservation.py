@@ -168,6 +168,7 @@ def test_metrics_have_flat_names():
         "keep_within_registered_10",
         "preservation_area",
         "worst_tile",
+        "structure_lost",
     }
     assert all(type(value) is float for value in metrics.values())
     assert metrics["psnr_keep"] == math.inf
