@@ -3,12 +3,12 @@
 A picture is a PNG named by its prompt, `<folder>/<prompt id>.png`, moved into place
 when it is whole; one that exists is not asked for again. Further samples of a prompt
 are `<prompt id>~1.png`, `~2.png` and so on: ids of prompts end in their language, so no
-prompt has such a name. What could not be answered
-stands in `unanswered.jsonl` with its reason and is asked for again by the next run:
-only a refusal is final.
+prompt has such a name. What could not be answered stands in `unanswered.jsonl` with its
+reason and is asked for again by the next run: only a refusal is final.
 """
 
 import collections
+import functools
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -113,13 +113,7 @@ def ask_system(
     """
     ledger = folder / UNANSWERED
     names = sample_names(ids, num_samples)
-    noted = unanswered(folder, names)
-    refused = {name for name, error in noted.items() if error.is_final}
-    due = {
-        name
-        for name in names
-        if name not in refused and not answer_path(folder, name).exists()
-    }
+    due = _due(folder, names)
     seconds: dict[str, float] = {}
     if not due:
         return seconds
@@ -130,19 +124,6 @@ def ask_system(
         Journal(folder / SECONDS) as timing,
         progress,
     ):
-
-        def ask(request: _Request) -> _Outcome:
-            prompt, sample = request
-            name = sample_name(prompt.id, sample)
-            begin = time.perf_counter()
-            try:
-                image = answer(prompt, sample)
-            except CannotAnswer as error:
-                return name, time.perf_counter() - begin, error
-            took = time.perf_counter() - begin
-            write_whole(answer_path(folder, name), encode_png(image))
-            return name, took, None
-
         asked = (
             (prompt, sample)
             for prompt in prompts
@@ -150,6 +131,7 @@ def ask_system(
             if sample_name(prompt.id, sample) in due
         )
         streak: list[tuple[str, CannotAnswer]] = []
+        ask = functools.partial(_ask, answer, folder)
         for id, took, error in _each(ask, asked, system.num_threads):
             progress.update()
             if error is None:
@@ -161,6 +143,30 @@ def ask_system(
                 _require_answers(system, streak, min(GIVE_UP_AFTER, len(names)))
         _note(journal, streak)
     return seconds
+
+
+def _due(folder: Path, names: Sequence[str]) -> set[str]:
+    """Pictures that are not there and were not refused."""
+    noted = unanswered(folder, names)
+    refused = {name for name, error in noted.items() if error.is_final}
+    return {
+        name
+        for name in names
+        if name not in refused and not answer_path(folder, name).exists()
+    }
+
+
+def _ask(answer: Answer, folder: Path, request: _Request) -> _Outcome:
+    prompt, sample = request
+    name = sample_name(prompt.id, sample)
+    begin = time.perf_counter()
+    try:
+        image = answer(prompt, sample)
+    except CannotAnswer as error:
+        return name, time.perf_counter() - begin, error
+    took = time.perf_counter() - begin
+    write_whole(answer_path(folder, name), encode_png(image))
+    return name, took, None
 
 
 def _require_answers(

@@ -83,7 +83,7 @@ footer{margin:28px 0}
 @media(max-width:560px){.headline{grid-template-columns:repeat(2,1fr)}
 .row{grid-template-columns:repeat(2,minmax(0,1fr))}th,td{padding:5px 8px}
 .provenance th{width:110px}.provenance tbody th{min-width:0}
-tbody th{min-width:136px;font-size:12px}.best th{padding-left:16px}}
+tbody th{min-width:146px;font-size:12px}.best th{padding-left:16px}}
 @media print{details{break-inside:avoid}nav{display:none}}
 """
 
