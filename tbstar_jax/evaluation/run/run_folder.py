@@ -152,6 +152,9 @@ def read_run(folder: Path) -> Run:
         provenance["system"], provenance["cases_sha256"], provenance["tools"]["ocr"]
         list(provenance["cases_not_as_shipped"])
         learned_of(provenance)
+        num_samples = int(content.get("num_samples", 1))
+        if num_samples < 1:
+            raise ValueError(f"num_samples is {num_samples}")
         return Run(
             folder=folder,
             name=str(content["name"]),
@@ -159,7 +162,7 @@ def read_run(folder: Path) -> Run:
             cases=_read_place(content["cases"], folder),
             outputs=_read_place(content["outputs"], folder),
             provenance=provenance,
-            num_samples=int(content.get("num_samples", 1)),
+            num_samples=num_samples,
         )
     except FileNotFoundError as error:
         raise UserError(

@@ -58,6 +58,19 @@ def test_a_run_without_what_reports_need_is_damaged(run, missing):
         read_run(run.folder)
 
 
+def test_the_number_of_samples_is_one_or_more_and_one_where_it_is_absent(run):
+    write_run(dataclasses.replace(run, num_samples=3))
+    assert read_run(run.folder).num_samples == 3
+    path = run.folder / "run.json"
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({**content, "num_samples": 0}))
+    with pytest.raises(UserError, match=r"is damaged .*num_samples is 0"):
+        read_run(run.folder)
+    del content["num_samples"]
+    path.write_text(json.dumps(content))
+    assert read_run(run.folder).num_samples == 1
+
+
 def test_runs_of_other_cases_or_other_scores_do_not_stand_in_one_table(run):
     def other(**changes):
         return dataclasses.replace(run, provenance={**run.provenance, **changes})
