@@ -43,7 +43,7 @@ def reading_notes(
         )
     notes += [note for run in runs for note in (*_sample_notes(run), *_refusals(run))]
     notes += [*_reader_notes(runs), *learned_notes(runs)]
-    return [*notes, *unread_notes(by_system)]
+    return [*notes, *unread_notes(by_system), *aspect_notes(by_system)]
 
 
 def case_notes(cases: CaseFolder, differing: Collection[str]) -> list[str]:
@@ -93,6 +93,31 @@ def unread_notes(by_system: Mapping[str, Sequence[ScoreRecord]]) -> list[str]:
         "failed twice or it lacks their language: error rates leave these texts out, "
         "and E may rest on the overlap of their ink"
     ]
+
+
+def aspect_notes(by_system: Mapping[str, Sequence[ScoreRecord]]) -> list[str]:
+    """What another aspect ratio than the photo's did to C, one sentence per system.
+
+    Args:
+      by_system: score records by system.
+    """
+    notes = []
+    for system, rows in by_system.items():
+        other = [
+            (row.consistency, row.metrics["consistency_crop"])
+            for row in rows
+            if not math.isnan(row.metrics.get("consistency_crop", math.nan))
+        ]
+        if other:
+            stretched, cropped = (
+                sum(one) / len(other) for one in zip(*other, strict=True)
+            )
+            notes.append(
+                f"{len(other)} answers of {system} have another aspect ratio than was "
+                f"asked for: stretched, as they are scored, their mean C is "
+                f"{stretched:.3f}, cropped instead {cropped:.3f}"
+            )
+    return notes
 
 
 def _anchor_notes(anchors: Sequence[SystemResult]) -> list[str]:

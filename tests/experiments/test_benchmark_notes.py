@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from experiments.benchmark_notes import case_notes, unread_notes
+from experiments.benchmark_notes import aspect_notes, case_notes, unread_notes
 from tbstar_jax.evaluation.cases.folder import CaseFolder
 from tbstar_jax.evaluation.cases.make import make_case
 from tbstar_jax.evaluation.cases.manifest import explain
@@ -31,12 +31,12 @@ def folder_of(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("split", ["dev", "test", "hard"])
+@pytest.mark.parametrize("split", ["test"])
 def test_pixels_that_no_manifest_checks_are_said_to_be_unchecked(folder_of, split):
     assert case_notes(folder_of(split), []) == [PIXELS.format(split)]
 
 
-@pytest.mark.parametrize("split", ["smoke", "mini", "photo"])
+@pytest.mark.parametrize("split", ["smoke", "mini", "dev", "hard", "photo"])
 def test_nothing_is_said_where_pixels_are_checked_or_none_were_shipped(
     folder_of, split
 ):
@@ -85,3 +85,12 @@ def test_answers_with_texts_that_were_not_read_are_counted():
         }
     )
     assert "failed on texts of 3 answers (ours 2, copy_input 1)" in note
+
+
+def test_answers_of_another_aspect_ratio_are_counted():
+    fine = record(1.0)
+    wide = dataclasses.replace(fine, metrics={"consistency_crop": 0.5})
+    assert aspect_notes({"reference": [fine]}) == []
+    (note,) = aspect_notes({"ours": [fine, wide, wide], "reference": [fine]})
+    assert note.startswith("2 answers of ours have another aspect ratio")
+    assert note.endswith("mean C is 0.000, cropped instead 0.500")

@@ -6,6 +6,7 @@ column beside the edit score elsewhere.
 
 import numpy as np
 from jaxtyping import Bool, UInt8
+from PIL import Image
 
 from tbstar_jax.evaluation.cases.kept import guard_region
 from tbstar_jax.evaluation.scores.preservation import THRESHOLDS
@@ -44,8 +45,6 @@ def edit_pixels(
         reference: 0 for a copy of the source.
       - `iou_5`: see `edit_iou`; the guard band counts on neither side.
       - `psnr_edit` (dB, inf where identical), `ciede2000_edit`: over the edit mask.
-      - `l1_reference`, `l2_reference`: mean absolute and squared difference of the
-        whole picture, levels in [0, 1] (MagicBrush, image_eval.py).
     """
     asked = ciede2000_map(source, reference)
     left = ciede2000_map(reference, edited)
@@ -56,12 +55,35 @@ def edit_pixels(
         )
         for threshold in THRESHOLDS
     }
-    error = unit_image(reference) - unit_image(edited)
     return {
         **metrics,
         "iou_5": float(edit_iou(asked, left, IOU_THRESHOLD, edit, guard)),
         "psnr_edit": float(psnr(reference, edited, edit)),
         "ciede2000_edit": float(masked_mean(left, edit)),
+    }
+
+
+def reference_distances(
+    reference: UInt8[np.ndarray, "h w 3"], answer: UInt8[np.ndarray, "ah aw 3"]
+) -> dict[str, float]:
+    """L1 and L2 of a whole picture as it lies (MagicBrush, image_eval.py).
+
+    Args:
+      reference: the right edit.
+      answer: of any size; resized to the reference's as MagicBrush does, bicubic.
+
+    Returns:
+      `l1_reference`, `l2_reference`: mean absolute and squared difference of levels in
+      [0, 1].
+    """
+    height, width = reference.shape[:2]
+    if answer.shape != reference.shape:
+        resized = Image.fromarray(answer).resize(
+            (width, height), Image.Resampling.BICUBIC
+        )
+        answer = np.asarray(resized)
+    error = unit_image(reference) - unit_image(answer)
+    return {
         "l1_reference": float(np.abs(error).mean()),
         "l2_reference": float(np.square(error).mean()),
     }

@@ -19,7 +19,7 @@ from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.cases.case import Case, Prompt
 from tbstar_jax.evaluation.learned.measure import LearnedMeasure
 from tbstar_jax.evaluation.scores.editing import edit_score
-from tbstar_jax.evaluation.scores.pixels import edit_pixels
+from tbstar_jax.evaluation.scores.pixels import edit_pixels, reference_distances
 from tbstar_jax.evaluation.scores.preservation import (
     Preservation,
     factor,
@@ -84,8 +84,10 @@ def score_answer(
 
     Returns:
       The record. Without an answer all scores are 0 and there are no parts and metrics.
-      `preservation_crop` is P of the answer cropped instead of stretched, NaN where the
-      aspect ratios agree; `preservation` is that of the stretched one.
+      An answer of another aspect ratio is stretched. Its `aspect_error`, the logarithm
+      of the ratio of both, is 0 for the right one; E, P and C of the answer cropped
+      instead stand beside: `edit_crop`, `preservation_crop`, `consistency_crop`, NaN
+      where the aspect ratios agree.
 
     Raises:
       ValueError: status and answer contradict each other.
@@ -147,7 +149,8 @@ def _scored(
         edit_parts=edit.parts,
         metrics={
             **kept.as_metrics(),
-            "preservation_crop": _crop_score(case, answer),
+            **_cropped_scores(case, answer, reader),
+            **reference_distances(case.reference, answer),
             **edit_pixels(case.source, case.reference, still, case.masks.edit),
             **texts,
             **({} if learned is None else learned(fitted, still)),
@@ -185,12 +188,25 @@ def _preservation(case: Case, answer: UInt8[np.ndarray, "h w 3"]) -> Preservatio
     return preservation(case.source, case.reference, answer, case.masks.edit)
 
 
-def _crop_score(case: Case, answer: UInt8[np.ndarray, "h w 3"]) -> float:
+def _cropped_scores(
+    case: Case, answer: UInt8[np.ndarray, "h w 3"], reader: Reader | None
+) -> dict[str, float]:
+    """What another aspect ratio means: see `score_answer`."""
     height, width = answer.shape[:2]
-    stretch = (width / height) / (case.size[1] / case.size[0])
-    if abs(math.log(stretch)) < _SAME_ASPECT:
-        return math.nan
-    return _preservation(case, cropped(answer, case.size)).score
+    error = math.log((width / height) / (case.size[1] / case.size[0]))
+    edit = kept = math.nan
+    if abs(error) >= _SAME_ASPECT:
+        fitted = cropped(answer, case.size)
+        preserved = _preservation(case, fitted)
+        still = _laid_over(case, fitted, preserved)
+        kept = preserved.score
+        edit = edit_score(case, still, reader=reader, is_size_right=False).value
+    return {
+        "aspect_error": error,
+        "edit_crop": edit,
+        "preservation_crop": kept,
+        "consistency_crop": math.sqrt(edit * kept),
+    }
 
 
 def _laid_over(

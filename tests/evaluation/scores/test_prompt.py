@@ -11,6 +11,7 @@ from PIL import Image
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.cases.case import Prompt
 from tbstar_jax.evaluation.scores import prompt as prompt_module
+from tbstar_jax.evaluation.scores.pixels import reference_distances
 from tbstar_jax.evaluation.scores.prompt import (
     cropped,
     decode_answer,
@@ -130,7 +131,9 @@ def test_another_size_is_stretched_scored_and_told():
     record = score("recolor", resized(case.reference, double))
     assert (record.status, record.size) == ("wrong_size", double)
     assert record.edit > 0.9
-    assert math.isnan(record.metrics["preservation_crop"])
+    names = ("edit_crop", "preservation_crop", "consistency_crop")
+    assert all(math.isnan(record.metrics[name]) for name in names)
+    assert record.metrics["aspect_error"] == 0
 
 
 def test_where_the_aspect_differs_the_crop_is_measured_too():
@@ -139,8 +142,30 @@ def test_where_the_aspect_differs_the_crop_is_measured_too():
     wide = np.pad(case.reference, [(0, 0), (margin, margin), (0, 0)], mode="edge")
     record = score("recolor", wide)
     assert record.status == "wrong_size"
+    assert record.metrics["aspect_error"] == pytest.approx(math.log(1.5))
     assert record.metrics["preservation_crop"] > 0.99
+    assert record.metrics["edit_crop"] > 0.99
+    assert record.metrics["consistency_crop"] > 0.99
     assert record.preservation < 0.7
+
+
+def test_distances_from_the_reference_are_of_the_answer_as_it_lies():
+    case = case_of("recolor")
+    moved = np.roll(case.reference, 3, axis=1)
+    error = (case.reference.astype(np.float64) - moved) / 255
+    metrics = score("recolor", moved).metrics
+    assert metrics["l1_reference"] == pytest.approx(np.abs(error).mean())
+    assert metrics["l2_reference"] == pytest.approx(np.square(error).mean())
+
+
+def test_distances_of_another_size_are_taken_after_a_bicubic_resize():
+    reference = case_of("recolor").reference
+    small = resized(reference, (48, 56))
+    size = (reference.shape[1], reference.shape[0])
+    fitted = np.asarray(Image.fromarray(small).resize(size))  # Pillow's default
+    expected = np.abs((reference.astype(np.float64) - fitted) / 255).mean()
+    metrics = reference_distances(reference, small)
+    assert metrics["l1_reference"] == pytest.approx(expected)
 
 
 def test_an_outpainting_of_another_size_is_not_done():
