@@ -20,7 +20,8 @@ moved then shows in the shares. Where the edit may change everything, nothing is
 pixel by pixel and the measures are NaN. All that can be said there is whether things
 lie where the reference has them: P is the factors of the motion against the reference
 over the whole picture, and 0 where the reference has texture and the answer cannot be
-laid on it.
+laid on it. A close-up is framed anew, by words that tell no pixels: there the factors
+are 1 up to 2 % of the longer side and a zoom of 3 %, and fall to 0 at 15 % each.
 """
 
 import dataclasses
@@ -34,6 +35,7 @@ from tbstar_jax.evaluation.scores.structure import structure_lost
 from tbstar_jax.geometry import erode
 from tbstar_jax.metrics.color import ciede2000, lab_drift, srgb_to_lab
 from tbstar_jax.metrics.registration import (
+    UNKNOWN,
     Registration,
     has_texture,
     register,
@@ -54,9 +56,6 @@ from tbstar_jax.metrics.similarity import (
 THRESHOLDS = (2.0, 5.0, 10.0)
 """CIEDE2000: just visible, plain, another colour."""
 
-_FREE_SHIFT, _LOST_SHIFT = 0.5, 8.0
-"""Pixels of the canvas."""
-_FREE_ZOOM, _LOST_ZOOM = 0.002, 0.05
 _TILES = 8
 """Tiles along the longer side: what is lost weighs the same at every size."""
 _FREE_TILE, _LOST_TILE = 5.0, 50.0
@@ -67,6 +66,35 @@ _LOSS_COST = 0.5 / (1 - _FREE_LOSS)
 """Of P, per share beyond: half where all is lost."""
 
 _NAN = math.nan
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Limits:
+    """How far an answer may move.
+
+    Attributes:
+      free_shift: pixels that cost nothing.
+      lost_shift: pixels at which nothing is left of P.
+      free_zoom: difference of the scale from 1 that costs nothing.
+      lost_zoom: likewise, at which nothing is left.
+    """
+
+    free_shift: float
+    lost_shift: float
+    free_zoom: float
+    lost_zoom: float
+
+
+IN_PLACE = Limits(free_shift=0.5, lost_shift=8.0, free_zoom=0.002, lost_zoom=0.05)
+"""Of an edit of a photo that stays where it is."""
+
+
+def framing(size: tuple[int, int]) -> Limits:
+    """Returns the limits of a close-up; those of zoom lie within what is searched."""
+    side = max(size)
+    return Limits(
+        free_shift=0.02 * side, lost_shift=0.15 * side, free_zoom=0.03, lost_zoom=0.15
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -93,6 +121,8 @@ class Preservation:
       worst_tile: the largest mean of tiles of an eighth of the longer side, registered.
       structure_lost: share of structure lost in the worst such tile, registered.
       share_identical: of bit-identical pixels, as it lies.
+      undone: the motion that E is measured without; unknown where it is, where it is so
+        large that nothing is left of P, and where nothing is kept but for a close-up.
     """
 
     score: float
@@ -113,6 +143,7 @@ class Preservation:
     worst_tile: float
     structure_lost: float
     share_identical: float
+    undone: Registration
 
     @property
     def shift(self) -> float:
@@ -162,6 +193,8 @@ def preservation(
     reference: UInt8[np.ndarray, "h w 3"],
     edited: UInt8[np.ndarray, "h w 3"],
     edit: Bool[np.ndarray, "h w"],
+    *,
+    is_reframed: bool = False,
 ) -> Preservation:
     """Measures what an answer kept.
 
@@ -170,10 +203,11 @@ def preservation(
       reference: the right edit; asked only where nothing is kept.
       edited: the answer, of the same size.
       edit: what the instruction permits to change.
+      is_reframed: whether it asks for a close-up; then nothing is kept.
     """
     kept = kept_region(edit)
     if not kept.any():
-        return _nothing_kept(reference, edited)
+        return _nothing_kept(reference, edited, is_reframed=is_reframed)
     lab = srgb_to_lab(source)
     motion = register(source, edited, kept)
     raw = _Comparison.of(source, lab, edited, kept)
@@ -206,18 +240,19 @@ def preservation(
         worst_tile=registered.worst_tile,
         structure_lost=lost,
         share_identical=float(share_identical(source, edited, kept)),
+        undone=motion if factor(motion) > 0 else UNKNOWN,
     )
 
 
-def factor(motion: Registration) -> float:
+def factor(motion: Registration, limits: Limits = IN_PLACE) -> float:
     """Returns what a motion leaves of P: shift factor times zoom factor, in [0, 1].
 
     1 where the motion is unknown.
     """
     if not motion.is_known:
         return 1.0
-    return _ramp(motion.shift, _FREE_SHIFT, _LOST_SHIFT) * _ramp(
-        abs(motion.zoom - 1), _FREE_ZOOM, _LOST_ZOOM
+    return _ramp(motion.shift, limits.free_shift, limits.lost_shift) * _ramp(
+        abs(motion.zoom - 1), limits.free_zoom, limits.lost_zoom
     )
 
 
@@ -240,11 +275,16 @@ def _ramp(value: float, free: float, lost: float) -> float:
 
 
 def _nothing_kept(
-    reference: UInt8[np.ndarray, "h w 3"], edited: UInt8[np.ndarray, "h w 3"]
+    reference: UInt8[np.ndarray, "h w 3"],
+    edited: UInt8[np.ndarray, "h w 3"],
+    *,
+    is_reframed: bool,
 ) -> Preservation:
     motion = register(reference, edited)
     is_lost = not motion.is_known and has_texture(reference)
-    score = 0.0 if is_lost else factor(motion)
+    size = (reference.shape[0], reference.shape[1])
+    limits = framing(size) if is_reframed else IN_PLACE
+    score = 0.0 if is_lost else factor(motion, limits)
     return Preservation(
         score=score,
         area=score,
@@ -264,6 +304,7 @@ def _nothing_kept(
         worst_tile=_NAN,
         structure_lost=_NAN,
         share_identical=_NAN,
+        undone=motion if is_reframed and score > 0 else UNKNOWN,
     )
 
 

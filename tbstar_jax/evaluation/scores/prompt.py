@@ -20,16 +20,12 @@ from tbstar_jax.evaluation.cases.case import Case, Prompt
 from tbstar_jax.evaluation.learned.measure import LearnedMeasure
 from tbstar_jax.evaluation.scores.editing import edit_score
 from tbstar_jax.evaluation.scores.pixels import edit_pixels, reference_distances
-from tbstar_jax.evaluation.scores.preservation import (
-    Preservation,
-    factor,
-    preservation,
-)
+from tbstar_jax.evaluation.scores.preservation import Preservation, preservation
 from tbstar_jax.evaluation.scores.record import AnswerStatus, ScoreRecord
 from tbstar_jax.evaluation.text.measures import text_measures
 from tbstar_jax.evaluation.text.reader import Reader
 from tbstar_jax.input_pipeline.images import decode_image
-from tbstar_jax.metrics.registration import Registration, unregistered
+from tbstar_jax.metrics.registration import unregistered
 
 MAX_FILE_BYTES = 256 << 20
 """Largest file of an answer that is read."""
@@ -185,7 +181,13 @@ def cropped(
 
 
 def _preservation(case: Case, answer: UInt8[np.ndarray, "h w 3"]) -> Preservation:
-    return preservation(case.source, case.reference, answer, case.masks.edit)
+    return preservation(
+        case.source,
+        case.reference,
+        answer,
+        case.masks.edit,
+        is_reframed=case.tags.get("kind") == "closeup",
+    )
 
 
 def _cropped_scores(
@@ -213,9 +215,4 @@ def _laid_over(
     case: Case, answer: UInt8[np.ndarray, "h w 3"], kept: Preservation
 ) -> UInt8[np.ndarray, "h w 3"]:
     """The answer with its motion undone; as it is where that is large or unknown."""
-    motion = Registration(
-        rows=kept.shift_rows, columns=kept.shift_columns, zoom=kept.zoom
-    )
-    if not motion.is_known or factor(motion) == 0:
-        return answer
-    return unregistered(answer, motion, fill=case.source)
+    return unregistered(answer, kept.undone, fill=case.source)

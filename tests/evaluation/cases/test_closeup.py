@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tbstar_jax.evaluation.cases.case import Case
+from tbstar_jax.evaluation.cases.case import Case, Prompt
 from tbstar_jax.evaluation.cases.closeup import closeup_draft
 from tbstar_jax.evaluation.cases.draft import box_of
 from tbstar_jax.evaluation.cases.make import GENERATORS, finish, is_sound, make_case
 from tbstar_jax.evaluation.cases.seeds import case_generator
-from tbstar_jax.evaluation.scores.editing import edit_score
-from tbstar_jax.evaluation.scores.preservation import preservation
+from tbstar_jax.evaluation.scores.prompt import score_answer
 
 _SIZE = (144, 192)
 
@@ -29,22 +28,26 @@ def _closeup(*, is_label: bool) -> Case:
     raise AssertionError("no close-up")
 
 
-def _e(case: Case, answer: np.ndarray) -> float:
-    return edit_score(case, answer, reader=None, is_size_right=True).value
+def _scores(case: Case, answer: np.ndarray) -> tuple[float, float]:
+    """E and P."""
+    prompt = Prompt(case=case, language="en")
+    found = score_answer(
+        prompt, answer, system="ours", status="ok", reader=None, output=""
+    )
+    return found.edit, found.preservation
 
 
-def _p(case: Case, answer: np.ndarray) -> float:
-    return preservation(case.source, case.reference, answer, case.masks.edit).score
+def _cropped(case: Case, off: float = 0.0, scale: float = 1.0) -> np.ndarray:
+    """The photo around its detail, enlarged as a program for pictures does it.
 
-
-def _cropped(case: Case, off: float = 0.0) -> np.ndarray:
-    """The photo around its detail, enlarged as a program for pictures does it."""
+    `off` rows of the close-up too low, in shares of it, and so many times as large.
+    """
     before, after = box_of(case.masks.product), box_of(case.masks.product_after)
     assert before is not None
     assert after is not None
-    zoom = max(after.height, after.width) / max(before.height, before.width)
+    zoom = scale * max(after.height, after.width) / max(before.height, before.width)
     rows, columns = case.size
-    row = before.top + before.height / 2 + off * rows
+    row = before.top + before.height / 2 + off * rows / zoom
     column = before.left + before.width / 2
     half = rows / zoom / 2, columns / zoom / 2
     edges = (column - half[1], row - half[0], column + half[1], row + half[0])
@@ -78,12 +81,26 @@ def test_copying_fails_and_an_enlarged_crop_lacks_only_sharpness(
 ) -> None:
     case = _closeup(is_label=is_label)
     assert case.masks.edit.all()
-    assert _e(case, case.source) == 0.0
-    assert (_e(case, case.reference), _p(case, case.reference)) == (1.0, 1.0)
-    crop = _cropped(case)
-    assert 0.55 < _e(case, crop) < 0.97
-    assert _p(case, crop) > 0.3
-    assert _e(case, _cropped(case, off=0.15)) < 0.6 * _e(case, crop)
+    assert _scores(case, case.source) == (0.0, 0.0)
+    assert _scores(case, case.reference) == (1.0, 1.0)
+    edit, kept = _scores(case, _cropped(case))
+    assert 0.55 < edit < 0.97
+    assert kept == 1.0
+
+
+@pytest.mark.parametrize("is_label", [True, False])
+def test_a_frame_that_words_cannot_tell_costs_nothing_and_another_all(
+    is_label: bool,
+) -> None:
+    case = _closeup(is_label=is_label)
+    edit, _ = _scores(case, _cropped(case))
+    near, kept = _scores(case, _cropped(case, off=0.012, scale=1.015))
+    assert kept == 1.0
+    assert near > 0.85 * edit
+    _, further = _scores(case, _cropped(case, off=0.06))
+    assert 0.4 < further < 0.9
+    other, lost = _scores(case, _cropped(case, off=0.3))
+    assert other * lost < 0.1 * edit
 
 
 def test_turns_of_close_ups_change_no_other_case() -> None:
