@@ -76,7 +76,8 @@ def report_runs(
       The headline of every system, one line each.
 
     Raises:
-      UserError: a folder without a finished run, or runs of different cases.
+      UserError: a folder without a finished run, or runs, `previous` among them, of
+        different cases or definitions of scores.
     """
     runs = [read_run(folder) for folder in folders]
     same_cases(runs)
@@ -255,6 +256,7 @@ def _reads(
 
 def _earlier(folder: Path, now: Run) -> Results:
     run = read_run(folder)
+    same_cases([now, run])
     rows = comparable(run.records(), run, now)[run.name]
     return Results(
         provenance=run.provenance,

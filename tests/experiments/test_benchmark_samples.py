@@ -1,6 +1,7 @@
 """Several answers per prompt, as typed: means, the best beside them, one missing."""
 
 import json
+import shutil
 
 import pytest
 
@@ -92,3 +93,24 @@ def test_a_run_goes_on_with_another_number_of_samples(run, capsys):
 def test_a_run_needs_a_sample(run):
     with pytest.raises(UserError, match="--samples is 0"):
         benchmark.main([*run[0], "--samples=0"])
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("cases_sha256", "0", "are of different cases"),
+        ("scores_version", 1, "scored by different definitions"),
+    ],
+)
+def test_an_earlier_run_that_cannot_be_compared_is_refused(
+    run, tmp_path, name, value, told
+):
+    _, out = run
+    earlier = shutil.copytree(out, tmp_path / "earlier")
+    content = json.loads((earlier / "run.json").read_text())
+    content["provenance"][name] = value
+    (earlier / "run.json").write_text(json.dumps(content))
+    command = ["report", str(out), f"--previous={earlier}", f"--out={tmp_path / 'new'}"]
+    with pytest.raises(UserError, match=told):
+        benchmark.main(command)
+    assert not (tmp_path / "new").exists()

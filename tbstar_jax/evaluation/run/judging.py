@@ -67,6 +67,9 @@ def judge_run(run: Run, config: JudgeConfig, check: Check) -> None:
     """
     judge = Judge(config)
     pending = _pending(run, judge)
+    # Before the canary: what is not there should be known before requests are paid.
+    cases = CaseFolder(run.cases, None)
+    found = find_outputs(run.outputs, run.prompts).paths
     canary = check(config) if pending else None
     _write_judge(run, config, canary)
     if canary is not None and not canary.is_good:
@@ -74,8 +77,6 @@ def judge_run(run: Run, config: JudgeConfig, check: Check) -> None:
             f"nothing was judged: {canary.detail}; to judge all the same, write "
             "`canary: off` in the judge's file, and the report will say so"
         )
-    cases = CaseFolder(run.cases, None)
-    found = find_outputs(run.outputs, run.prompts).paths
     work = (_work(run, cases, found, prompt) for prompt in pending)
     judged = judge_all(judge, work, run.folder / JUDGEMENTS_FILE)
     if judged and not any(one.is_settled for one in judged):

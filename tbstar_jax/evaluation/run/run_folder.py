@@ -143,7 +143,7 @@ def read_run(folder: Path) -> Run:
     """Reads `run.json`.
 
     Raises:
-      UserError: there is none, or it is not what `write_run` writes.
+      UserError: there is none, it cannot be read, or it is not what `write_run` writes.
     """
     path = folder / RUN_FILE
     try:
@@ -168,6 +168,10 @@ def read_run(folder: Path) -> Run:
         raise UserError(
             f"{folder} holds no benchmark run ({RUN_FILE} is missing); make one with "
             "`python -m experiments.benchmark --out=FOLDER`"
+        ) from error
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be read ({error.strerror}); name the folder of a run"
         ) from error
     except (AttributeError, ValueError, KeyError, TypeError) as error:
         raise UserError(

@@ -112,6 +112,15 @@ def test_a_judge_that_has_drifted_judges_nothing_and_it_is_written_down(run):
     assert judgements_now(run) == ([], 0)
 
 
+def test_a_run_without_pictures_asks_no_canary(run):
+    shutil.rmtree(run.outputs / "smoke")
+    check = Checking()
+    with answering(VIE) as (url, server):
+        with pytest.raises(UserError, match="picture of none of the 2 prompts"):
+            judge_run(run, judge(url), check)
+        assert (check.num_asked, server.requests) == (0, [])
+
+
 def test_the_canary_is_asked_before_pictures_and_only_where_there_are_any(run):
     check = Checking()
     with answering(VIE) as (url, _):

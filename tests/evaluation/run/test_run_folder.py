@@ -89,6 +89,12 @@ def test_a_folder_that_cannot_be_made_is_said_to_be(run):
         write_run(run)
 
 
+def test_a_file_in_the_place_of_a_run_is_said_to_be_none(run):
+    run.folder.write_text("a file")
+    with pytest.raises(UserError, match=r"cannot be read .*name the folder of a run"):
+        read_run(run.folder)
+
+
 @pytest.fixture
 def tree(run, tmp_path):
     """A run with its cases and outputs beside it."""
