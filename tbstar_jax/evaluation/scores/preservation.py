@@ -35,6 +35,7 @@ from tbstar_jax.evaluation.scores.structure import structure_lost
 from tbstar_jax.geometry import erode
 from tbstar_jax.metrics.color import ciede2000, lab_drift, srgb_to_lab
 from tbstar_jax.metrics.registration import (
+    STILL,
     UNKNOWN,
     Registration,
     has_texture,
@@ -64,6 +65,9 @@ _FREE_LOSS = 0.25
 """Share of a tile's structure: a light blur takes a fifth of it."""
 _LOSS_COST = 0.5 / (1 - _FREE_LOSS)
 """Of P, per share beyond: half where all is lost."""
+
+_ALL, _LEAST_GAIN = 0.999, 6.0
+"""Share of the kept pixels, and decibels: see `_is_moved`."""
 
 _NAN = math.nan
 
@@ -216,7 +220,11 @@ def preservation(
         both = kept & shown((kept.shape[0], kept.shape[1]), motion)
         if both.any():
             back = unregistered(edited, motion, fill=source)
-            registered, visible = _Comparison.of(source, lab, back, both), both
+            moved = _Comparison.of(source, lab, back, both)
+            if _is_moved(raw, moved):
+                registered, visible = moved, both
+            else:
+                motion = STILL
     lost = structure_lost(
         lab[..., 0], registered.lab[..., 0], visible, _tile_side(visible)
     )
@@ -254,6 +262,16 @@ def factor(motion: Registration, limits: Limits = IN_PLACE) -> float:
     return _ramp(motion.shift, limits.free_shift, limits.lost_shift) * _ramp(
         abs(motion.zoom - 1), limits.free_zoom, limits.lost_zoom
     )
+
+
+def _is_moved(raw: "_Comparison", moved: "_Comparison") -> bool:
+    """Whether a motion that registration found is there.
+
+    A soft picture with little texture, slightly blurred, is matched a little better by
+    one that is not. It is not there where nothing visible differs as it lies, and to
+    undo it gains little: true motions gain ten decibels and more.
+    """
+    return raw.within[0] < _ALL or moved.psnr - raw.psnr >= _LEAST_GAIN
 
 
 def _tile_factor(worst: float) -> float:

@@ -4,11 +4,14 @@ import math
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from tbstar_jax.evaluation.cases.kept import guard_band, kept_region
+from tbstar_jax.evaluation.cases.make import make_case
 from tbstar_jax.evaluation.scores.preservation import factor, preservation
 from tbstar_jax.metrics.color import srgb_to_lab
-from tbstar_jax.metrics.registration import Registration
+from tbstar_jax.metrics.registration import Registration, register
+from tbstar_jax.metrics.resampling import Motion, moved_back
 from tbstar_jax.metrics.similarity import ciede2000_map, psnr, ssim
 
 SIZE = (96, 128)
@@ -129,6 +132,20 @@ def test_an_answer_that_cannot_be_registered_is_compared_as_it_lies():
     assert result.within_registered == result.within
     assert result.area == pytest.approx(np.mean(result.within))
     assert result.score <= result.area < 0.2
+
+
+def test_a_slight_blur_of_a_soft_photo_is_no_motion():
+    case = make_case("dev", "repair_zoom", 14)
+    blurred = ndimage.gaussian_filter(case.reference, (0.7, 0.7, 0))
+    # Registration alone is taken in.
+    assert register(case.source, blurred, kept_region(case.masks.edit)).shift > 1
+    result = preservation(case.source, case.reference, blurred, case.masks.edit)
+    assert (result.shift, result.zoom) == (0, 1)
+    assert result.score > 0.99
+    moved = moved_back(case.reference, Motion(zoom=1.0, rows=-1.5, columns=1.0))
+    result = preservation(case.source, case.reference, moved, case.masks.edit)
+    assert result.shift == pytest.approx(math.hypot(1.5, 1.0), abs=0.1)
+    assert result.score < 0.9
 
 
 def test_a_flat_photo_has_no_motion_and_keeps_its_colour():
