@@ -302,7 +302,7 @@ PHRASES: Mapping[Wording, Phrases] = {
                 "让{object}和{other_object}交换位置",
             ),
             (
-                "rearrange it so that {new_layout}",
+                "rearrange it: {new_layout}",
                 "重新摆放：{new_layout}",
             ),
         ),
