@@ -41,10 +41,10 @@ from tbstar_jax.metrics.onnx_file import NoAnswerError
 from tbstar_jax.metrics.onnx_pair import Distance
 from tbstar_jax.metrics.onnx_text import EmbedText
 
-PRODUCT_FROM_SOURCE = ("bg_white", "bg_scene", "outpaint")
+PRODUCT_FROM_SOURCE = frozenset({"bg_white", "bg_scene", "outpaint"})
 """Tasks that leave the product alone, so that the source has the original."""
 
-NO_PRODUCT = ("object_add", "object_remove", "object_replace")
+NO_PRODUCT = frozenset({"object_add", "object_remove", "object_replace"})
 """Tasks whose masks are of what is added, taken away or replaced."""
 
 _MARGIN = 0.1
@@ -177,9 +177,10 @@ def product_crop(
 
 def product_of(case: Case) -> tuple[_Picture, Bool[np.ndarray, "h w"]] | None:
     """The picture that has the product as it must be, and where; None without one."""
-    if case.task in NO_PRODUCT:
+    asked = {one.task for one in case.asked} or {case.task}
+    if asked & NO_PRODUCT:
         return None
-    if case.task in PRODUCT_FROM_SOURCE:
+    if asked <= PRODUCT_FROM_SOURCE:
         image, mask = case.source, case.masks.product
     else:
         image, mask = case.reference, case.masks.product_after

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tbstar_jax.data_engine.facts import Facts
-from tbstar_jax.evaluation.cases.case import Masks
+from tbstar_jax.evaluation.cases.case import AskedEdit, Masks
 from tbstar_jax.evaluation.learned.measure import (
     LearnedMeasure,
     masked,
@@ -178,6 +178,27 @@ def test_the_original_is_in_the_source_only_where_the_product_is_left_alone(mode
         one = case(task=task)
         assert product_of(one) is None
         assert math.isnan(measured(models, one, one.reference)["dino_prod"])
+
+
+def test_of_several_edits_each_may_change_the_product():
+    def product(task, *others):
+        asked = [
+            AskedEdit(
+                task=name,
+                undone=RED,
+                masks=case().masks,
+                target_texts=(),
+                target_objects=(),
+            )
+            for name in (task, *others)
+        ]
+        return product_of(case(task=task, asked=tuple(asked)))
+
+    recolored = product("outpaint", "recolor")
+    np.testing.assert_array_equal(recolored[0], case(task="outpaint").reference)
+    scenes = product("bg_white", "bg_scene")
+    np.testing.assert_array_equal(scenes[0], case(task="bg_white").source)
+    assert product("text_remove", "object_remove") is None
 
 
 def test_of_an_outpainting_the_product_is_what_the_photo_shows():
