@@ -12,6 +12,9 @@ from collections.abc import Callable, Sequence
 _READER_GONE = 128 + 13
 """What a shell reports of a program that SIGPIPE ended."""
 
+_INTERRUPTED = 128 + 2
+"""Likewise of one that SIGINT ended."""
+
 
 class UserError(ValueError):
     """Input, option or file that a user can correct."""
@@ -28,7 +31,8 @@ def run_command(
 
     Returns:
       The exit status: 0; 2 after a `UserError`, whose sentence goes to stderr; 141,
-      quietly, where whoever read the output has closed it, as `head` does.
+      quietly, where whoever read the output has closed it, as `head` does; 130 where
+      the user interrupted it.
     """
     try:
         try:
@@ -49,6 +53,9 @@ def _run(main: Callable[[Sequence[str]], None], argv: Sequence[str]) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("interrupted; what was finished is kept", file=sys.stderr)
+        return _INTERRUPTED
     return 0
 
 

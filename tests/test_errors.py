@@ -52,3 +52,12 @@ def test_a_command_without_any_output_runs():
         ["sh", "-c", closed, text], stderr=subprocess.PIPE, check=False
     )
     assert (run.returncode, run.stderr) == (0, b"")
+
+
+def test_an_interrupted_command_says_so_without_a_traceback():
+    text = COMMAND.format(body="raise KeyboardInterrupt")
+    run = subprocess.run(
+        [sys.executable, "-c", text], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 130
+    assert run.stderr == "interrupted; what was finished is kept\n"

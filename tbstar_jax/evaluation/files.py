@@ -10,20 +10,30 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tbstar_jax.errors import UserError
+
 
 def write_whole(path: Path, data: bytes) -> None:
     """Writes a file beside its place, made where absent, and moves it there.
 
     A reader, or a run after one that was killed, finds the old file or the new one.
+
+    Raises:
+      UserError: it cannot be written: a full disk, or a folder that may not be.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     own = f"{os.getpid()}.{threading.get_ident()}"
     part = path.with_name(f".{path.name}.{own}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         part.write_bytes(data)
         os.replace(part, path)
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be written ({error.strerror}); make room, or choose "
+            "another folder"
+        ) from error
     finally:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
             part.unlink()
 
 

@@ -25,10 +25,14 @@ class Journal:
         """Opens a file to append to, made where absent, and drops a torn last line.
 
         Raises:
-          UserError: another process writes it.
+          UserError: another process writes it, or it cannot be written.
         """
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("a+b")
+        self._path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("a+b")
+        except OSError as error:
+            raise _not_written(path, error) from error
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -48,13 +52,30 @@ class Journal:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._file.close()
+        try:
+            self._file.close()
+        except OSError as failure:  # what could not be written is tried once more
+            raise _not_written(self._path, failure) from failure
 
     def append(self, entry: Mapping[str, Any]) -> None:
-        """Writes one object of JSON values, without NaN and infinity."""
+        """Writes one object of JSON values, without NaN and infinity.
+
+        Raises:
+          UserError: the disk is full, for example.
+        """
         text = json.dumps(dict(entry), ensure_ascii=False, allow_nan=False)
-        self._file.write(text.encode() + b"\n")
-        self._file.flush()
+        try:
+            self._file.write(text.encode() + b"\n")
+            self._file.flush()
+        except OSError as error:
+            raise _not_written(self._path, error) from error
+
+
+def _not_written(path: Path, error: OSError) -> UserError:
+    return UserError(
+        f"{path} cannot be written ({error.strerror}); make room, or choose another "
+        "folder"
+    )
 
 
 def read_journal(path: Path) -> Iterator[dict[str, Any]]:

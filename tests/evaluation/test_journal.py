@@ -1,5 +1,7 @@
 """Lines survive a kill; a second writer and foreign files are refused."""
 
+import resource
+
 import pytest
 
 from tbstar_jax.errors import UserError
@@ -55,3 +57,30 @@ def test_numbers_that_json_lacks_are_a_mistake_of_the_caller(tmp_path):
         pytest.raises(ValueError, match="JSON compliant"),
     ):
         journal.append({"value": float("nan")})
+
+
+def test_a_journal_that_cannot_be_written_is_one_sentence(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"")
+    with pytest.raises(UserError, match="cannot be written"):
+        Journal(path / "lines.jsonl")
+
+
+def test_a_full_disk_is_one_sentence(tmp_path):
+    place = tmp_path / "lines.jsonl"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill():
+        with Journal(place) as journal:
+            journal.append({"one": 1})
+            resource.setrlimit(resource.RLIMIT_FSIZE, (16, before[1]))
+            journal.append({"text": "x" * 1000})
+
+    try:
+        with pytest.raises(UserError, match=r"cannot be written \(File too large"):
+            fill()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    with Journal(place) as journal:
+        journal.append({"three": 3})
+    assert list(read_journal(place)) == [{"one": 1}, {"three": 3}]

@@ -130,13 +130,7 @@ def write_run(run: Run) -> None:
         "num_samples": run.num_samples,
         "provenance": run.provenance,
     }
-    try:
-        write_whole(path, json_text(content).encode())
-    except OSError as error:
-        raise UserError(
-            f"{path} cannot be written ({error.strerror}); choose another folder with "
-            "--out"
-        ) from error
+    write_whole(path, json_text(content).encode())
 
 
 def read_run(folder: Path) -> Run:

@@ -85,7 +85,7 @@ def test_runs_of_other_cases_or_other_scores_do_not_stand_in_one_table(run):
 
 def test_a_folder_that_cannot_be_made_is_said_to_be(run):
     run.folder.write_text("a file")
-    with pytest.raises(UserError, match=re.escape("choose another folder with --out")):
+    with pytest.raises(UserError, match=re.escape("cannot be written (File exists)")):
         write_run(run)
 
 
