@@ -2,18 +2,28 @@
 
 import math
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 
+from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.anchors import ANCHORS, AnchorScores, check_anchor_order
-from tbstar_jax.evaluation.answers.answer import sample_names, unanswered
+from tbstar_jax.evaluation.answers.answer import (
+    sample_name,
+    sample_names,
+    unanswered,
+)
+from tbstar_jax.evaluation.answers.folder import find_output
 from tbstar_jax.evaluation.cases.folder import CaseFolder
 from tbstar_jax.evaluation.cases.manifest import (
     MANIFEST_SPLITS,
     explain,
     read_manifest,
 )
+from tbstar_jax.evaluation.run.judging import canary_failures
 from tbstar_jax.evaluation.run.learned_columns import learned_notes
 from tbstar_jax.evaluation.run.results import SystemResult
 from tbstar_jax.evaluation.run.run_folder import Run
+from tbstar_jax.evaluation.run.scoring import SCORES_VERSION
+from tbstar_jax.evaluation.scores.prompt import decode_answer
 from tbstar_jax.evaluation.scores.record import ScoreRecord
 
 
@@ -36,6 +46,12 @@ def reading_notes(
         *_anchor_notes(anchors),
         *case_notes(cases, [str(id) for id in first["cases_not_as_shipped"]]),
     ]
+    version = first.get("scores_version", "3 or lower")
+    if version != SCORES_VERSION:
+        notes.append(
+            f"the scores are those of version {version} of their definition, this "
+            f"software's is {SCORES_VERSION}: run the same command again to score anew"
+        )
     if first["num_not_asked"]:
         notes.append(
             f"{first['num_not_asked']} prompts were not asked: their instructions have "
@@ -43,6 +59,12 @@ def reading_notes(
         )
     notes += [note for run in runs for note in (*_sample_notes(run), *_refusals(run))]
     notes += [*_reader_notes(runs), *learned_notes(runs)]
+    notes += [note for run in runs for note in canary_failures(run)]
+    notes += [
+        note
+        for run in runs
+        for note in answer_notes(run.name, by_system[run.name], run.outputs)
+    ]
     return [*notes, *unread_notes(by_system), *aspect_notes(by_system)]
 
 
@@ -93,6 +115,40 @@ def unread_notes(by_system: Mapping[str, Sequence[ScoreRecord]]) -> list[str]:
         "failed twice or it lacks their language: error rates leave these texts out, "
         "and E may rest on the overlap of their ink"
     ]
+
+
+def answer_notes(system: str, rows: Sequence[ScoreRecord], outputs: Path) -> list[str]:
+    """How answers that are missing or cannot be decoded count, and why not.
+
+    Args:
+      system: whose they are.
+      rows: its records.
+      outputs: folder of its pictures.
+    """
+    empty = [row for row in rows if row.size is None]
+    if not empty:
+        return []
+    files = (
+        find_output(outputs, sample_name(row.prompt, row.sample))
+        for row in empty
+        if row.status == "decode_error"
+    )
+    reasons = filter(None, (_why_not_decoded(file) for file in files if file))
+    reason = next(reasons, "")
+    return [
+        f"{len(empty)} of {len(rows)} answers of {system} are missing or cannot be "
+        "decoded: C, E and P count them as zero, all other measures leave them out"
+        + (f" (e.g. {reason})" if reason else "")
+    ]
+
+
+def _why_not_decoded(file: Path) -> str:
+    """Empty where it can be: it was replaced since it was scored."""
+    try:
+        decode_answer(file)
+    except UserError as error:
+        return str(error)
+    return ""
 
 
 def aspect_notes(by_system: Mapping[str, Sequence[ScoreRecord]]) -> list[str]:

@@ -5,7 +5,12 @@ import math
 
 import pytest
 
-from experiments.benchmark_notes import aspect_notes, case_notes, unread_notes
+from experiments.benchmark_notes import (
+    answer_notes,
+    aspect_notes,
+    case_notes,
+    unread_notes,
+)
 from tbstar_jax.evaluation.cases.folder import CaseFolder
 from tbstar_jax.evaluation.cases.make import make_case
 from tbstar_jax.evaluation.cases.manifest import explain
@@ -94,3 +99,18 @@ def test_answers_of_another_aspect_ratio_are_counted():
     (note,) = aspect_notes({"ours": [fine, wide, wide], "reference": [fine]})
     assert note.startswith("2 answers of ours have another aspect ratio")
     assert note.endswith("mean C is 0.000, cropped instead 0.500")
+
+
+def test_answers_that_count_as_zero_are_told_with_a_reason(tmp_path):
+    fine = record(1.0)
+    assert answer_notes("ours", [fine], tmp_path) == []
+    missing = record(None)
+    (note,) = answer_notes("ours", [fine, missing], tmp_path)
+    assert note.startswith("1 of 2 answers of ours are missing or cannot be decoded")
+    assert note.endswith("all other measures leave them out")
+    broken = dataclasses.replace(missing, status="decode_error")
+    path = tmp_path / "smoke/bg_white/000/en.png"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"no picture")
+    (note,) = answer_notes("ours", [missing, broken], tmp_path)
+    assert f"(e.g. {path} " in note

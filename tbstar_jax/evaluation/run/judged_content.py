@@ -8,6 +8,7 @@ where these differ, e.g. after the folder was copied.
 
 import dataclasses
 import hashlib
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,11 @@ from tbstar_jax.vlm.schema import NotValidError, read_as
 from tbstar_jax.vlm.strict_json import NotJsonError, read_json
 
 CONTENT_FILE = "judged_content.json"
+
+_SETTLED_NS = 2_000_000_000
+"""A file changed less than this ago may change again and keep its time."""
+_UNSETTLED = -1
+"""In place of the time of such a file: the next look hashes it."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -75,7 +81,7 @@ def contents_now(
             sha256 = _sha256(file)
             known = _Known(
                 size=size,
-                mtime_ns=mtime_ns,
+                mtime_ns=_settled(mtime_ns),
                 sha256=sha256,
                 cases_sha256=cases_sha256,
                 content=content_of(prompt),
@@ -96,7 +102,12 @@ def _same(known: _Known | None, file: Path | None, cases: str) -> _Known | None:
         return known
     if known.size != size or known.sha256 != _sha256(file):
         return None
-    return dataclasses.replace(known, mtime_ns=mtime_ns)
+    return dataclasses.replace(known, mtime_ns=_settled(mtime_ns))
+
+
+def _settled(mtime_ns: int) -> int:
+    is_young = abs(time.time_ns() - mtime_ns) < _SETTLED_NS
+    return _UNSETTLED if is_young else mtime_ns
 
 
 def _stat(file: Path | None) -> tuple[int, int]:

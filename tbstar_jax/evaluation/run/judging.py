@@ -171,6 +171,24 @@ def judge_summaries(
     return tuple(summaries)
 
 
+def canary_failures(run: Run) -> list[str]:
+    """Why judges of a run were not asked: one sentence each.
+
+    Raises:
+      UserError: `judges.json` is damaged.
+    """
+    found = {
+        str(told.get("model", "a judge")): _canary(told.get("canary"))
+        for told in run.judges().values()
+    }
+    return [
+        f"{model} has judged nothing of {run.name} since {result.date}, because its "
+        f"canary failed: {result.detail}"
+        for model, result in found.items()
+        if result is not None and not result.is_good
+    ]
+
+
 def _canary(entry: Any) -> CanaryResult | None:
     if entry is None:
         return None

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import shutil
+import time
 
 import pytest
 
@@ -14,6 +15,7 @@ from tbstar_jax.evaluation.cases.store import write_cases
 from tbstar_jax.evaluation.judge.canary import CanaryResult, no_canary
 from tbstar_jax.evaluation.run.judged_content import contents_now
 from tbstar_jax.evaluation.run.judging import (
+    canary_failures,
     judge_difference,
     judge_run,
     judge_samples,
@@ -108,6 +110,9 @@ def test_a_judge_that_has_drifted_judges_nothing_and_it_is_written_down(run):
             judge_run(run, judge(url), Checking(MOVED))
         assert server.requests == []
     assert not (run.folder / "judgements.jsonl").exists()
+    (told,) = canary_failures(run)
+    assert "has judged nothing of ours since 2026-11-26" in told
+    assert told.endswith("its canary failed: the judge has drifted")
     assert judges_of(run)["canary"]["outcome"] == "moved"
     assert judgements_now(run) == ([], 0)
 
@@ -191,6 +196,19 @@ def test_only_changed_pictures_are_decoded_again(run):
     first.unlink()
     assert now(run, read)[PROMPTS[0]] == ""
     assert read[4:] == [PROMPTS[0]]
+
+
+def test_a_picture_changed_at_once_and_at_the_same_time_is_noticed(run):
+    read = []
+    first = run.outputs / f"{PROMPTS[0]}.png"
+    small, other = (bytes([k]) * 8 for k in (1, 2))
+    at = time.time_ns()
+    first.write_bytes(small)
+    os.utime(first, ns=(at, at))
+    found = now(run, read)
+    first.write_bytes(other)
+    os.utime(first, ns=(at, at))
+    assert now(run, read)[PROMPTS[0]] != found[PROMPTS[0]]
 
 
 def test_changed_cases_and_a_damaged_memory_are_read_anew(run):
