@@ -2,9 +2,9 @@
 
 A line of the journal is a record with the key of all that it depends on: the picture,
 the case, the reader of texts, the learned models and the version of the scores. What
-stands there under the
-same key is not computed again; of several lines for one answer of one system the last
-counts. Lines come in the order of the jobs, whatever the number of processes.
+stands there under the same key is not computed again; of several lines for one answer
+of one system the last counts. Lines come in the order of the jobs, whatever the number
+of processes.
 """
 
 import atexit

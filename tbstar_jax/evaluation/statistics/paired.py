@@ -74,6 +74,7 @@ def language_difference(
         np.array([values[case].get(name, nan) for case in cases])
         for name in (first, second)
     )
+    least, most = sample.bounds
     return macro_interval(
         Sample(
             values=_minus(one, other),
@@ -82,6 +83,7 @@ def language_difference(
             tasks=tuple(tasks[case] for case in cases),
             languages=(f"{first}-{second}",) * len(cases),
             tags=(frozenset(),) * len(cases),
+            bounds=(least - most, most - least),
         ),
         config,
     )
