@@ -238,5 +238,12 @@ def _file(lines: Sequence[_Line], suffix: str) -> str:
     file = io.StringIO()
     writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows(
+        {name: _cell(value) for name, value in row.items()} for row in rows
+    )
     return file.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    """Blank where there is no number, as in `results.csv`."""
+    return "" if isinstance(value, float) and math.isnan(value) else value

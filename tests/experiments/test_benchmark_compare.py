@@ -124,6 +124,7 @@ def test_groups_are_tasks_languages_or_values_of_a_tag(tmp_path, capsys):
         rows = list(csv.DictReader(file))
     assert {row["group"] for row in rows} == {"big", "small"}
     assert {"C", "CER"} <= {row["measure"] for row in rows}
+    assert not any("nan" in row.values() for row in rows)
     with pytest.raises(UserError, match="--by is color, but must be one of task, lang"):
         benchmark.main(["compare", first, second, "--by=color"])
 

@@ -52,8 +52,8 @@ def figures(content: ReportContent) -> Mapping[str, Drawing | Absent]:
         "text": error_histogram(rates)
         if rates
         else Absent(
-            reason="no text was read: no task writes one, or no reader (Tesseract) "
-            "was there"
+            reason="no English or Chinese text was read: no task writes one, or no "
+            "reader (Tesseract) was there"
         ),
     }
 
