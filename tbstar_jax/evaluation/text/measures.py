@@ -56,6 +56,7 @@ from tbstar_jax.evaluation.text.reading import (
     known_text,
     read_texts,
 )
+from tbstar_jax.metrics.similarity import ciede2000_mean
 
 _MIN_SPREAD = 0.05
 """Between the errors of source and reference; with less, a measure tells nothing."""
@@ -267,7 +268,14 @@ def _drawing_skill(
         before = max(before, solid_overlap(reference, box))
     now = glyph_overlap(reference, answer, box, one.place)
     spread = 1.0 - before
-    return (now - before) / spread if spread >= _MIN_SPREAD else math.nan
+    if spread >= _MIN_SPREAD:
+        return (now - before) / spread
+    # Letters as tall as their plate: the plate is taken for ink, in both pictures.
+    asked, left = (
+        ciede2000_mean(reference[box.slices], image[box.slices])
+        for image in (source, answer)
+    )
+    return 1.0 - left / asked if asked > 0 else math.nan
 
 
 def _reads_as_before(text: KeptText, before: str | None, now: str | None) -> float:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tbstar_jax.evaluation.cases.case import KeptText, TargetText
+from tbstar_jax.evaluation.text import measures as measures_module
 from tbstar_jax.evaluation.text.measures import text_measures, text_skill
 from tbstar_jax.evaluation.text.reader import Reader
 from tbstar_jax.evaluation.text.reading import written_texts
@@ -199,6 +200,16 @@ def test_skill_is_nothing_for_the_source_and_all_for_the_reference():
         assert skill(source, reference, source, (text,)) == 0
         assert skill(source, reference, reference, (text,)) == 1
         assert skill(source, reference, printed("进口好物")[0], (text,)) < 0.1
+
+
+def test_where_drawings_tell_nothing_either_the_pixels_do(monkeypatch):
+    source, reference, text = replaced("天猫精选", "新品上市")
+    half = ((source.astype(int) + reference) // 2).astype(np.uint8)
+    # As where letters are as tall as their plate, and the plate is taken for ink.
+    monkeypatch.setattr(measures_module, "glyph_overlap", lambda *_: 1.0)
+    assert skill(source, reference, source, (text,)) == 0
+    assert skill(source, reference, reference, (text,)) == 1
+    assert 0.3 < skill(source, reference, half, (text,)) < 0.7
 
 
 def test_a_bar_over_the_text_is_no_drawing_of_it():
