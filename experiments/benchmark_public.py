@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data.parser import Parser
+from experiments.benchmark_canary import check_judge
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.cases.case import Language
-from tbstar_jax.evaluation.judge.config import read_judge
+from tbstar_jax.evaluation.judge.config import JudgeConfig, read_judge
 from tbstar_jax.evaluation.judge.judge import Judge
 from tbstar_jax.evaluation.preference.page import PAGE, PageConfig, build_page
 from tbstar_jax.evaluation.public.export import export_suite
@@ -67,15 +68,31 @@ def _score(argv: Sequence[str]) -> None:
     add("--out", type=Path, required=True, help="where reports are written")
     options = parser.parse_args(argv)
     suite = _suite(options.suite, options.data, options.language)
-    judge = None if options.judge is None else Judge(read_judge(options.judge))
+    config = None if options.judge is None else read_judge(options.judge)
     report = score_suite(
         suite,
         options.outputs,
-        judge,
+        None if config is None else Judge(config),
         options.out,
         system=options.name or options.outputs.resolve().name,
+        notes=() if config is None else (_canary_note(config),),
     )
     print(report_text(report))
+
+
+def _canary_note(config: JudgeConfig) -> str:
+    """Asks the judge's canary.
+
+    Raises:
+      UserError: the judge is not what it was.
+    """
+    found = check_judge(config)
+    if not found.is_good:
+        raise UserError(
+            f"nothing was judged: {found.detail}; to judge all the same, write "
+            "`canary: off` in the judge's file, and the report will say so"
+        )
+    return f"the judge's canary ({found.date}): {found.detail}"
 
 
 def _page(argv: Sequence[str]) -> None:

@@ -12,6 +12,7 @@ from tbstar_jax.evaluation.cases.store import load_cases
 from tbstar_jax.evaluation.preference.study import read_key
 from tbstar_jax.evaluation.run.run_folder import read_run
 from tbstar_jax.input_pipeline.images import decode_image, encode_png
+from tests.evaluation.public import copies
 from tests.support.loopback import Answer, completion, serving
 
 CASE = "smoke/recolor/000"
@@ -325,3 +326,25 @@ def test_two_judges_of_a_run_are_compared(runs, tmp_path, capsys):
         benchmark.main(
             ["judge", str(runs["lazy"]), flags[0], f"--diff={second}", "--again=x"]
         )
+
+
+def test_a_public_suite_is_judged_after_a_canary(runs, tmp_path):
+    copy = copies.imgedit(tmp_path / "copy", {"1": "add"})
+    outputs = tmp_path / "mine"
+    copies.save(outputs / "1.png", copies.picture(99))
+    command = ["public", "score", "imgedit", str(copy), f"--outputs={outputs}"]
+    command.append(f"--out={tmp_path / 'out'}")
+    record = str(tmp_path / "canary.json")
+    same = "Compliance: 3\nSeamlessness: 3\nIntegrity: 3"
+    with serving(Answer(body=completion(same))) as (url, server):
+        settings = {"mode": "imgedit", "canary_record": record, "canary": True}
+        flag = judge_file(tmp_path / "judge.yaml", url, **settings)
+        with pytest.raises(UserError, match="nothing was judged: the judge does not"):
+            benchmark.main([*command, flag])
+        assert len(server.requests) == 48
+        flag = judge_file(tmp_path / "judge.yaml", url, mode="imgedit")
+        benchmark.main([*command, flag])
+        assert len(server.requests) == 49
+    report = json.loads((tmp_path / "out/report.json").read_text())
+    assert report["coverage"] == 1
+    assert "switched off" in report["notes"][0]

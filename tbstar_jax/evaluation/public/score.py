@@ -116,6 +116,7 @@ def score_suite(
     *,
     system: str = "",
     reader: Reader | None = None,
+    notes: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Scores answers, and writes `report.json` and `report.txt`.
 
@@ -130,6 +131,7 @@ def score_suite(
       out: a folder, made where absent.
       system: who answered; empty: the name of the folder.
       reader: OCR of whole pictures for TextEdit; None: Tesseract, where installed.
+      notes: for the report, before its own.
 
     Returns:
       The report (see `suite_report`).
@@ -141,7 +143,7 @@ def score_suite(
     answers = open_outputs(outputs, suite)
     system = system or outputs.resolve().name
     out.mkdir(parents=True, exist_ok=True)
-    scored = _Scored()
+    scored = _Scored(notes=[*notes])
     if judge is not None:
         _judge(suite, answers, judge, out, system, scored)
     elif suite.name == "textedit":
