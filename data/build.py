@@ -184,17 +184,5 @@ def _build_tiny(options: argparse.Namespace) -> None:
     print(summary(built))
 
 
-def command() -> int:
-    """Runs the command line; returns its exit status, 130 after Ctrl-C."""
-    try:
-        return run_command(main)
-    except KeyboardInterrupt:
-        print(
-            "interrupted; what is finished is kept, and the same command goes on",
-            file=sys.stderr,
-        )
-        return 130
-
-
 if __name__ == "__main__":
-    sys.exit(command())
+    sys.exit(run_command(main))

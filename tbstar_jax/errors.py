@@ -54,7 +54,10 @@ def _run(main: Callable[[Sequence[str]], None], argv: Sequence[str]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("interrupted; what was finished is kept", file=sys.stderr)
+        print(
+            "interrupted; what is finished is kept, and the same command goes on",
+            file=sys.stderr,
+        )
         return _INTERRUPTED
     return 0
 

@@ -60,4 +60,6 @@ def test_an_interrupted_command_says_so_without_a_traceback():
         [sys.executable, "-c", text], capture_output=True, text=True, check=False
     )
     assert run.returncode == 130
-    assert run.stderr == "interrupted; what was finished is kept\n"
+    assert run.stderr == (
+        "interrupted; what is finished is kept, and the same command goes on\n"
+    )

@@ -196,18 +196,19 @@ def _cropped_scores(
     """What another aspect ratio means: see `score_answer`."""
     height, width = answer.shape[:2]
     error = math.log((width / height) / (case.size[1] / case.size[0]))
-    edit = kept = math.nan
+    edit = kept = both = math.nan
     if abs(error) >= _SAME_ASPECT:
         fitted = cropped(answer, case.size)
         preserved = _preservation(case, fitted)
         still = _laid_over(case, fitted, preserved)
         kept = preserved.score
         edit = edit_score(case, still, reader=reader, is_size_right=False).value
+        both = math.sqrt(edit * kept)
     return {
         "aspect_error": error,
         "edit_crop": edit,
         "preservation_crop": kept,
-        "consistency_crop": math.sqrt(edit * kept),
+        "consistency_crop": both,
     }
 
 
