@@ -12,7 +12,6 @@ from tbstar_jax.evaluation.judge.canary import (
     CanaryResult,
     canary_of_run,
     check_canary,
-    no_canary,
     read_canary,
     run_canary,
     write_canary,
@@ -29,10 +28,12 @@ def check_judge(config: JudgeConfig) -> CanaryResult:
     """
     date = _today()
     if not config.canary:
-        return no_canary("off", "switched off in the judge's file", date)
+        return CanaryResult(
+            outcome="off", detail="switched off in the judge's file", date=date
+        )
     if config.replay or config.mode == "pairwise":
         why = "replies were only replayed" if config.replay else "pairs have no scale"
-        return no_canary("not applicable", why, date)
+        return CanaryResult(outcome="not applicable", detail=why, date=date)
     try:
         from tbstar_jax.evaluation.audit.canary import NUM_RUNGS, canary_ladder
     except ModuleNotFoundError as error:

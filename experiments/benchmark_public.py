@@ -87,11 +87,7 @@ def _canary_note(config: JudgeConfig) -> str:
       UserError: the judge is not what it was.
     """
     found = check_judge(config)
-    if not found.is_good:
-        raise UserError(
-            f"nothing was judged: {found.detail}; to judge all the same, write "
-            "`canary: off` in the judge's file, and the report will say so"
-        )
+    found.require_good()
     return f"the judge's canary ({found.date}): {found.detail}"
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeGuard
 
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.cases.case import Quad
@@ -97,7 +97,7 @@ class Fields:
         value = self._values.get(name)
         if not _are_numbers(value, count, largest):
             self.refuse(name, f"{count} numbers from -{largest:g} to {largest:g}")
-        return tuple(float(one) for one in value)  # type: ignore[union-attr]
+        return tuple(float(one) for one in value)
 
     def parameters(self, name: str) -> dict[str, float | str]:
         """An object whose values are numbers or short texts."""
@@ -156,7 +156,9 @@ def _are_integers(value: object, count: int, largest: int) -> bool:
     )
 
 
-def _are_numbers(value: object, count: int, largest: float) -> bool:
+def _are_numbers(
+    value: object, count: int, largest: float
+) -> TypeGuard[list[int | float]]:
     return (
         isinstance(value, list)
         and len(value) == count

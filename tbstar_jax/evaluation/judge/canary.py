@@ -125,32 +125,29 @@ class CanaryResult:
     outcome: Outcome
     detail: str
     date: str
-    mean: float | None
-    since: str | None
-    shift: float | None
-    by_rank: tuple[float, ...]
-    num_rungs: int
-    num_asked: int
+    mean: float | None = None
+    since: str | None = None
+    shift: float | None = None
+    by_rank: tuple[float, ...] = ()
+    num_rungs: int = 0
+    num_asked: int = 0
 
     @property
     def is_good(self) -> bool:
         """Whether the judge may be asked further."""
         return self.outcome not in ("moved", "order", "failed")
 
+    def require_good(self) -> None:
+        """Ends a judged run before it begins.
 
-def no_canary(outcome: Outcome, detail: str, date: str) -> CanaryResult:
-    """What stands in the place of a canary that did not run."""
-    return CanaryResult(
-        outcome=outcome,
-        detail=detail,
-        date=date,
-        mean=None,
-        since=None,
-        shift=None,
-        by_rank=(),
-        num_rungs=0,
-        num_asked=0,
-    )
+        Raises:
+          UserError: the judge may not be asked further.
+        """
+        if not self.is_good:
+            raise UserError(
+                f"nothing was judged: {self.detail}; to judge all the same, write "
+                "`canary: off` in the judge's file, and the report will say so"
+            )
 
 
 def canary_of_run(

@@ -7,20 +7,10 @@ denied. Where nothing true tells the two pictures apart, there are none.
 
 import dataclasses
 
+from tbstar_jax.data_engine.augment.paraphrase.slots import WHERE
 from tbstar_jax.data_engine.facts import Facts, Language, Position
 from tbstar_jax.evaluation.cases.case import Case
 
-_PLACES: dict[Position, str] = {
-    "left": "on the left",
-    "right": "on the right",
-    "top": "at the top",
-    "bottom": "at the bottom",
-    "center": "in the center",
-    "top left": "in the top left corner",
-    "top right": "in the top right corner",
-    "bottom left": "in the bottom left corner",
-    "bottom right": "in the bottom right corner",
-}
 _FIRST_CJK = "\u2e80"
 
 
@@ -52,9 +42,9 @@ def captions_of(case: Case) -> Captions | None:
         repair_zoom          a product picture of a grey mug, dust spots
 
     Returns:
-      The captions, or None: of an instruction that asks for two edits, of outpaintings,
-      of things that become larger or move by a distance, of a Chinese text that
-      replaces another, and where the facts are too few.
+      The captions, or None: of an instruction that asks for several edits, of
+      outpaintings, of things that become larger or move by a distance, of a Chinese
+      text that replaces another, and where the facts are too few.
     """
     if case.asked:
         return None
@@ -96,7 +86,7 @@ def _of(facts: Facts) -> str:
 
 
 def _at(position: Position | None) -> str:
-    return f" {_PLACES[position]}" if position else ""
+    return f" {WHERE['en'][position]}" if position else ""
 
 
 def _listed(facts: Facts, old: str | None, new: str | None) -> tuple[str, str] | None:

@@ -28,18 +28,18 @@ mask: what it shows is the product alone.
 import dataclasses
 import functools
 import math
+from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-from tbstar_jax.data_engine.local_models import Embed
 from tbstar_jax.evaluation.cases.case import Case
 from tbstar_jax.evaluation.learned.captions import captions_of
 from tbstar_jax.evaluation.learned.models import LearnedModels
 from tbstar_jax.evaluation.scores.preservation import kept_region
 from tbstar_jax.metrics.onnx_file import NoAnswerError
 from tbstar_jax.metrics.onnx_pair import Distance
-from tbstar_jax.metrics.onnx_text import EmbedText
 
 PRODUCT_FROM_SOURCE = frozenset({"bg_white", "bg_scene", "outpaint"})
 """Tasks that leave the product alone, so that the source has the original."""
@@ -52,6 +52,7 @@ _GREY = 128
 
 _Vector = Float[np.ndarray, " d"]
 _Picture = UInt8[np.ndarray, "h w 3"]
+_Given = TypeVar("_Given")
 
 
 class LearnedMeasure:
@@ -226,26 +227,20 @@ class _Known:
             clip_source=_embedded(models.clip_image, case.source),
             clip_reference=_embedded(models.clip_image, case.reference),
             texts=(
-                _read(text, captions.source) if captions else None,
-                _read(text, captions.reference) if captions else None,
+                _embedded(text, captions.source) if captions else None,
+                _embedded(text, captions.reference) if captions else None,
             ),
         )
 
 
-def _embedded(embed: Embed | None, image: _Picture) -> _Vector | None:
+def _embedded(
+    embed: Callable[[_Given], _Vector] | None, given: _Given
+) -> _Vector | None:
+    """What a model makes of a picture or text; None without either."""
     if embed is None:
         return None
     try:
-        return embed(image)
-    except NoAnswerError:
-        return None
-
-
-def _read(embed: EmbedText | None, text: str) -> _Vector | None:
-    if embed is None:
-        return None
-    try:
-        return embed(text)
+        return embed(given)
     except NoAnswerError:
         return None
 

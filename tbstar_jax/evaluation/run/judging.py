@@ -72,11 +72,8 @@ def judge_run(run: Run, config: JudgeConfig, check: Check) -> None:
     found = find_outputs(run.outputs, run.prompts).paths
     canary = check(config) if pending else None
     _write_judge(run, config, canary)
-    if canary is not None and not canary.is_good:
-        raise UserError(
-            f"nothing was judged: {canary.detail}; to judge all the same, write "
-            "`canary: off` in the judge's file, and the report will say so"
-        )
+    if canary is not None:
+        canary.require_good()
     work = (_work(run, cases, found, prompt) for prompt in pending)
     judged = judge_all(judge, work, run.folder / JUDGEMENTS_FILE)
     if judged and not any(one.is_settled for one in judged):

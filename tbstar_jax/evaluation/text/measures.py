@@ -212,8 +212,9 @@ def text_skill(
     so a text the reader misreads even in the reference still earns 1. Without a
     reader, or where it cannot tell source and reference apart, the overlap of the ink
     with the reference's takes the place of 1 - e; of a text that is new, what a bar
-    over it would overlap is then worth nothing. Of a text that is taken away: 1 - the
-    larger of `ink_left` and `structure_left`.
+    over it would overlap is then worth nothing. Where drawings cannot tell either, the
+    mean CIEDE2000 to the reference in the text's box takes the place of e. Of a text
+    that is taken away: 1 - the larger of `ink_left` and `structure_left`.
 
     Args:
       source: the picture before, on the canvas.

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from tbstar_jax.evaluation.judge.canary import CanaryResult, no_canary
+from tbstar_jax.evaluation.judge.canary import CanaryResult
 from tbstar_jax.evaluation.judge.quirks import ReferenceNumber
 from tbstar_jax.evaluation.report.judged import canary_text, judge_table
 from tests.evaluation.report.contents import content, judged
@@ -74,7 +74,11 @@ def test_both_halves_of_sc_and_perfection_have_columns():
             "(44 of 48 rungs)",
         ),
         (
-            no_canary("off", "switched off in the judge's file", "2026-12-01"),
+            CanaryResult(
+                outcome="off",
+                detail="switched off in the judge's file",
+                date="2026-12-01",
+            ),
             "off (2026-12-01): switched off in the judge's file",
         ),
         (None, "not recorded"),

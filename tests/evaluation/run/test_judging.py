@@ -12,7 +12,7 @@ from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.answers.folder import find_output
 from tbstar_jax.evaluation.cases.make import make_case
 from tbstar_jax.evaluation.cases.store import write_cases
-from tbstar_jax.evaluation.judge.canary import CanaryResult, no_canary
+from tbstar_jax.evaluation.judge.canary import CanaryResult
 from tbstar_jax.evaluation.run.judged_content import contents_now
 from tbstar_jax.evaluation.run.judging import (
     canary_failures,
@@ -136,7 +136,7 @@ def test_the_canary_is_asked_before_pictures_and_only_where_there_are_any(run):
         assert check.num_asked == 1
         picture = run.outputs / f"{PROMPTS[0]}.png"
         shutil.copy(run.outputs / f"{PROMPTS[1]}.png", picture)
-        off = no_canary("off", "switched off", "2026-11-27")
+        off = CanaryResult(outcome="off", detail="switched off", date="2026-11-27")
         judge_run(run, judge(url), Checking(off))
     assert summary_of(run).canary.outcome == "off"
     assert judges_of(run)["canary"]["date"] == "2026-11-27"
