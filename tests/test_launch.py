@@ -10,10 +10,12 @@ import pytest
 
 LAUNCH = pathlib.Path(__file__).parents[1] / "launch"
 SCRIPTS = ["local.sh", "slurm.sh", "tpu_pod.sh"]
-# Writes its own name and every argument, separated by tabs, as one line.
+# Writes its own name and every argument, separated by tabs, as one line. In a single
+# write: processes that start together append to the same file.
 RECORDER = """#!/bin/sh
-{ printf '%s' "${0##*/}"; for a in "$@"; do printf '\\t%s' "$a"; done
-  printf '%s\\n' "$EXTRA"; } >> "$CALLS"
+set -- "${0##*/}" "$@"
+IFS='\t'
+printf '%s%s\\n' "$*" "$EXTRA" >> "$CALLS"
 """
 
 
