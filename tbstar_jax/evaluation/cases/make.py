@@ -18,6 +18,7 @@ from tbstar_jax.data_engine.render.sampling import choose
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.cases.case import BENCHMARK_TASKS, Case, Split
 from tbstar_jax.evaluation.cases.closeup import closeup_draft
+from tbstar_jax.evaluation.cases.conditions import condition_of, taken
 from tbstar_jax.evaluation.cases.draft import Draft
 from tbstar_jax.evaluation.cases.from_layout import (
     draw_card,
@@ -120,8 +121,10 @@ def make_case(split: Split, task: str, index: int, seed: int | None = None) -> C
         rng = case_generator(split, key, task, index, f"scene-{attempt}")
         draft = _draft(rng, split, task, index, size)
         if draft is not None and is_sound(draft):
+            condition = condition_of(draft, task, index, _num_generators(split, task))
+            camera = case_generator(split, key, task, index, "camera")
             words = case_generator(split, key, task, index, "words")
-            return finish(draft, split, task, index, words)
+            return finish(taken(draft, condition, camera), split, task, index, words)
     raise AssertionError(f"no case {split}/{task}/{index} in {_ATTEMPTS} attempts")
 
 
@@ -183,6 +186,11 @@ def finish(
         licence=draft.licence,
         asked=draft.asked,
     )
+
+
+def _num_generators(split: Split, task: str) -> int:
+    """How many ways of drawing take turns; the hard split stacks edits on renders."""
+    return 1 if split == "hard" else len(GENERATORS[task])
 
 
 def _draft(

@@ -108,7 +108,7 @@ def _case(
                 draft,
                 generator="photo",
                 licence=licence,
-                tags={**draft.tags, "photo": sha256},
+                tags={**draft.tags, "photo": sha256, "condition": "photo"},
             )
             return finish(draft, "photo", task, number, words)
     return None

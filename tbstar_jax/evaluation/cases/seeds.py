@@ -13,7 +13,7 @@ from importlib import metadata
 
 import numpy as np
 
-BENCHMARK_VERSION = 1
+BENCHMARK_VERSION = 2
 """Raised whenever a case would have other pixels, masks or words."""
 
 PACKAGES = ("numpy", "pillow")
