@@ -4,10 +4,14 @@ A `UserError` carries one clear sentence: what was wrong, the value, the limit a
 what to do. Commands print that sentence without a traceback and exit with status 2.
 """
 
+import contextlib
 import os
 import select
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+import types
+from collections.abc import Callable, Iterator, Sequence
 
 _READER_GONE = 128 + 13
 """What a shell reports of a program that SIGPIPE ended."""
@@ -15,9 +19,16 @@ _READER_GONE = 128 + 13
 _INTERRUPTED = 128 + 2
 """Likewise of one that SIGINT ended."""
 
+_TERMINATED = 128 + 15
+"""Likewise of one that SIGTERM ended."""
+
 
 class UserError(ValueError):
     """Input, option or file that a user can correct."""
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, as schedulers and `timeout` send it: ends a command as Ctrl-C does."""
 
 
 def run_command(
@@ -32,7 +43,7 @@ def run_command(
     Returns:
       The exit status: 0; 2 after a `UserError`, whose sentence goes to stderr; 141,
       quietly, where whoever read the output has closed it, as `head` does; 130 where
-      the user interrupted it.
+      the user interrupted it, 143 where SIGTERM did.
     """
     try:
         try:
@@ -49,17 +60,46 @@ def run_command(
 
 def _run(main: Callable[[Sequence[str]], None], argv: Sequence[str]) -> int:
     try:
-        main(argv)
+        with _terminable():
+            main(argv)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         print(
             "interrupted; what is finished is kept, and the same command goes on",
             file=sys.stderr,
         )
-        return _INTERRUPTED
+        return _TERMINATED if isinstance(interrupt, _Terminated) else _INTERRUPTED
     return 0
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Lets SIGTERM unwind the command, so that it ends its processes and locks.
+
+    Where somebody else listens to the signal already, or in another thread than the
+    main one, it stays as it is.
+    """
+    process = os.getpid()
+
+    def stop(number: int, frame: types.FrameType | None) -> None:
+        del frame
+        if os.getpid() != process:
+            # A forked child has the handler too, but no command to unwind.
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        raise _Terminated
+
+    in_main = threading.current_thread() is threading.main_thread()
+    if not in_main or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _is_reader_gone() -> bool:

@@ -16,6 +16,35 @@ def main(argv):
 sys.exit(run_command(main, []))
 """
 
+POOLED = """
+import os
+import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+def run_pool():
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        print(pool.submit(os.getpid).result(), flush=True)
+        time.sleep(60)
+"""
+
+FORKED = """
+import os
+import signal
+import time
+
+def fork_and_terminate():
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(write, b"!")
+        time.sleep(60)
+        os._exit(0)
+    os.read(read, 1)
+    os.kill(child, signal.SIGTERM)
+    print("ended by", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) * -1)
+"""
+
 
 def run_unread(*arguments, **streams):
     """Runs Python with an output whose reader has left, as `head` does."""
@@ -63,3 +92,33 @@ def test_an_interrupted_command_says_so_without_a_traceback():
     assert run.stderr == (
         "interrupted; what is finished is kept, and the same command goes on\n"
     )
+
+
+def test_a_terminated_command_ends_its_processes_and_says_so():
+    body = "run_pool()"
+    text = POOLED + COMMAND.format(body=body)
+    run = subprocess.Popen(
+        [sys.executable, "-c", text],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    worker = int(run.stdout.readline())
+    run.terminate()
+    _, error = run.communicate(timeout=60)
+    assert run.returncode == 143
+    # No traceback, and no semaphore that Python would tell of.
+    assert error == (
+        "interrupted; what is finished is kept, and the same command goes on\n"
+    )
+    with pytest.raises(ProcessLookupError):
+        os.kill(worker, 0)
+
+
+def test_a_forked_child_of_a_command_ends_by_the_signal():
+    body = "fork_and_terminate()"
+    text = FORKED + COMMAND.format(body=body)
+    run = subprocess.run(
+        [sys.executable, "-c", text], capture_output=True, text=True, check=False
+    )
+    assert (run.stdout, run.stderr) == ("ended by 15\n", "")
