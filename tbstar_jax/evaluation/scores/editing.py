@@ -32,22 +32,69 @@ from tbstar_jax.evaluation.scores.editing_measures import (
 from tbstar_jax.evaluation.text.reader import Reader
 
 PART_EXPONENTS: Mapping[str, Mapping[str, float]] = {
-    "bg_white": {"background": 0.4, "white": 0.2, "cut_edge": 0.2, "outline": 0.2},
+    "bg_white": {
+        "background": 0.4,
+        "white": 0.2,
+        "cut_edge": 0.2,
+        "shadow": 0.1,
+        "outline": 0.1,
+    },
     "bg_scene": {"changed": 0.1, "statistics": 0.5, "texture": 0.1, "outline": 0.3},
-    "recolor": {"color": 0.6, "structure": 0.4, "intact": 0.6},
-    "material": {"surface": 0.6, "structure": 0.2, "outline": 0.2, "intact": 0.6},
+    "recolor": {
+        "color": 0.4,
+        "hue": 0.2,
+        "chroma": 0.1,
+        "structure": 0.4,
+        "intact": 0.6,
+    },
+    "material": {
+        "surface": 0.5,
+        "specular": 0.2,
+        "structure": 0.2,
+        "outline": 0.2,
+        "intact": 0.6,
+    },
     "watermark_remove": {"clean": 0.6, "mark": 0.4, "intact": 0.5},
     "text_remove": {"clean": 0.7, "ink": 0.4, "intact": 0.6},
-    "text_replace_en": {"text": 0.7, "ink_color": 0.15, "ink_height": 0.15},
-    "text_replace_zh": {"text": 0.7, "ink_color": 0.15, "ink_height": 0.15},
-    "text_add": {"text": 0.7, "ink_color": 0.15, "clear": 0.15, "extent": 0.8},
+    "text_replace_en": {
+        "text": 0.7,
+        "ink_color": 0.15,
+        "ink_height": 0.15,
+        "once": 0.6,
+    },
+    "text_replace_zh": {
+        "text": 0.7,
+        "ink_color": 0.15,
+        "ink_height": 0.15,
+        "once": 0.6,
+    },
+    "text_add": {
+        "text": 0.7,
+        "ink_color": 0.15,
+        "ink_height": 0.15,
+        "once": 0.6,
+        "clear": 0.15,
+        "extent": 0.8,
+    },
     "object_add": {"changed": 0.2, "color": 0.7, "shape": 0.7, "extent": 0.8},
     "object_remove": {"clean": 0.8, "gone": 0.2, "shadow": 0.2, "intact": 0.6},
     "object_replace": {"gone": 0.2, "color": 0.7, "shape": 0.7, "around": 0.6},
     "light_shadow": {"field": 0.6, "chromaticity": 0.2, "detail": 0.2},
     "outpaint": {"filled": 0.1, "seam": 0.5, "statistics": 0.7, "texture": 0.2},
-    "layout": {"region": 0.3, "gone": 0.1, "placed": 0.3, "intact": 0.3},
-    "repair_zoom": {"clean": 0.5, "level": 0.2, "detail": 0.2, "intact": 0.4},
+    "layout": {
+        "region": 0.3,
+        "gone": 0.1,
+        "placed": 0.3,
+        "identity": 0.2,
+        "intact": 0.3,
+    },
+    "repair_zoom": {
+        "clean": 0.5,
+        "level": 0.2,
+        "detail": 0.2,
+        "drift": 0.2,
+        "intact": 0.4,
+    },
 }
 """By task, the parts of E and their exponents.
 

@@ -18,16 +18,24 @@ from tbstar_jax.evaluation.scores.editing_measures import (
     dot,
     far_intactness,
     gradient_likeness,
-    outline_likeness,
     relative,
     skill,
+    smooth,
     texture,
 )
+from tbstar_jax.evaluation.scores.editing_outlines import silhouette_score
+from tbstar_jax.evaluation.scores.editing_structure import structure_score
 from tbstar_jax.geometry import erode
 from tbstar_jax.metrics.color import ciede2000, srgb_to_linear, unit_image
 
 _CHANGED = 3.0
 """Least CIEDE2000 of a pixel whose attribute the reference changes."""
+_LEAST_CHROMA = 10.0
+"""Chroma below which a colour is grey and has no hue."""
+_HIGHLIGHT = 12.0
+"""L* above a surface's median at which it shines."""
+_HALF_SPECULAR = 12.0
+"""Error of the highlights, in L* of contrast, that halves the score."""
 _FIELD_SIGMA = 0.015
 """Smoothing of a shading field, as a share of the shorter side."""
 _DARK = 0.02
@@ -37,17 +45,22 @@ _LOST_CHROMA = 5.0
 
 
 def recolor_parts(view: View) -> dict[str, float | None]:
-    """`color` and `structure` of what the reference recolours; `intact` away from it.
+    """`color`, `hue`, `chroma`, `structure` of the recoloured; `intact` away from it.
 
-    `color` is the skill of the CIEDE2000 difference between mean colours, averaged over
-    the dark, middle and light thirds of the source, so that a part painted over or left
-    out shows. `structure` is the likeness of lightness gradients to the source's or the
-    reference's, whichever is greater, as a share of the reference's.
+    The colours are means over the dark, middle and light thirds of the source, so that
+    a part painted over or left out shows, and shading does not. `color` is the skill of
+    their CIEDE2000 difference: it alone sees a right hue that is far too dark. `hue`
+    and `chroma` are what of the error in a*, b* lies across and along the reference's
+    direction from grey, and count even where lightness is most of the change. A grey
+    reference has no hue. `structure`: see `structure_score`.
     """
     part = changed_part(view)
+    means = _third_means(view, part)
     return {
-        "color": _color_skill(view, part),
-        "structure": _structure(view, part),
+        "color": _color_skill(means),
+        "hue": _hue(means),
+        "chroma": _chroma(means),
+        "structure": structure_score(view, part),
         "intact": far_intactness(view),
     }
 
@@ -59,19 +72,45 @@ def changed_part(view: View) -> Bool[np.ndarray, "h w"]:
     return part if np.count_nonzero(part) >= LEAST_PIXELS else edit
 
 
-def _color_skill(view: View, part: Bool[np.ndarray, "h w"]) -> float | None:
-    if np.count_nonzero(part) < LEAST_PIXELS:
-        return None
+def _third_means(
+    view: View, part: Bool[np.ndarray, "h w"]
+) -> Float[np.ndarray, "3 3 3"]:
+    """Mean Lab of answer, source, reference in the source's thirds of lightness."""
     order = np.argsort(view.source_lab[part][:, 0], kind="stable")
     thirds = np.array_split(order, 3)
-    means = [
-        np.stack([lab[part][third].mean(axis=0) for third in thirds])
-        for lab in view.labs
-    ]
+    return np.stack(
+        [np.stack([lab[part][k].mean(axis=0) for k in thirds]) for lab in view.labs]
+    )
+
+
+def _color_skill(means: Float[np.ndarray, "3 3 3"]) -> float | None:
     error, source_error = (
         float(ciede2000(one, means[2]).mean()) for one in (means[0], means[1])
     )
     return skill(error, source_error) if source_error > 0 else None
+
+
+def _hue(means: Float[np.ndarray, "3 3 3"]) -> float | None:
+    """1 - dH / max(C, dH of the source), with C the reference's chroma, in [0, 1].
+
+    dH = 2 sqrt(C C') sin(dh / 2) is CIE Lab's difference of hue: 60 degrees off at full
+    chroma scores 0; None where the reference is grey.
+    """
+    errors, chroma = [], float(np.hypot(*means[2][:, 1:].T).mean())
+    if chroma < _LEAST_CHROMA:
+        return None
+    for one in means[:2]:
+        apart = np.sum((one - means[2])[:, 1:] ** 2, axis=1)
+        lengths = np.hypot(*one[:, 1:].T) - np.hypot(*means[2][:, 1:].T)
+        errors.append(float(np.sqrt(np.maximum(apart - lengths**2, 0.0)).mean()))
+    return skill(errors[0], max(chroma, errors[1]))
+
+
+def _chroma(means: Float[np.ndarray, "3 3 3"]) -> float:
+    """1 - dC / max(C, dC of the source, 10), in [0, 1]: grey for a colour scores 0."""
+    chromas = [np.hypot(*one[:, 1:].T) for one in means]
+    errors = [float(np.abs(one - chromas[2]).mean()) for one in chromas[:2]]
+    return skill(errors[0], max(float(chromas[2].mean()), errors[1], _LEAST_CHROMA))
 
 
 def _structure(view: View, part: Bool[np.ndarray, "h w"]) -> float:
@@ -88,10 +127,13 @@ def _structure(view: View, part: Bool[np.ndarray, "h w"]) -> float:
 
 
 def material_parts(view: View) -> dict[str, float | None]:
-    """`surface`, `structure`, `outline` of the product, `intact` away from it.
+    """`surface`, `specular`, `structure`, `outline` of the product, `intact` beside it.
 
     `surface` is the skill of the statistics that make a material: the distribution of
-    L* (highlights and contrast), mean a* and b*, fine texture.
+    L* (highlights and contrast), mean a* and b*, fine texture. `specular` compares the
+    highlights alone: 1 / (1 + e / 12) with e the error of their contrast. `structure`
+    is the likeness of lightness gradients to the source's or the reference's, whichever
+    is greater, as a share of the reference's; `outline` the silhouette's boundary IoU.
     """
     product = view.case.masks.product_after
     part = changed_part(view) & product
@@ -103,10 +145,33 @@ def material_parts(view: View) -> dict[str, float | None]:
     ]
     return {
         "surface": skill(*errors) if errors[1] > 0 else None,
+        "specular": _specular(view, part),
         "structure": _structure(view, part),
-        "outline": outline_likeness(view, product),
+        "outline": silhouette_score(view, product),
         "intact": far_intactness(view),
     }
+
+
+def _specular(view: View, part: Bool[np.ndarray, "h w"]) -> float:
+    """Closeness of the highlights to the reference's, in (0, 1].
+
+    Contrast is that of the lightest 2 and 5 % to the median, in L*; the share is of the
+    pixels at least 12 above the median, in per cent. The error is the mean of the three
+    differences.
+    """
+    own, reference = (
+        _highlights(lab, part) for lab in (view.answer_lab, view.reference_lab)
+    )
+    return 1.0 / (1.0 + float(np.abs(own - reference).mean()) / _HALF_SPECULAR)
+
+
+def _highlights(
+    lab: Float[np.ndarray, "h w 3"], part: Bool[np.ndarray, "h w"]
+) -> Float[np.ndarray, " 3"]:
+    light = smooth(lab, 1.0)[..., 0][part]
+    median, bright, brightest = np.quantile(light, (0.5, 0.95, 0.98))
+    share = 100.0 * np.mean(light > median + _HIGHLIGHT)
+    return np.array([bright - median, brightest - median, share])
 
 
 def _surface_distance(

@@ -4,51 +4,84 @@ Each function returns its parts in [0, 1], None where one cannot be measured in 
 case, and is 0 in at least one of them for the source.
 """
 
-import numpy as np
-from jaxtyping import Bool
+import math
+from collections.abc import Iterable
 
-from tbstar_jax.evaluation.scores.editing_matching import Match, match_object
+import numpy as np
+from jaxtyping import Bool, Float
+
+from tbstar_jax.evaluation.scores.editing_matching import Match, match_sized
 from tbstar_jax.evaluation.scores.editing_measures import (
     LEAST_PIXELS,
     View,
-    band_skill,
+    above_chance,
     dilate,
     intactness,
-    outline_band,
     outline_likeness,
     pattern_skill,
     pixel_skill,
     progress,
     relative,
     skill,
+    smooth,
     visible_difference,
 )
+from tbstar_jax.evaluation.scores.editing_outlines import alpha_score
 from tbstar_jax.geometry import Box
+from tbstar_jax.metrics.color import lab_drift
 from tbstar_jax.metrics.similarity import mean_squared_error, ssim
 
 _WHITE = 250
 """Least level of a pixel that counts as white, in each channel."""
 _STAINED = 5.0
 """Visible difference from white of half a stain."""
+_SHADED = 2.0
+"""Below white, L*: what a shadow on white is darker by."""
+_CLEAR = 4
+"""Pixels beside a product, whose edge is no shadow."""
+_CAST = 3.0
+"""Mean shift of Lab from which the source's own is a cast to be taken away."""
+_DRIFT, _FREE_DRIFT = 4.0, 0.3
+"""Shift of Lab at which a repair without a cast keeps 1 / e, and what noise does."""
 _SSIM_MARGIN = 6
 """What a region grows by, so that whole windows lie in it."""
 
 
 def white_background_parts(view: View) -> dict[str, float | None]:
-    """`background`, `white`, `cut_edge`, `outline`.
+    """`background`, `white`, `cut_edge`, `shadow`, `outline`.
 
     `background` is the skill of the visible difference in the edit region; `white` that
-    of the stains on what the reference shows pure white; `cut_edge` that of both sides
-    of the product's outline, where a wrong alpha shows; `outline`: is it there?
+    of the stains on what the reference shows pure white; `cut_edge` compares the alpha
+    of the product's edge, see `alpha_score`; `shadow`: is the shadow that is to stay as
+    dark on the white as the reference's? `outline`: is the product's there?
     """
     case = view.case
     is_white = (case.reference.min(axis=2) >= _WHITE) & case.masks.edit
     return {
         "background": pixel_skill(view, case.masks.edit),
         "white": _white_skill(view, is_white),
-        "cut_edge": band_skill(view, outline_band(case.masks.product_after)),
+        "cut_edge": alpha_score(view, case.masks.product_after),
+        "shadow": _kept_shadow(view),
         "outline": outline_likeness(view, case.masks.product_after),
     }
+
+
+def _kept_shadow(view: View) -> float | None:
+    """1 / (1 + e): e is the error of the darkness in the shadow, as a share of it.
+
+    The shadow is what is darker than white in the reference's edit region, clear of the
+    product. The instruction says that it stays; without one in the reference: None.
+    """
+    masks = view.case.masks
+    answer, reference = (
+        smooth(lab, 2.0)[..., 0] for lab in (view.answer_lab, view.reference_lab)
+    )
+    shadow = masks.edit & ~dilate(masks.product_after, _CLEAR)
+    shadow &= 100.0 - reference > _SHADED
+    if np.count_nonzero(shadow) < LEAST_PIXELS:
+        return None
+    error = np.abs(answer - reference)[shadow].mean()
+    return 1.0 / (1.0 + float(error / (100.0 - reference)[shadow].mean()))
 
 
 def _white_skill(view: View, mask: Bool[np.ndarray, "h w"]) -> float | None:
@@ -96,46 +129,63 @@ def object_removal_parts(view: View) -> dict[str, float | None]:
 
 
 def layout_parts(view: View) -> dict[str, float | None]:
-    """`region` (visible difference), `gone` (the old places), `placed`, `intact`.
+    """`region`, `gone`, `placed`, `identity`, `intact`.
 
-    `placed` averages, over what stands in the reference, the overlap of the box where
-    it is found with the one asked for, times how alike it is there: how far that went
-    from the source's to the reference's. Where the source has the same things in these
-    places (others are to go), it is a share of the reference's.
+    `region` is the skill of the visible difference, `gone` that of the old places.
+    `placed` averages, over what stands in the reference, the intersection over union of
+    the box in which it is found, moved and resized, with the one asked for, times how
+    alike it is there: how far that went from the source's to the reference's. Where the
+    source has the same things in these places (others are to go), it is a share of the
+    reference's. `identity` is the likeness alone, of the product that is least alike.
     """
-    values = [_placed(view, k) for k in range(3)]
+    found = [_found(view, lab) for lab in view.labs]
+    values = [_mean(likeness * overlap for likeness, overlap in one) for one in found]
     placed = progress(values[0], values[1], values[2], least=0.05)
     if placed is None and view.case.target_objects:
         placed = relative(values[0], values[2])
+    pairs = zip(found[0], found[2], strict=True)
+    identity = [above_chance(relative(one[0], best[0])) for one, best in pairs]
     return {
         "region": pixel_skill(view, view.case.masks.edit),
         "gone": pattern_skill(view, view.case.masks.edit),
         "placed": placed,
+        "identity": min(identity, default=None),
         "intact": intactness(view),
     }
 
 
-def _placed(view: View, which: int) -> float:
-    after = [one.after for one in view.case.target_objects if one.after is not None]
-    if not after:
-        return 0.0
-    scores = []
-    for box in after:
-        match = match_object(view.labs[which], view.reference_lab, box)
-        overlap = _shifted_iou(box, match)
-        scores.append(max(0.0, match.likeness) * overlap)
-    return float(np.mean(scores))
+def _found(view: View, lab: Float[np.ndarray, "h w 3"]) -> list[tuple[float, float]]:
+    """Likeness and overlap, by thing that the reference has."""
+    pairs = []
+    for one in view.case.target_objects:
+        if one.after is not None:
+            match = match_sized(lab, view.reference_lab, one.after)
+            pairs.append((max(0.0, match.likeness), _overlap(one.after, match)))
+    return pairs
 
 
-def _shifted_iou(box: Box, match: Match) -> float:
-    rows = max(0, box.height - abs(match.rows))
-    columns = max(0, box.width - abs(match.columns))
-    both = rows * columns
-    return both / (2 * box.height * box.width - both)
+def _mean(values: Iterable[float]) -> float:
+    """0 without any."""
+    known = list(values)
+    return sum(known) / max(1, len(known))
+
+
+def _overlap(box: Box, match: Match) -> float:
+    """Intersection over union of a box with itself, moved and resized."""
+    both = own = 1.0
+    for side, shift in ((box.height, match.rows), (box.width, match.columns)):
+        reach = match.scale * side
+        shared = (side + reach) / 2 - abs(shift)
+        both *= max(0.0, min(side, reach, shared))
+        own *= reach
+    return both / (box.height * box.width + own - both)
 
 
 def repair_parts(view: View) -> dict[str, float | None]:
-    """`clean` (visible difference), `level` (RMSE: a PSNR's skill), `detail`, `intact`.
+    """`clean` (visible difference), `level` (RMSE), `detail`, `drift`, `intact`.
+
+    `level` is the skill of the root mean square error, which is a PSNR's; `drift` tells
+    a repair that tints what it repairs: see `_drift`.
 
     `detail` is how far SSIM went from the damage's to 1. A cast hardly lowers SSIM, and
     then it is left out.
@@ -155,5 +205,24 @@ def repair_parts(view: View) -> dict[str, float | None]:
         "clean": pixel_skill(view, edit, sigma=0.0),
         "level": skill(*errors) if errors[1] > 0 else None,
         "detail": progress(likeness[0], likeness[1], likeness[2], least=0.02),
+        "drift": _drift(view, edit),
         "intact": intactness(view),
     }
+
+
+def _drift(view: View, mask: Bool[np.ndarray, "h w"]) -> float | None:
+    """Whether the mean colour of the repaired region is right, in [0, 1].
+
+    With d the length of the mean signed shift of L*, a*, b* from the reference: where
+    the source itself is shifted by 3 and more (a cast), the skill of d; else
+    exp(-(d - 0.3) / 4), since there is nothing to gain, only to lose.
+    """
+    if np.count_nonzero(mask) < LEAST_PIXELS:
+        return None
+    shift, source_shift = (
+        float(np.linalg.norm(lab_drift(view.reference_lab, lab, mask)))
+        for lab in (view.answer_lab, view.source_lab)
+    )
+    if source_shift >= _CAST:
+        return skill(shift, source_shift)
+    return math.exp(-max(0.0, shift - _FREE_DRIFT) / _DRIFT)
