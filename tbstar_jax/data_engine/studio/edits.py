@@ -14,8 +14,14 @@ import numpy as np
 from tbstar_jax.data_engine.facts import Facts, Language
 from tbstar_jax.data_engine.render.sampling import choose, uniform
 from tbstar_jax.data_engine.studio import sampling, words
-from tbstar_jax.data_engine.studio.sampling import Needs, Setting, sample_scene
+from tbstar_jax.data_engine.studio.sampling import Needs, sample_scene
 from tbstar_jax.data_engine.studio.scene import Item, Scene, Size, color_of
+from tbstar_jax.data_engine.studio.settings import (
+    SETTINGS,
+    WHITE,
+    Setting,
+    backdrop_of,
+)
 from tbstar_jax.errors import UserError
 
 _ROW_GAP = 0.07
@@ -91,16 +97,14 @@ def _with(scene: Scene, number: int, **changes: object) -> Scene:
 
 def _background(draw: _Draw, task: str) -> Edit:
     before, old = draw.scene(Needs(is_white=False if task == "bg_white" else None))
-    new = sampling.WHITE
+    new = WHITE
     if task == "bg_scene":
         rgb = color_of(before.items[0].color).rgb
         options = [
-            one
-            for one in sampling.SETTINGS
-            if one.name_en != old.name_en and sampling.stands_out(one.tone, rgb)
+            one for one in SETTINGS if one.name_en != old.name_en and one.shows(rgb)
         ]
         new = choose(draw.rng, options)
-    backdrop = sampling.backdrop_of(new, before.backdrop.phase)
+    backdrop = backdrop_of(new, before.backdrop.phase)
     facts = Facts(
         **words.thing(before.items[0]),
         background_en=old.name_en,

@@ -17,7 +17,14 @@ import numpy as np
 from tbstar_jax.data_engine.studio import tracing
 from tbstar_jax.data_engine.studio.backends import Flat, Job
 from tbstar_jax.data_engine.studio.fields import Body
-from tbstar_jax.data_engine.studio.shading import Lamps, Paint, shade, sheet_color
+from tbstar_jax.data_engine.studio.scene import BackdropKind
+from tbstar_jax.data_engine.studio.shading import (
+    Lamps,
+    Paint,
+    backdrop_color,
+    kind_of,
+    shade,
+)
 
 Precision = Literal["float64", "float32"]
 
@@ -26,8 +33,12 @@ def _repeat(count: int, step: Callable[[Any], Any], state: Any) -> Any:
     return jax.lax.fori_loop(0, count, lambda _, one: step(one), state)
 
 
-def _sheet(lamps: Lamps, *rays: Any) -> tuple[Any, ...]:
-    return sheet_color(jnp, lamps, rays[:3], rays[3:])
+@functools.cache
+def _sheet(kind: BackdropKind) -> Callable[..., Any]:
+    def kernel(lamps: Lamps, *rays: Any) -> tuple[Any, ...]:
+        return backdrop_color(jnp, kind, lamps, rays[:3], rays[3:])
+
+    return kernel
 
 
 def _march(body: Body, *arrays: Any) -> tuple[Any, ...]:
@@ -83,8 +94,14 @@ class JaxBackend:
         self._group = group
 
     def sheet(self, jobs: Sequence[Job]) -> list[tuple[Flat, ...]]:
-        """As `backends.Backend`."""
-        return self._run(_sheet, jobs)
+        """As `backends.Backend`; a program per kind of backdrop."""
+        made: dict[int, tuple[Flat, ...]] = {}
+        kinds = [kind_of(Lamps(*job[0][0])) for job in jobs]
+        for kind in set(kinds):
+            numbers = [k for k, one in enumerate(kinds) if one == kind]
+            done = self._run(_sheet(kind), [jobs[k] for k in numbers])
+            made |= zip(numbers, done, strict=True)
+        return [made[k] for k in range(len(jobs))]
 
     def march(self, jobs: Sequence[Job]) -> list[tuple[Flat, ...]]:
         """As `backends.Backend`."""

@@ -8,13 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from tbstar_jax.data_engine.render.scene import RGB
-from tbstar_jax.data_engine.studio.families import (
-    NUM_RINGS,
-    NUM_SOLIDS,
-    Shape,
-    extent,
-    family_of,
-)
+from tbstar_jax.data_engine.studio.families import family_of
 from tbstar_jax.data_engine.studio.fields import Body, Ring, Solid
 from tbstar_jax.data_engine.studio.labels import PRINT_SIZE, draw_print
 from tbstar_jax.data_engine.studio.materials import material_of
@@ -24,17 +18,17 @@ from tbstar_jax.data_engine.studio.scene import (
     Scene,
     color_of,
 )
-from tbstar_jax.data_engine.studio.shading import Lamps, Paint
+from tbstar_jax.data_engine.studio.shading import Lamps, Paint, backdrop_number
+from tbstar_jax.data_engine.studio.shapes import (
+    NUM_RINGS,
+    NUM_SOLIDS,
+    Shape,
+    extent,
+)
 
-_KINDS = ("plain", "gradient", "wood", "marble", "tiles")
 # Where nothing is, a solid still must not divide by zero.
 _NO_SOLID = Solid(*((0.0,) * 3), *((1.0,) * 3), *((0.0,) * 5), 1.0, *((0.0,) * 2),
                   0.0, 0.0, 1.0, 0.0)  # fmt: skip
-_WALLS: dict[str, RGB] = {
-    "wood": (226, 222, 214),
-    "marble": (206, 212, 216),
-    "tiles": (232, 226, 216),
-}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -150,10 +144,13 @@ def _lamps(scene: Scene) -> Lamps:
     )
 
 
-def _sheet(backdrop: Backdrop) -> Float[np.ndarray, "12"]:
+def _sheet(backdrop: Backdrop) -> Float[np.ndarray, "11"]:
     tone = np.ones(3) if backdrop.kind == "white" else linear(backdrop.tone)
-    wall = tone
-    if backdrop.kind in _WALLS:
-        wall = linear(_WALLS[backdrop.kind])
-    weights = [float(backdrop.kind == kind) for kind in _KINDS]
-    return np.array([*tone, *wall, backdrop.phase, *weights])
+    accent = linear(backdrop.accent) if backdrop.accent else tone
+    wall = backdrop.wall
+    if wall is None or backdrop.kind in ("white", "plain", "gradient"):
+        far = tone
+    else:
+        far = linear(wall)
+    number = backdrop_number(backdrop.kind)
+    return np.array([*tone, *accent, *far, backdrop.phase, number])

@@ -8,12 +8,10 @@ import numpy as np
 
 from tbstar_jax.data_engine.render.sampling import choose, stands_out, uniform
 from tbstar_jax.data_engine.render.scene import COLORS, RGB, Color
-from tbstar_jax.data_engine.studio.families import FAMILIES, Family, extent, family_of
+from tbstar_jax.data_engine.studio.families import FAMILIES, Family, family_of
 from tbstar_jax.data_engine.studio.materials import MATERIALS
 from tbstar_jax.data_engine.studio.packing import shape_of
 from tbstar_jax.data_engine.studio.scene import (
-    Backdrop,
-    BackdropKind,
     Camera,
     Item,
     Label,
@@ -22,6 +20,13 @@ from tbstar_jax.data_engine.studio.scene import (
     Size,
     color_of,
 )
+from tbstar_jax.data_engine.studio.settings import (
+    SETTINGS,
+    WHITE,
+    Setting,
+    backdrop_of,
+)
+from tbstar_jax.data_engine.studio.shapes import extent
 
 TEXTS_EN: tuple[str, ...] = (
     *("SALE", "NEW", "PURE", "FRESH", "CLASSIC", "DAILY", "SOFT", "GLOW", "ORIGIN"),
@@ -44,35 +49,6 @@ LABEL_STYLES: tuple[tuple[RGB, RGB], ...] = (
 
 _MAX_HALF_WIDTH = 1.15
 _GAP = 0.06
-
-
-@dataclasses.dataclass(frozen=True)
-class Setting:
-    """A floor with its background, and what people call it."""
-
-    kind: BackdropKind
-    name_en: str
-    name_zh: str
-    tone: RGB
-
-
-WHITE = Setting("white", "pure white background", "纯白背景", (255, 255, 255))
-
-SETTINGS: tuple[Setting, ...] = (
-    Setting("plain", "light grey background", "浅灰色背景", (214, 216, 220)),
-    Setting("plain", "cream background", "米色背景", (240, 228, 206)),
-    Setting("plain", "pale pink background", "浅粉色背景", (244, 208, 212)),
-    Setting("plain", "pale blue background", "浅蓝色背景", (184, 212, 236)),
-    Setting("plain", "pale green background", "浅绿色背景", (190, 220, 194)),
-    Setting("gradient", "grey gradient background", "灰色渐变背景", (206, 210, 216)),
-    Setting("gradient", "blue gradient background", "蓝色渐变背景", (152, 190, 226)),
-    Setting("gradient", "pink gradient background", "粉色渐变背景", (240, 188, 198)),
-    Setting("gradient", "beige gradient background", "米色渐变背景", (234, 214, 184)),
-    Setting("wood", "oak table", "橡木桌面", (206, 156, 104)),
-    Setting("wood", "walnut table", "胡桃木桌面", (140, 94, 62)),
-    Setting("marble", "marble counter", "大理石台面", (236, 236, 238)),
-    Setting("tiles", "tiled counter", "瓷砖台面", (200, 214, 216)),
-)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -132,11 +108,6 @@ def sample_scene(
     return scene, setting
 
 
-def backdrop_of(setting: Setting, phase: float) -> Backdrop:
-    """The parameters of a setting."""
-    return Backdrop(kind=setting.kind, tone=setting.tone, phase=phase)
-
-
 def sample_product(rng: np.random.Generator, setting: Setting, needs: Needs) -> Item:
     """Draws a product, with a label where one is needed."""
     families = [family for family in FAMILIES if family.is_product]
@@ -180,17 +151,18 @@ def _sample_item(
     accents = [
         accent
         for accent in ("black", "white", "grey", "brown", "blue")
-        if stands_out(color_of(accent).rgb, setting.tone)
+        if setting.shows(color_of(accent).rgb)
     ]
-    is_leafy = family.id == "plant"
     proportions = tuple(uniform(rng, 0.0, 1.0) for _ in range(4))
     assert len(proportions) == 4
+    main = choose(rng, materials)
+    accent = family.accent or (choose(rng, accents), choose(rng, ("plastic", "metal")))
     return Item(
         family=family.id,
         color=color.id,
-        material=choose(rng, materials),
-        accent="green" if is_leafy else choose(rng, accents),
-        accent_material="matte" if is_leafy else choose(rng, ("plastic", "metal")),
+        material=main,
+        accent=accent[0],
+        accent_material=accent[1],
         proportions=proportions,
         x=0.0,
         z=0.0,
@@ -208,7 +180,7 @@ def other_color(
         options = [
             color
             for color in COLORS
-            if stands_out(color.rgb, setting.tone, distance)
+            if setting.shows(color.rgb, distance)
             and all(stands_out(color.rgb, one.rgb, distance) for one in others)
         ]
         if options:

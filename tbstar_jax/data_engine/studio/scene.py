@@ -20,7 +20,11 @@ Size: TypeAlias = tuple[int, int]
 MAX_ITEMS = 4
 """Things in one scene, at most."""
 
-BackdropKind = Literal["white", "plain", "gradient", "wood", "marble", "tiles"]
+BackdropKind = Literal[
+    "white", "plain", "gradient", "wood", "marble", "tiles", "concrete", "terrazzo",
+    "linen", "stripes", "dots", "gingham", "checkers", "herringbone", "brick", "shelf",
+    "bokeh", "metal", "sand", "grass", "window", "panels", "slats", "curtain", "duo",
+]  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -99,13 +103,17 @@ class Backdrop:
     """The floor and what is behind it.
 
     Attributes:
-      kind: which pattern.
-      tone: its colour, 0..255.
+      kind: which patterns.
+      tone: the floor's colour, 0..255.
+      accent: the pattern's second colour; None where it has one.
+      wall: the wall's colour; None where it is the floor's.
       phase: of its texture.
     """
 
     kind: BackdropKind
     tone: RGB
+    accent: RGB | None = None
+    wall: RGB | None = None
     phase: float = 0.0
 
 

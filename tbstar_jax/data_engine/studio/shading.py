@@ -6,12 +6,14 @@ and backdrop are a seamless sheet whose unshadowed white is exactly 1.
 """
 
 from types import ModuleType
-from typing import NamedTuple, TypeAlias, no_type_check
+from typing import NamedTuple, get_args, no_type_check
 
+from tbstar_jax.data_engine.studio.backdrops import Sheet, paint_sheet
 from tbstar_jax.data_engine.studio.fields import Body, Values, to_local, turn_back
+from tbstar_jax.data_engine.studio.patterns import RGBValues, smoothstep
+from tbstar_jax.data_engine.studio.scene import BackdropKind
 
-RGBValues: TypeAlias = tuple[Values, Values, Values]
-
+_KINDS: tuple[BackdropKind, ...] = get_args(BackdropKind)
 _SHOULDER = 0.72
 """Brightness above which surfaces are compressed instead of clipped."""
 
@@ -39,8 +41,7 @@ class Lamps(NamedTuple):
       light: `[4]`: unit direction to the key light, and its softness.
       key: `[3]`: colour of the key light.
       fill: `[]`: brightness of what comes from everywhere.
-      sheet: `[12]`: tone, wall tone, phase, and weights of plain, gradient, wood,
-        marble, tiles.
+      sheet: `[11]`: tone, accent, wall's colour, phase, and the kind's number.
       tint: `[3]`: colour cast of the light on the sheet.
     """
 
@@ -51,19 +52,32 @@ class Lamps(NamedTuple):
     tint: Values
 
 
-def smoothstep(xp: ModuleType, low: Values, high: Values, value: Values) -> Values:
-    """0 below `low`, 1 above `high`, smooth between."""
-    share = xp.clip((value - low) / (high - low), 0.0, 1.0)
-    return share * share * (3.0 - 2.0 * share)
+def backdrop_number(kind: BackdropKind) -> int:
+    """What stands for a kind of backdrop in `Lamps.sheet`."""
+    return _KINDS.index(kind)
+
+
+def kind_of(lamps: Lamps) -> BackdropKind:
+    """The kind of backdrop; the sheet must be an array of NumPy's."""
+    return _KINDS[int(lamps.sheet[10])]
 
 
 def sheet_color(
     xp: ModuleType, lamps: Lamps, origin: RGBValues, way: RGBValues
 ) -> tuple[Values, ...]:
+    """As `backdrop_color` of the lamps' own kind, which must be known."""
+    return backdrop_color(xp, kind_of(lamps), lamps, origin, way)
+
+
+def backdrop_color(
+    xp: ModuleType, kind: BackdropKind, lamps: Lamps, origin: RGBValues, way: RGBValues
+) -> tuple[Values, ...]:
     """Floor and backdrop where nothing stands on them.
 
     Args:
       xp: NumPy or `jax.numpy`.
+      kind: of the backdrop: what it shows is chosen in Python, so that nothing is
+        computed that is not seen.
       lamps: the lamps, and the sheet.
       origin: the camera.
       way: unit directions of the rays.
@@ -71,69 +85,11 @@ def sheet_color(
     Returns:
       The colour's three channels, and distance along the ray to the floor.
     """
-    below = xp.minimum(way[1], -1e-4)
-    along = -origin[1] / below
-    x, z = origin[0] + along * way[0], origin[2] + along * way[2]
-    sheet = lamps.sheet
-    phase, plain, gradient, wood, marble, tiles = (sheet[k] for k in range(6, 12))
-    table = wood + marble + tiles
-    # Seamless paper rolls up behind the product; a table has an edge.
-    rolled = smoothstep(xp, -0.4, -5.5, z)
-    edge = smoothstep(xp, -1.30, -1.36, z)
-    wall = xp.where(way[1] < -1e-4, rolled * (1.0 - table) + edge * table, 1.0)
-    height = smoothstep(xp, -0.35, 0.25, way[1])
-    pool = xp.exp(-(x * x + (z - 0.2) * (z - 0.2)) * 0.22)
-    grade = 1.0 - plain * (0.10 - 0.10 * pool) - gradient * (0.22 - 0.22 * pool)
-    floor = _table_pattern(xp, x, z, phase, wood, marble, tiles)
-    grade_wall = (
-        1.0 - plain * (0.10 + 0.06 * height) - gradient * (0.22 + 0.28 * height)
-    )
-    grade_wall = grade_wall - table * 0.28 * height
-    shown = []
-    for k in range(3):
-        low = sheet[k] * xp.clip(grade, 0.0, 1.0) * floor[k]
-        high = sheet[3 + k] * xp.clip(grade_wall, 0.0, 1.0)
-        mixed = low + (high - low) * wall
-        shown.append(xp.minimum(mixed * lamps.tint[k], 1.0))
+    values = tuple(lamps.sheet[k] for k in range(10))
+    sheet = Sheet(values[0:3], values[3:6], values[6:9], values[9])
+    color, wall, along = paint_sheet(xp, kind, sheet, origin, way)
+    shown = _each(lambda k: xp.minimum(color[k] * lamps.tint[k], 1.0))
     return (*shown, xp.where(wall < 1.0, along, 1e9))
-
-
-def _table_pattern(
-    xp: ModuleType,
-    x: Values,
-    z: Values,
-    phase: Values,
-    wood: Values,
-    marble: Values,
-    tiles: Values,
-) -> RGBValues:
-    """What wood, marble or tiles multiply the tone by, per channel."""
-    # Planks run towards the viewer; each has its own tone and grain.
-    board = xp.floor(x / 0.42 + phase)
-    across = x / 0.42 + phase - board
-    own = xp.sin(board * 12.9 + phase * 40.0)
-    warp = 0.35 * xp.sin(z * 1.7 + own * 9.0) + 0.12 * xp.sin(z * 5.1 + board * 3.0)
-    grain = xp.sin((x + 0.06 * warp) * 75.0 + own * 20.0 + xp.sin(z * 2.3 + own * 5.0))
-    fine = xp.sin((x + 0.04 * warp) * 190.0 + own * 7.0)
-    joint = smoothstep(xp, 0.0, 0.02, xp.minimum(across, 1.0 - across))
-    boards = (1.0 + 0.10 * own + 0.06 * grain + 0.03 * fine) * (0.55 + 0.45 * joint)
-    # Veins are where a warped plane wave passes zero.
-    bend = xp.sin(x * 2.1 + phase * 6.0) + 0.6 * xp.sin(z * 3.3 - phase * 4.0)
-    bend = bend + 0.35 * xp.sin(x * 6.7 + z * 5.9 + phase)
-    vein = xp.sin(x * 2.6 + z * 1.9 + 1.7 * bend)
-    thin = xp.exp(-xp.abs(vein) * 9.0)
-    cloud = 0.04 * xp.sin(x * 1.3 + bend) * xp.sin(z * 1.1 - bend)
-    stone = 1.0 - 0.30 * thin - 0.05 + cloud
-    tile_x = xp.abs(x / 0.5 + phase - xp.floor(x / 0.5 + phase) - 0.5)
-    tile_z = xp.abs(z / 0.5 + phase - xp.floor(z / 0.5 + phase) - 0.5)
-    grout = smoothstep(xp, 0.5, 0.482, xp.maximum(tile_x, tile_z))
-    plain = 1.0 - wood - marble - tiles
-    rest = plain + marble * stone + tiles * (0.72 + 0.28 * grout)
-    return (
-        rest + wood * boards,
-        rest + wood * boards * (0.98 + 0.02 * grain),
-        rest + wood * boards * (0.95 + 0.05 * grain),
-    )
 
 
 def studio_light(

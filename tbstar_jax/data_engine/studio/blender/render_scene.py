@@ -170,7 +170,7 @@ class Studio:
                  tree.mix(shine, paper.outputs[0], glow.outputs[0]))  # fmt: skip
         self.tell(tree)
         wide, high = (-half, half), (0.0, 2 * half)
-        wall = self.add_plane("wall", wide, high, {"x": wide, "y": high})
+        wall = self.add_plane("wall", wide, high, self.request["wall"])
         wall.location, wall.rotation_euler = (0.0, edge, 0.0), (math.pi / 2, 0.0, 0.0)
         tree = Nodes.of(self.bpy, wall, "wall")
         glow = tree.new(

@@ -12,9 +12,11 @@ from typing import Any, TypeAlias
 import numpy as np
 from jaxtyping import Float
 
+from tbstar_jax.data_engine.studio.backdrops import LOOKS
 from tbstar_jax.data_engine.studio.blender.meshes import Mesh, mesh_of
 from tbstar_jax.data_engine.studio.materials import material_of
 from tbstar_jax.data_engine.studio.packing import Packed, pack, shape_of
+from tbstar_jax.data_engine.studio.patterns import plain
 from tbstar_jax.data_engine.studio.scene import Item, Scene
 from tbstar_jax.data_engine.studio.shading import (
     Lamps,
@@ -30,7 +32,9 @@ Triple: TypeAlias = tuple[Float[np.ndarray, "..."], ...]
 _FLOOR = (-4.5, 4.5, -6.0, 3.0)
 """Lowest and highest x, lowest and highest z of the floor's texture."""
 _WALL_HALF = 14.0
-_TEXELS = {"wood": 1024, "marble": 768, "tiles": 768}
+_WALL_SEEN = 6.0
+"""Half width and half height of the wall's texture; its borders go on outside."""
+_PLAIN_TEXELS, _TEXELS = 192, 1024
 _ENVIRONMENT = (192, 384)
 _KEY, _FILL, _ROOM = 1.05, 0.8, 1.5
 """Factors on the studio's lamps: light that bounces is added here."""
@@ -78,6 +82,7 @@ def request_of(scene: Scene) -> tuple[dict[str, Any], Arrays]:
         "floor": {"x": list(_FLOOR[:2]), "y": [-_FLOOR[3], -_FLOOR[2]],
                   "half": _WALL_HALF,
                   "lit": (sun * lamps.light[1] + fill).tolist()},
+        "wall": {"x": [-_WALL_SEEN, _WALL_SEEN], "y": [0.0, 2 * _WALL_SEEN]},
         "items": items,
     }  # fmt: skip
     return document, arrays
@@ -92,12 +97,15 @@ def _sheet(
     scene: Scene, lamps: Lamps, eye: tuple[float, float, float]
 ) -> tuple[np.ndarray, np.ndarray]:
     """What floor and wall look like from the camera where nothing shades them."""
-    texels = _TEXELS.get(scene.backdrop.kind, 192)
+    look = LOOKS[scene.backdrop.kind]
+    is_bare = look.floor == look.wall == plain and look.set != "room"
+    texels = _PLAIN_TEXELS if is_bare else _TEXELS
     x = np.linspace(_FLOOR[0], _FLOOR[1], texels)[None, :]
     z = np.linspace(_FLOOR[3], _FLOOR[2], texels)[:, None]
     floor = _seen(lamps, eye, (x + 0 * z, 0 * (x + z), z + 0 * x))
-    x = np.linspace(-_WALL_HALF, _WALL_HALF, 192)[None, :]
-    y = np.linspace(0.0, 2 * _WALL_HALF, 192)[:, None]
+    texels = _PLAIN_TEXELS if look.wall == plain else _TEXELS
+    x = np.linspace(-_WALL_SEEN, _WALL_SEEN, texels)[None, :]
+    y = np.linspace(0.0, 2 * _WALL_SEEN, texels)[:, None]
     wall = _seen(lamps, eye, (x + 0 * y, y + 0 * x, 0 * (x + y) + _FLOOR[2]))
     return floor, wall
 
