@@ -119,6 +119,7 @@ def test_meshes_lie_on_the_surface_and_are_closed(family):
     across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     outward = np.einsum("nk,nk->n", across, mesh.normals[mesh.faces[:, 0]])
     assert np.mean(outward > 0) > 0.99
+    assert mesh.points[:, 1].min() == pytest.approx(0.0, abs=0.004)
     shape = shape_of(family, MIDDLE)
     if all(not one.slot for one in (*shape.solids, *shape.rings)):
         rings = np.array(shape.rings).reshape(-1, 9)

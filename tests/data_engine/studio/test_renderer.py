@@ -1,5 +1,6 @@
 import dataclasses
 import hashlib
+import math
 import os
 import subprocess
 import sys
@@ -10,7 +11,9 @@ import pytest
 from tbstar_jax.data_engine.render.sampling import generator
 from tbstar_jax.data_engine.studio.backends import NumpyBackend
 from tbstar_jax.data_engine.studio.families import FAMILIES, family_of
+from tbstar_jax.data_engine.studio.fields import distance
 from tbstar_jax.data_engine.studio.materials import MATERIALS, material_of
+from tbstar_jax.data_engine.studio.packing import pack
 from tbstar_jax.data_engine.studio.renderer import render, render_all
 from tbstar_jax.data_engine.studio.sampling import Needs, sample_scene
 from tbstar_jax.data_engine.studio.scene import (
@@ -22,6 +25,7 @@ from tbstar_jax.data_engine.studio.scene import (
     Scene,
     scene_digest,
 )
+from tbstar_jax.data_engine.studio.tracing import TOUCH, box_span
 from tbstar_jax.errors import UserError
 
 LIGHT = Light(
@@ -80,6 +84,81 @@ def test_every_family_stands_on_the_floor_inside_the_picture(family):
         # the silhouette is one piece per row, handles and leaves aside.
         assert np.isfinite(frame.depth[seen]).all()
         assert frame.depth[seen].min() > 3
+
+
+def test_the_products_are_those_of_the_benchmark():
+    assert [one.id for one in FAMILIES if one.is_product] == [
+        *("bottle", "jar", "tube", "box", "bag", "mug", "shoe", "lamp"),
+        *("can", "phone", "watch", "tshirt"),
+    ]
+    for one in FAMILIES:
+        # An edit of material needs another one that is not wood.
+        assert len(set(one.materials) - {"wood"}) >= 2
+        assert one.accent is None or material_of(one.accent[1])
+
+
+@pytest.mark.parametrize("family", [one.id for one in FAMILIES])
+def test_no_ray_walks_through_a_thing(family):
+    for proportions in ((0.0,) * 4, (1.0,) * 4):
+        body = pack(scene(item(family, proportions=proportions))).bodies[0]
+        side = np.linspace(-0.6, 0.6, 60)
+        x, y = (axis.ravel() for axis in np.meshgrid(side, side + 0.55))
+        z = np.full_like(x, 2.0)
+        way = [np.full_like(x, one) for one in (0.28, -0.36, -math.sqrt(0.792))]
+        margin = np.zeros_like(x)
+        enter, leave = box_span(np, body, (x, y, z), tuple(way), margin)
+        rays = (x, y, z, *way)
+        jobs = [((body,), (*rays, enter, leave))]
+        ((along, near),) = NumpyBackend().march(jobs)
+        is_hit = (near <= TOUCH) & (along < leave)
+        assert 0.01 < is_hit.mean() < 0.6
+        stop = np.where(is_hit, along, leave)
+        # Up to where it stopped no ray was ever inside, and none began inside.
+        for share in np.linspace(0.0, 0.999, 300):
+            at = enter + share * (stop - enter)
+            points = [o + at * w for o, w in zip(rays[:3], way, strict=True)]
+            inside = (distance(np, body, *points)[0] < -2 * TOUCH) & (leave > enter)
+            assert not inside.any()
+
+
+@pytest.mark.parametrize("family", ["can", "phone", "watch", "tshirt"])
+def test_each_proportion_of_the_newer_products_changes_their_shape(family):
+    middle = (0.4,) * 4
+    plain = render(scene(item(family, proportions=middle)))
+    for k in range(4):
+        other = tuple(1.0 if n == k else one for n, one in enumerate(middle))
+        frame = render(scene(item(family, proportions=other)))
+        seen = (plain.ids == 1) & (frame.ids == 1)
+        moved = np.abs(plain.depth[seen] - frame.depth[seen]) > 5e-3
+        assert np.sum(plain.ids != frame.ids) + np.sum(moved) > 15
+
+
+@pytest.mark.parametrize("family", ["can", "phone", "tshirt"])
+def test_the_newer_products_are_printed_on_all_of_their_plate(family):
+    label = Label(text="", plate=(10, 200, 10), ink=(10, 200, 10))
+    one = item(family, turn=0.0, label=label)
+    frame = render(scene(one, size=(96, 96)))
+    green = (frame.image[:, :, 1] > 2 * frame.image[:, :, 0].astype(int)) & (
+        frame.ids == 1
+    )
+    rows, columns = (np.flatnonzero(green.any(axis=k)) for k in (1, 0))
+    box = green[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    assert box.mean() > 0.9
+    assert box.size > 150
+    middle = (columns[0] + columns[-1]) / 2
+    assert abs(middle - 47.5) <= 1
+
+
+def test_some_products_have_an_accent_of_their_own():
+    seen = {}
+    for index in range(120):
+        rng = generator("tests", 5, index, "accent")
+        one = sample_scene(rng, (16, 16), 1, Needs(num_props=0))[0].items[0]
+        seen.setdefault(one.family, set()).add((one.accent, one.accent_material))
+    assert len(seen) == 12
+    assert seen["phone"] == {("black", "plastic")}
+    assert seen["tshirt"] == {("white", "fabric")}
+    assert len(seen["watch"]) > 2
 
 
 def test_materials_look_different():

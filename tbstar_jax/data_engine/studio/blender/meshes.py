@@ -11,9 +11,9 @@ import functools
 import numpy as np
 from jaxtyping import Float, Float64, Int32
 
-from tbstar_jax.data_engine.studio.families import Shape, extent
 from tbstar_jax.data_engine.studio.fields import Body, Solid, distance
 from tbstar_jax.data_engine.studio.packing import shape_of
+from tbstar_jax.data_engine.studio.shapes import Shape, extent
 
 _CELL = 0.008
 """Side of a grid cell, in units of the thing."""
