@@ -257,7 +257,7 @@ def _english_slots(facts: Facts) -> dict[str, str]:
 
 
 def _counted(count: int | None, noun: str) -> str:
-    plural = f"{noun}es" if noun.endswith("x") else f"{noun}s"
+    plural = f"{noun}es" if noun.endswith(("x", "ch")) else f"{noun}s"
     return f"{count} {noun if count == 1 else plural}"
 
 

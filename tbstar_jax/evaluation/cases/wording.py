@@ -205,5 +205,5 @@ def _counted(count: int | None, noun: str, ask: Ask, language: Language) -> str:
         return ""
     if language == "zh":
         return f"{count}{ask.measure_zh}{noun}"
-    plural = f"{noun}es" if noun.endswith("x") else f"{noun}s"
+    plural = f"{noun}es" if noun.endswith(("x", "ch")) else f"{noun}s"
     return f"{count} {noun if count == 1 else plural}"

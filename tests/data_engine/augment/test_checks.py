@@ -26,6 +26,7 @@ from tbstar_jax.data_engine.render.scene import FAMILIES, PROPS
 GOOD = [
     ("make the red mug blue", "turn the red mug into a blue one"),
     ("make the red mug blue", "把红色马克杯改成蓝色"),
+    ("make the red T-shirt blue", "把红色T恤改成蓝色"),
     ("把红马克杯换成蓝色", "please change the red mug to blue"),
     ('change "SALE" to "NEW"', "把“SALE”改成“NEW”"),
     ('replace "SALE" with "NEW"', 'the label should say "NEW", not "SALE"'),

@@ -4,8 +4,9 @@ import pickle  # noqa: TID251, what workers are sent by
 import numpy as np
 import pytest
 
-from tbstar_jax.data_engine.facts import facts_of
+from tbstar_jax.data_engine.facts import Facts, facts_of
 from tbstar_jax.data_engine.render.sampling import generator
+from tbstar_jax.data_engine.studio import words
 from tbstar_jax.data_engine.studio.edits import EDIT_TASKS, sample_edit
 from tbstar_jax.data_engine.studio.grammar import instructions
 from tbstar_jax.data_engine.studio.scene import scene_digest
@@ -85,6 +86,15 @@ def test_instructions_in_both_languages_say_what_changes(task):
         if edit.facts.new_color_en and task == "recolor":
             assert all(edit.facts.new_color_en in text for text in english)
             assert all(edit.facts.new_color_zh in text for text in chinese)
+
+
+def test_several_of_a_product_are_named_in_the_plural():
+    for noun, plural in (("watch", "watches"), ("box", "boxes"), ("can", "cans")):
+        rows = words.row(1, "") | words.row(3, "new_")
+        facts = Facts(object_en=noun, object_zh="手表", count=1, new_count=3, **rows)
+        english, chinese = instructions("layout", facts, "块")
+        assert f"Change the photo from 1 {noun} to 3 {plural}." in english
+        assert "让图中有3块手表。" in chinese
 
 
 def test_facts_and_texts_are_noted(records):

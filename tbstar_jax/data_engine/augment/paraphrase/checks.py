@@ -26,6 +26,8 @@ MAX_RATIO = 5
 """A rewritten text is at most this many times longer or shorter, in UTF-8 bytes."""
 
 _QUOTES = re.compile(r'"([^"]+)"|“([^”]+)”|「([^」]+)」|『([^』]+)』|《([^》]+)》')
+_NO_NAMES = frozenset({"I", "T", "T-shirt", "T-shirts"})
+"""Spelled like names; the T is that of a Chinese T-shirt, too."""
 _LATIN = re.compile(r"[A-Za-z][A-Za-z0-9&+-]*")
 _ARROW_OR_GOAL = re.compile(
     r"(?:\b(?:to|into|with|read|say|saying|for)\s+|->\s*|[成为改写])$", re.IGNORECASE
@@ -99,7 +101,7 @@ def brand_words(text: str) -> set[str]:
         # In a Chinese sentence a Latin word is a name wherever it stands.
         is_foreign = language_of(text) == "zh"
         is_capital = word[0].isupper() and (not begins or is_foreign)
-        if (is_mixed or is_capital) and word != "I":
+        if (is_mixed or is_capital) and word not in _NO_NAMES:
             found.add(word)
     return found
 
