@@ -41,7 +41,7 @@ PART_EXPONENTS: Mapping[str, Mapping[str, float]] = {
     },
     "bg_scene": {"changed": 0.1, "statistics": 0.5, "texture": 0.1, "outline": 0.3},
     "recolor": {
-        "color": 0.4,
+        "color": 0.6,
         "hue": 0.2,
         "chroma": 0.1,
         "structure": 0.4,

@@ -32,6 +32,8 @@ _CHANGED = 3.0
 """Least CIEDE2000 of a pixel whose attribute the reference changes."""
 _LEAST_CHROMA = 10.0
 """Chroma below which a colour is grey and has no hue."""
+_RIM = 2
+"""Pixels of a product's rim that mix with what is behind it."""
 _HIGHLIGHT = 12.0
 """L* above a surface's median at which it shines."""
 _HALF_SPECULAR = 12.0
@@ -42,6 +44,11 @@ _DARK = 0.02
 """Linear light added before a logarithm: shadows deeper than this look alike."""
 _LOST_CHROMA = 5.0
 """Excess change of a*, b* that halves the score of a kept chromaticity."""
+
+_FREE_CHROMA = 0.5
+"""Excess that a camera's grain and a mild JPEG have."""
+_CHROMA_SIGMA = 2.0
+"""Pixels: a JPEG keeps a colour for two by two of them."""
 
 
 def recolor_parts(view: View) -> dict[str, float | None]:
@@ -145,20 +152,22 @@ def material_parts(view: View) -> dict[str, float | None]:
     ]
     return {
         "surface": skill(*errors) if errors[1] > 0 else None,
-        "specular": _specular(view, part),
+        "specular": _specular(view, part & erode(product, _RIM)),
         "structure": _structure(view, part),
         "outline": silhouette_score(view, product),
         "intact": far_intactness(view),
     }
 
 
-def _specular(view: View, part: Bool[np.ndarray, "h w"]) -> float:
-    """Closeness of the highlights to the reference's, in (0, 1].
+def _specular(view: View, part: Bool[np.ndarray, "h w"]) -> float | None:
+    """Closeness of the highlights to the reference's, in (0, 1]; None of a tiny part.
 
     Contrast is that of the lightest 2 and 5 % to the median, in L*; the share is of the
     pixels at least 12 above the median, in per cent. The error is the mean of the three
     differences.
     """
+    if np.count_nonzero(part) < LEAST_PIXELS:
+        return None
     own, reference = (
         _highlights(lab, part) for lab in (view.answer_lab, view.reference_lab)
     )
@@ -229,16 +238,19 @@ def _light_field(
 
 
 def _chromaticity(view: View, mask: Bool[np.ndarray, "h w"]) -> float:
-    """Keeps the colours of things: a*, b* no farther from the reference's mean change.
+    """Keeps the colours of things: a*, b* no farther from the reference's than before.
 
     The excess is the mean distance of a*, b* from the reference's minus the source's
     own distance, since a light may be turned on by halves.
     """
-    far, own = (
-        float(np.linalg.norm((lab - view.reference_lab)[mask][:, 1:], axis=1).mean())
-        for lab in (view.answer_lab, view.source_lab)
+    answer, source, reference = (
+        smooth(lab, _CHROMA_SIGMA)[mask][:, 1:] for lab in view.labs
     )
-    return 1.0 / (1.0 + max(0.0, far - own) / _LOST_CHROMA)
+    far, own = (
+        float(np.linalg.norm(colors - reference, axis=1).mean())
+        for colors in (answer, source)
+    )
+    return 1.0 / (1.0 + max(0.0, far - own - _FREE_CHROMA) / _LOST_CHROMA)
 
 
 def _detail(view: View, mask: Bool[np.ndarray, "h w"]) -> float:

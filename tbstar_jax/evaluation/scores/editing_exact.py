@@ -39,7 +39,7 @@ _SHADED = 2.0
 """Below white, L*: what a shadow on white is darker by."""
 _CLEAR = 4
 """Pixels beside a product, whose edge is no shadow."""
-_CAST = 3.0
+_CAST = 6.0
 """Mean shift of Lab from which the source's own is a cast to be taken away."""
 _DRIFT, _FREE_DRIFT = 4.0, 0.3
 """Shift of Lab at which a repair without a cast keeps 1 / e, and what noise does."""
@@ -214,7 +214,7 @@ def _drift(view: View, mask: Bool[np.ndarray, "h w"]) -> float | None:
     """Whether the mean colour of the repaired region is right, in [0, 1].
 
     With d the length of the mean signed shift of L*, a*, b* from the reference: where
-    the source itself is shifted by 3 and more (a cast), the skill of d; else
+    the source itself is shifted by 6 and more (a cast), the skill of d; else
     exp(-(d - 0.3) / 4), since there is nothing to gain, only to lose.
     """
     if np.count_nonzero(mask) < LEAST_PIXELS:

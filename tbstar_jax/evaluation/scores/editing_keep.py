@@ -30,6 +30,9 @@ from tbstar_jax.evaluation.scores.editing_measures import (
 from tbstar_jax.geometry import Box
 from tbstar_jax.metrics.color import ciede2000
 
+_GRAIN = 0.1
+"""Logarithm of fine contrast that a photo's grain adds to a plain ground."""
+
 
 def scene_background_parts(view: View) -> dict[str, float | None]:
     """`changed`, `statistics`, `texture` of the background, `outline` of the product.
@@ -60,11 +63,12 @@ def _changed(view: View, mask: Bool[np.ndarray, "h w"]) -> float:
 
 
 def _texture_closeness(view: View, mask: Bool[np.ndarray, "h w"]) -> float:
-    """1 for the reference's fine contrast, 0 at e times more or less of it."""
-    return max(
-        0.0,
-        1.0 - abs(texture(view.answer_lab, mask) - texture(view.reference_lab, mask)),
-    )
+    """1 within a tenth of the reference's fine contrast, 0 at 3 times more or less.
+
+    A tenth is what the grain of a photo is, that no drawing needs to have.
+    """
+    apart = abs(texture(view.answer_lab, mask) - texture(view.reference_lab, mask))
+    return min(1.0, max(0.0, 1.0 - (apart - _GRAIN)))
 
 
 def added_object_parts(view: View) -> dict[str, float | None]:

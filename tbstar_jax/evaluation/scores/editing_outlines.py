@@ -23,7 +23,6 @@ from tbstar_jax.evaluation.scores.editing_measures import (
     LEAST_PIXELS,
     View,
     dilate,
-    skill,
     smooth,
 )
 from tbstar_jax.geometry import erode
@@ -41,8 +40,10 @@ _LEAST_SHARE = 0.1
 """Of the band, whose alpha must be known."""
 _NOISE_ALPHA = 0.1
 """Error of alpha that counts half of its size: camera noise, the ringing of a JPEG."""
-_LEAST_FRINGE = 0.25
-"""Error outside the outline, in pixels of its width, that is worth a skill."""
+_FRINGE_SHARE = 1 / 3
+"""Of the source's error outside the outline: so much left halves the score."""
+_FRINGE = (0.25, 1.5)
+"""The least and the most that does, in pixels of product too much."""
 _RIM = 1.5
 """Pixels of the product's rim whose loss halves the score."""
 _DIFFERS = 6.0
@@ -54,9 +55,10 @@ _RIM_SHARE = 0.02
 def alpha_score(view: View, product: Bool[np.ndarray, "h w"]) -> float | None:
     """Compares the alpha of a cut-out's edge with the reference's, in [0, 1].
 
-    Outside the outline, where the old background may cling, the skill of the error
-    against the source's; inside it 1 / (1 + e / 1.5), e in pixels of rim that are lost.
-    Their product; None where too little of the alpha is known.
+    1 / (1 + f / (s / 3)) / (1 + e / 1.5): f is the error outside the outline, in pixels
+    of product too much, s the source's, where the old background stands (s / 3 from
+    0.25 to 1.5); e is the error inside, in pixels of rim too little. None where too
+    little of the alpha is known.
 
     Args:
       view: the pictures.
@@ -91,7 +93,8 @@ def alpha_score(view: View, product: Bool[np.ndarray, "h w"]) -> float | None:
     # Errors in pixels of width: the sum over those on one side of a pixel of outline.
     fringe, old_fringe = (_BAND * _mean(one[~is_inside]) for one in errors)
     rim = _BAND * _mean(errors[0][is_inside])
-    return skill(fringe, max(old_fringe, _LEAST_FRINGE)) / (1.0 + rim / _RIM)
+    half = min(max(_FRINGE_SHARE * old_fringe, _FRINGE[0]), _FRINGE[1])
+    return 1.0 / (1.0 + fringe / half) / (1.0 + rim / _RIM)
 
 
 def _mean(values: Float[np.ndarray, " n"]) -> float:

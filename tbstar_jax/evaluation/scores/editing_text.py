@@ -177,7 +177,7 @@ def _further_ink(
             own[at] |= _is_near(lab[at], ink.color)
             further[outside] |= _is_near(lab[outside], ink.color)
     count = int(np.count_nonzero(own))
-    return np.count_nonzero(further) / count if count else None
+    return int(np.count_nonzero(further)) / count if count else None
 
 
 def _is_near(

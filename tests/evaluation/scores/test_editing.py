@@ -83,11 +83,12 @@ def test_a_jpeg_of_the_reference_keeps_most(task):
 
 
 @pytest.mark.parametrize(
-    "task", [task for task in TASKS if task not in ("watermark_remove",)]
+    "task",
+    [task for task in TASKS if task not in ("watermark_remove", "repair_zoom")],
 )
 def test_a_reference_one_pixel_off_keeps_most_without_registration(task):
-    # What is left of a watermark is fainter than what a pixel moves: it needs the
-    # registration that `prompt` does first.
+    # What is left of a watermark is fainter than what a pixel moves, what a repair
+    # brings back finer: they need the registration that `prompt` does first.
     case = case_of(task)
     moved = moved_back(case.reference, Motion(zoom=1.0, rows=0.0, columns=-1.0))
     assert edit(case, moved).value >= 0.7
@@ -134,7 +135,7 @@ def test_a_neighbouring_hue_is_a_good_recolour():
     answer[changed] = answer[changed] * (0.97, 1.0, 0.95) + (4, 0, 0)
     score = edit(case, np.clip(np.rint(answer), 0, 255).astype(np.uint8))
     assert 0.75 < score.value < 1
-    assert score.weakest == "color"
+    assert score.weakest in ("color", "chroma")
 
 
 def test_a_recolour_that_flattens_the_product_loses_its_structure():

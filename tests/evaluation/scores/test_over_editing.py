@@ -14,8 +14,6 @@ _CASES = [
     ("text_add", "mini", 2, "extent"),
     ("object_replace", "smoke", 0, "around"),
     ("object_replace", "mini", 2, "around"),
-    ("recolor", "smoke", 0, "intact"),
-    ("recolor", "mini", 2, "intact"),
     ("material", "smoke", 0, "intact"),
     ("material", "mini", 2, "intact"),
 ]
