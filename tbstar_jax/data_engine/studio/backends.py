@@ -17,7 +17,14 @@ Job: TypeAlias = tuple[tuple[Any, ...], tuple[Flat, ...]]
 
 @runtime_checkable
 class Backend(Protocol):
-    """Runs the kernels on jobs; every method returns one result per job."""
+    """Runs the kernels on jobs; every method returns one result per job.
+
+    Attributes:
+      band: about how many rays of a scene go through all stages together; None for all
+        rays of all scenes.
+    """
+
+    band: int | None
 
     def sheet(self, jobs: Sequence[Job]) -> list[tuple[Flat, ...]]:
         """`shading.sheet_color` of camera (3) and directions (3)."""
@@ -47,8 +54,11 @@ def _repeat(count: int, step: Any, state: Any) -> Any:
 class NumpyBackend:
     """The reference: NumPy, float64, a piece of the rays at a time."""
 
-    chunk = 8192
-    """Values that stay in a processor's cache together."""
+    band: int | None = 1 << 17
+    """What is known about so many rays stays in the larger of a processor's caches."""
+
+    chunk = 16384
+    """Values that stay in the smaller one together."""
 
     def sheet(self, jobs: Sequence[Job]) -> list[tuple[Flat, ...]]:
         """As `Backend`."""
@@ -97,7 +107,7 @@ class NumpyBackend:
         *rays, along, leave = arrays
         along, near = along.copy(), np.full_like(along, np.inf)
         todo = np.arange(len(along))
-        steps = 6
+        steps = 3
         for _ in range(tracing.NUM_STEPS // steps):
             some = tuple(one[todo] for one in rays)
             along[todo], near[todo] = tracing.march(
@@ -115,7 +125,7 @@ class NumpyBackend:
         shortest = (leave - along) / tracing.NUM_SHADOW_STEPS
         along, least = along.copy(), np.ones_like(along)
         todo = np.arange(len(along))
-        steps = 4
+        steps = 2
         for _ in range(tracing.NUM_SHADOW_STEPS // steps):
             along[todo], least[todo] = tracing.shadow(
                 np,

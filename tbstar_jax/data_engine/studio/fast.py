@@ -79,6 +79,8 @@ def _compiled(kernel: Callable[..., Any]) -> Callable[..., Any]:
 class JaxBackend:
     """A `backends.Backend` on JAX's default device."""
 
+    band: int | None = None
+
     def __init__(
         self, precision: Precision = "float64", chunk: int = 2048, group: int = 8
     ) -> None:

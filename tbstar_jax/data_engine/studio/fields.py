@@ -139,35 +139,6 @@ def _length(xp: ModuleType, a: Values, b: Values) -> Values:
 
 
 @no_type_check
-def _round_rectangle(
-    xp: ModuleType, across: Values, along: Values, corner: Values
-) -> Values:
-    """Distance to a rectangle with round corners, from the distances to its sides."""
-    across, along = across + corner, along + corner
-    outside = _length(xp, xp.maximum(across, 0.0), xp.maximum(along, 0.0))
-    return outside + xp.minimum(xp.maximum(across, along), 0.0) - corner
-
-
-@no_type_check
-def solid_distance(
-    xp: ModuleType, solid: Solid, x: Values, y: Values, z: Values
-) -> Values:
-    """A lower bound of the distance to a solid, exact for straight ones."""
-    x, y, z = x - solid.x, y - solid.y, z - solid.z
-    if not _is_nothing(xp, solid.sine):
-        x, y = solid.cosine * x + solid.sine * y, solid.cosine * y - solid.sine * x
-    half_x, half_z = solid.half_x, solid.half_z
-    if not _is_nothing(xp, solid.taper_x, solid.taper_z, solid.bulge):
-        height = xp.clip(y / solid.half_y, -1.0, 1.0)
-        profile = 1.0 + solid.bulge * (1.0 - height * height)
-        half_x = half_x * (1.0 + solid.taper_x * height) * profile
-        half_z = half_z * (1.0 + solid.taper_z * height) * profile
-    corner = solid.corner * xp.minimum(half_x, half_z)
-    flat = _round_rectangle(xp, xp.abs(x) - half_x, xp.abs(z) - half_z, corner)
-    return _round_rectangle(xp, flat, xp.abs(y) - solid.half_y, solid.edge) * solid.step
-
-
-@no_type_check
 def _is_nothing(xp: ModuleType, *numbers: Values) -> bool:
     """Whether a step with these numbers would change nothing.
 
@@ -177,14 +148,121 @@ def _is_nothing(xp: ModuleType, *numbers: Values) -> bool:
 
 
 @no_type_check
+def _less(xp: ModuleType, values: Values, number: Values) -> Values:
+    return values if _is_nothing(xp, number) else values - number
+
+
+@no_type_check
+def _round_rectangle(
+    xp: ModuleType,
+    across: Values,
+    along: Values,
+    half_across: Values,
+    half_along: Values,
+    corner: Values,
+) -> Values:
+    """Distance to a rectangle with round corners.
+
+    Args:
+      xp: NumPy or `jax.numpy`.
+      across: distance of a point to one of its axes.
+      along: distance to the other.
+      half_across: half its side.
+      half_along: half its other side.
+      corner: radius of its corners.
+    """
+    across, along = across - (half_across - corner), along - (half_along - corner)
+    outside = _length(xp, xp.maximum(across, 0.0), xp.maximum(along, 0.0))
+    return outside + xp.minimum(xp.maximum(across, along), 0.0) - corner
+
+
+@no_type_check
+def _is_round(xp: ModuleType, solid: Solid) -> bool:
+    """Whether every cut through a solid is a circle, where that can be asked."""
+    return (
+        xp.__name__ == "numpy"
+        and solid.corner == 1.0
+        and solid.half_x == solid.half_z
+        and solid.taper_x == solid.taper_z
+    )
+
+
+@no_type_check
+def solid_distance(
+    xp: ModuleType, solid: Solid, x: Values, y: Values, z: Values
+) -> Values:
+    """A lower bound of the distance to a solid, exact for straight ones."""
+    x, y, z = _less(xp, x, solid.x), _less(xp, y, solid.y), _less(xp, z, solid.z)
+    if not _is_nothing(xp, solid.sine):
+        x, y = solid.cosine * x + solid.sine * y, solid.cosine * y - solid.sine * x
+    grow_x = grow_z = 1.0
+    if not _is_nothing(xp, solid.taper_x, solid.taper_z, solid.bulge):
+        height = xp.minimum(xp.maximum(y / solid.half_y, -1.0), 1.0)
+        grow_x, grow_z = 1.0 + solid.taper_x * height, 1.0 + solid.taper_z * height
+        if not _is_nothing(xp, solid.bulge):
+            profile = 1.0 + solid.bulge * (1.0 - height * height)
+            grow_x, grow_z = grow_x * profile, grow_z * profile
+    half_x = solid.half_x * grow_x
+    if _is_round(xp, solid):
+        flat = _length(xp, x, z) - half_x
+    else:
+        half_z = solid.half_z * grow_z
+        corner = solid.corner * xp.minimum(half_x, half_z)
+        flat = _round_rectangle(xp, xp.abs(x), xp.abs(z), half_x, half_z, corner)
+    near = _round_rectangle(xp, flat, xp.abs(y), 0.0, solid.half_y, solid.edge)
+    return near if _is_nothing(xp, solid.step - 1.0) else near * solid.step
+
+
+@no_type_check
 def ring_distance(
     xp: ModuleType, ring: Ring, x: Values, y: Values, z: Values
 ) -> Values:
     """The distance to a ring."""
-    across = xp.abs(x - ring.x) - ring.half_x
-    along = xp.abs(y - ring.y) - ring.half_y
-    flat = _round_rectangle(xp, across, along, ring.corner)
-    return _length(xp, flat, z - ring.z) - ring.radius
+    across, along = xp.abs(_less(xp, x, ring.x)), xp.abs(_less(xp, y, ring.y))
+    flat = _round_rectangle(xp, across, along, ring.half_x, ring.half_y, ring.corner)
+    return _length(xp, flat, _less(xp, z, ring.z)) - ring.radius
+
+
+@no_type_check
+def _parts(xp: ModuleType, kind: type, rows: Values) -> list:
+    """Rows of a body as its parts; what is no more than padding only if it must be."""
+    if xp.__name__ == "numpy":
+        # Numbers of Python, which are read once, not at every use.
+        return [kind(*row) for row in rows.tolist() if row[-1] > 0.5]
+    count, fields = rows.shape[0], range(len(kind._fields))
+    return [kind(*(rows[row, k] for k in fields)) for row in range(count)]
+
+
+@no_type_check
+def _if_there(xp: ModuleType, part: Solid | Ring, one: Values) -> Values:
+    is_there = part.is_there
+    return one if xp.__name__ == "numpy" else xp.where(is_there > 0.5, one, FAR)
+
+
+@no_type_check
+def _joined(
+    xp: ModuleType, body: Body, x: Values, y: Values, z: Values, slot: Values | None
+) -> tuple[Values, Values | None]:
+    """As `distance`; `slot` None leaves out the slots."""
+    total = xp.full_like(x, FAR)
+    for ring in _parts(xp, Ring, body.rings):
+        one = _if_there(xp, ring, ring_distance(xp, ring, x, y, z))
+        if slot is not None:
+            slot = xp.where(one < total, ring.slot, slot)
+        total = xp.minimum(total, one)
+    for solid in _parts(xp, Solid, body.solids):
+        one = _if_there(xp, solid, solid_distance(xp, solid, x, y, z))
+        # A cut is a union seen from inside out, so one form serves both.
+        is_whole, sign = _is_nothing(xp, solid.is_cut), 1.0 - 2.0 * solid.is_cut
+        old = total if is_whole else total * sign
+        joined = xp.minimum(old, one)
+        if not _is_nothing(xp, solid.blend):
+            seam = xp.maximum(solid.blend - xp.abs(old - one), 0.0)
+            joined = joined - seam * seam * (1.0 / (4.0 * solid.blend + 1e-12))
+        if slot is not None:
+            slot = xp.where(one < old, solid.slot, slot)
+        total = joined if is_whole else joined * sign
+    return total, slot
 
 
 @no_type_check
@@ -205,30 +283,10 @@ def distance(
     Returns:
       Distances in the thing's own units, and slots (0.0 or 1.0).
     """
-    total = x * 0.0 + FAR
-    slot = x * 0.0
-    for row in range(body.rings.shape[0]):
-        ring = Ring(*(body.rings[row, k] for k in range(len(Ring._fields))))
-        if _is_nothing(xp, ring.is_there):
-            continue
-        one = ring_distance(xp, ring, x, y, z)
-        is_nearer = (one < total) & (ring.is_there > 0.5)
-        slot = xp.where(is_nearer, ring.slot, slot)
-        total = xp.where(is_nearer, one, total)
-    for row in range(body.solids.shape[0]):
-        solid = Solid(*(body.solids[row, k] for k in range(len(Solid._fields))))
-        if _is_nothing(xp, solid.is_there):
-            continue
-        one = solid_distance(xp, solid, x, y, z)
-        is_there = solid.is_there > 0.5
-        # A cut is a union seen from inside out, so one form serves both.
-        sign = 1.0 - 2.0 * solid.is_cut
-        old = total * sign
-        is_nearer = (one < old) & is_there
-        joined = xp.minimum(old, one)
-        if not _is_nothing(xp, solid.blend):
-            seam = xp.maximum(solid.blend - xp.abs(old - one), 0.0)
-            joined = joined - seam * seam / (4.0 * solid.blend + 1e-12)
-        slot = xp.where(is_nearer, solid.slot, slot)
-        total = xp.where(is_there, joined * sign, total)
-    return total, slot
+    return _joined(xp, body, x, y, z, xp.zeros_like(x))
+
+
+@no_type_check
+def gap(xp: ModuleType, body: Body, x: Values, y: Values, z: Values) -> Values:
+    """The distance alone; arguments as of `distance`."""
+    return _joined(xp, body, x, y, z, None)[0]

@@ -13,6 +13,7 @@ from tbstar_jax.data_engine.studio.fields import (
     Body,
     Values,
     distance,
+    gap,
     to_local,
     turn,
     turn_back,
@@ -56,14 +57,14 @@ def box_span(
     Args:
       xp: NumPy or `jax.numpy`.
       body: the thing.
-      origin: in the thing's own coordinates.
+      origin: in the thing's own coordinates; numbers, where all rays have one.
       direction: likewise, unit length.
-      margin: by how much the box is grown.
+      margin: by how much the box is grown; a number, where it is by one.
 
     Returns:
       Entry (0 at least) and exit; the ray misses the box where exit <= entry.
     """
-    enter, leave = margin * 0.0, margin * 0.0 + MISSED
+    enter, leave = 0.0, MISSED
     for axis in range(3):
         way = direction[axis]
         way = xp.where(xp.abs(way) < _TINY, _TINY, way)
@@ -102,13 +103,9 @@ def march(
     """
     ox, oy, oz, dx, dy, dz = rays
 
-    def gap(along: Values) -> Values:
-        near, _ = distance(xp, body, ox + along * dx, oy + along * dy, oz + along * dz)
-        return near
-
     def step(state: tuple[Values, Values]) -> tuple[Values, Values]:
         along, _ = state
-        near = gap(along)
+        near = gap(xp, body, ox + along * dx, oy + along * dy, oz + along * dz)
         is_moving = (near > TOUCH) & (along < leave)
         return xp.where(is_moving, along + near, along), near
 
@@ -164,15 +161,15 @@ def shadow_span(
     x, y, z, nx, ny, nz = points
     origin = to_local(xp, body, x + _LIFT * nx, y + _LIFT * ny, z + _LIFT * nz)
     way = turn_back(body, light[0], light[1], light[2])
-    dx, dy, dz = (origin[0] * 0.0 + one for one in way)
     # No point of the box is further than this, so no penumbra reaches further out.
     reach = sum(
         xp.maximum(xp.abs(body.box[k] - origin[k]), xp.abs(body.box[k + 3] - origin[k]))
         for k in range(3)
     )
     margin = light[3] * xp.minimum(reach, 3.0)
-    enter, leave = box_span(xp, body, origin, (dx, dy, dz), margin)
-    return (*origin, dx, dy, dz), enter, leave
+    enter, leave = box_span(xp, body, origin, way, margin)
+    ways = (xp.broadcast_to(one, origin[0].shape) for one in way)
+    return (*origin, *ways), enter, leave
 
 
 @no_type_check
@@ -211,7 +208,7 @@ def shadow(
 
     def step(state: tuple[Values, Values]) -> tuple[Values, Values]:
         along, least = state
-        near, _ = distance(xp, body, ox + along * dx, oy + along * dy, oz + along * dz)
+        near = gap(xp, body, ox + along * dx, oy + along * dy, oz + along * dz)
         cone = softness * xp.minimum(along, 3.0) + 2e-3
         is_inside = along < leave
         least = xp.where(is_inside, xp.minimum(least, near / cone), least)
@@ -247,8 +244,7 @@ def occlusion(
         k, hidden, weight, total = state
         reach = reaches[k]
         at = to_local(xp, body, x + reach * nx, y + reach * ny, z + reach * nz)
-        near, _ = distance(xp, body, *at)
-        near = near * body.pose[4]
+        near = gap(xp, body, *at) * body.pose[4]
         hidden = hidden + weight * xp.clip((reach - near) / reach, 0.0, 1.0)
         return k + 1, hidden, weight * 0.8, total + weight
 
