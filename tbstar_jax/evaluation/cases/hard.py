@@ -129,13 +129,14 @@ def _several(
 ) -> Draft | None:
     """So many edits in one instruction, the task's first."""
     is_studio = task in STUDIO_TASKS
-    stack = _bottom(rng, _under(rng, task), size)
+    under = _under(rng, task)
+    stack = _bottom(rng, under, size)
     if stack is None:
         return None
     second = [
         _SECOND[int(k)]
         for k in rng.permutation(len(_SECOND))
-        if _SECOND[int(k)] != task
+        if _SECOND[int(k)] not in (task, under)
     ]
     others = second[: count - 1] if is_studio else [*second[: count - 2], task]
     for number, over in enumerate(others):
