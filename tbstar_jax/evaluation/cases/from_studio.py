@@ -15,10 +15,11 @@ from jaxtyping import Bool
 
 from tbstar_jax.data_engine.facts import Facts
 from tbstar_jax.data_engine.render.sampling import choose
+from tbstar_jax.data_engine.studio.backends import NumpyBackend
 from tbstar_jax.data_engine.studio.edits import Edit, sample_edit
 from tbstar_jax.data_engine.studio.families import family_of
 from tbstar_jax.data_engine.studio.pairs import Pair, pair_of
-from tbstar_jax.data_engine.studio.renderer import Frame, render
+from tbstar_jax.data_engine.studio.renderer import Frame, render, render_all
 from tbstar_jax.data_engine.studio.scene import Scene, scene_digest
 from tbstar_jax.data_engine.studio.stage import is_visible, text_boxes
 from tbstar_jax.evaluation.cases.case import (
@@ -104,7 +105,7 @@ def shoot(edit: Edit) -> Shot | None:
     Returns:
       The pictures, or None where nobody would see the difference.
     """
-    before, after = render(edit.before), render(edit.after)
+    before, after = render_all([edit.before, edit.after], NumpyBackend())
     pair = pair_of(edit, before, after, is_strict=True)
     if not is_visible(pair):
         return None
