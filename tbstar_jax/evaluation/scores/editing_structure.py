@@ -22,6 +22,8 @@ _LEVELS = np.linspace(0.0, 1.0, 65)
 """Quantiles that the map goes through."""
 _LEAST_RANGE = 15.0
 """L* from dark to light of a part that counts as structured: else noise would."""
+_LEAST = 0.05
+"""Of a part without its structure: the colour asked for is still something."""
 _WINDOW_REACH = 5
 """Half of SSIM's window: windows about every pixel of the part count."""
 
@@ -42,7 +44,7 @@ def matched_histogram(
 
 
 def structure_score(view: View, part: Bool[np.ndarray, "h w"]) -> float | None:
-    """Whether light and dark lie in a part as they did, in [0, 1].
+    """Whether light and dark lie in a part as they did, in [0.05, 1].
 
     The greater of the likenesses to source and reference, as a share of what the
     reference itself reaches. None where the part has no whole window.
@@ -54,7 +56,7 @@ def structure_score(view: View, part: Bool[np.ndarray, "h w"]) -> float | None:
     ]
     if np.isnan(likeness).any():
         return None
-    return above_chance(relative(*likeness))
+    return _LEAST + (1.0 - _LEAST) * above_chance(relative(*likeness))
 
 
 def _likeness(

@@ -67,8 +67,9 @@ def test_the_edits_of_other_photos_earn_nothing(task):
     scores = {}
     for other in TASKS[::3]:
         answer = resized(case_of(other).reference, case.size)
-        # On plain white ground a text is gone in many a picture.
-        shows_it = ciede2000_mean(case.reference, answer, region) < 5
+        # On plain ground a text, or its plate, is gone in many a picture.
+        asked = ciede2000_mean(case.reference, case.source, region)
+        shows_it = ciede2000_mean(case.reference, answer, region) < max(5, 0.4 * asked)
         if other != task and not shows_it:
             scores[other] = edit(case, answer).value
     assert len(scores) >= 3
@@ -123,8 +124,10 @@ def _near(mask):
 )
 def test_painting_over_the_edit_region_is_not_an_edit(task):
     case = case_of(task)
-    answer = case.reference.copy()
-    answer[case.masks.edit] = (255, 0, 255)
+    region, answer = case.masks.edit, case.reference.copy()
+    # Magenta may be nearer to what is asked for than the source is.
+    is_light = case.reference[region].mean() > 127
+    answer[region] = 0 if is_light else 255
     assert edit(case, answer).value < 0.2
 
 
@@ -241,11 +244,13 @@ def _added(index, rows):
     return case, answer
 
 
-@pytest.mark.parametrize(("index", "rows"), [(0, 12), (2, 14), (3, 30), (3, 60)])
+@pytest.mark.parametrize(("index", "rows"), [(0, 12), (2, -14), (3, 30), (3, 60)])
 def test_a_text_may_stand_elsewhere_in_its_zone(index, rows):
     case, answer = _added(index, rows)
     assert edit(case, answer).value > 0.85
-    assert edit(case, jpeg(answer, 90)).value > 0.7
+    # Of coloured letters 16 px high, a JPEG leaves less.
+    least = 0.7 if case.target_texts[0].box.height > 20 else 0.55
+    assert edit(case, jpeg(answer, 90)).value > least
 
 
 @pytest.mark.parametrize("index", [0, 2, 3])
