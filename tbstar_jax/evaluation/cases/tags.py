@@ -26,7 +26,7 @@ def case_tags(draft: Draft, style: str) -> dict[str, str]:
         "family": known.get("family", "unknown"),
         "background": known.get("background", "photo"),
         "num_objects": _count(int(known.get("num_objects", "0"))),
-        "condition": known["condition"],
+        "condition": known.get("condition", "clean"),
         "damage": known.get("damage", "none"),
         "script": _script(draft.target_texts),
         "text_height": _height(draft.target_texts),

@@ -17,7 +17,7 @@ from tbstar_jax.evaluation.cases.digest import case_digest
 from tbstar_jax.evaluation.cases.hard import hard_draft
 from tbstar_jax.evaluation.cases.kept import kept_region
 from tbstar_jax.evaluation.cases.make import finish
-from tbstar_jax.evaluation.cases.seeds import case_generator
+from tbstar_jax.evaluation.cases.seeds import BENCHMARK_VERSION, case_generator
 from tbstar_jax.evaluation.cases.store import load_cases, write_cases, write_split
 from tbstar_jax.evaluation.scores.preservation import preservation
 from tbstar_jax.input_pipeline.images import decode_mask, encode_png
@@ -328,7 +328,7 @@ def test_a_hostile_record_is_refused_in_a_sentence(
         ("[" * 100_000, "no JSON"),
         ("[1]\n", "no object"),
         ("x" * ((1 << 20) + 2), "too much"),
-        ('{"bench_version": 1}\n', "'lang' is None"),
+        (f'{{"bench_version": {BENCHMARK_VERSION}}}\n', "'lang' is None"),
     ],
 )
 def test_a_hostile_index_is_refused(folder: Path, text: str, said: str) -> None:
