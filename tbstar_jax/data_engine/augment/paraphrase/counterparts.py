@@ -8,6 +8,7 @@ called has not, and is not translated.
 import dataclasses
 
 from tbstar_jax.data_engine.facts import Facts
+from tbstar_jax.data_engine.studio.settings import SETTINGS
 
 COLOR_NAMES: dict[str, str] = {
     "red": "红色",
@@ -70,6 +71,7 @@ BACKGROUND_NAMES: dict[str, str] = {
     "pure white background": "纯白背景",
     "wooden table": "木桌",
     "marble counter": "大理石台面",
+    **{setting.name_en: setting.name_zh for setting in SETTINGS},
     "kitchen": "厨房",
     "living room": "客厅",
     "bedroom": "卧室",
