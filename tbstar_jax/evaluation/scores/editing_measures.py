@@ -195,17 +195,6 @@ def pixel_skill(
     return skill(error, source_error) if source_error > 0 else None
 
 
-def band_skill(view: View, band: Bool[np.ndarray, "h w"]) -> float | None:
-    """As `pixel_skill`, all pixels alike: both sides of an outline count in full."""
-    if np.count_nonzero(band) < LEAST_PIXELS:
-        return None
-    answer, source, reference = (smooth(lab, 1.0)[band] for lab in view.labs)
-    error, source_error = (
-        float(visible_difference(one, reference).mean()) for one in (answer, source)
-    )
-    return skill(error, source_error) if source_error > 0 else None
-
-
 def intactness(view: View) -> float | None:
     """How well what the reference leaves alone, in and beside the edit, is left alone.
 
