@@ -234,9 +234,9 @@ def _parts(xp: ModuleType, kind: type, rows: Values) -> list:
 
 
 @no_type_check
-def _if_there(xp: ModuleType, part: Solid | Ring, one: Values) -> Values:
-    is_there = part.is_there
-    return one if xp.__name__ == "numpy" else xp.where(is_there > 0.5, one, FAR)
+def _if_there(xp: ModuleType, part: Solid | Ring, new: Values, old: Values) -> Values:
+    """The new value, or the old one where a part is padding."""
+    return new if xp.__name__ == "numpy" else xp.where(part.is_there > 0.5, new, old)
 
 
 @no_type_check
@@ -246,12 +246,13 @@ def _joined(
     """As `distance`; `slot` None leaves out the slots."""
     total = xp.full_like(x, FAR)
     for ring in _parts(xp, Ring, body.rings):
-        one = _if_there(xp, ring, ring_distance(xp, ring, x, y, z))
+        one = ring_distance(xp, ring, x, y, z)
         if slot is not None:
-            slot = xp.where(one < total, ring.slot, slot)
-        total = xp.minimum(total, one)
+            nearest = xp.where(one < total, ring.slot, slot)
+            slot = _if_there(xp, ring, nearest, slot)
+        total = _if_there(xp, ring, xp.minimum(total, one), total)
     for solid in _parts(xp, Solid, body.solids):
-        one = _if_there(xp, solid, solid_distance(xp, solid, x, y, z))
+        one = solid_distance(xp, solid, x, y, z)
         # A cut is a union seen from inside out, so one form serves both.
         is_whole, sign = _is_nothing(xp, solid.is_cut), 1.0 - 2.0 * solid.is_cut
         old = total if is_whole else total * sign
@@ -260,8 +261,11 @@ def _joined(
             seam = xp.maximum(solid.blend - xp.abs(old - one), 0.0)
             joined = joined - seam * seam * (1.0 / (4.0 * solid.blend + 1e-12))
         if slot is not None:
-            slot = xp.where(one < old, solid.slot, slot)
-        total = joined if is_whole else joined * sign
+            nearest = xp.where(one < old, solid.slot, slot)
+            slot = _if_there(xp, solid, nearest, slot)
+        joined = joined if is_whole else joined * sign
+        # Padding is left out last: earlier, XLA repeats work and march takes four times.
+        total = _if_there(xp, solid, joined, total)
     return total, slot
 
 
