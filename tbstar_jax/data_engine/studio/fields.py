@@ -264,7 +264,7 @@ def _joined(
             nearest = xp.where(one < old, solid.slot, slot)
             slot = _if_there(xp, solid, nearest, slot)
         joined = joined if is_whole else joined * sign
-        # Padding is left out last: earlier, XLA repeats work and march takes four times.
+        # Padding is left out last: earlier, XLA does the work of a step over and over.
         total = _if_there(xp, solid, joined, total)
     return total, slot
 
