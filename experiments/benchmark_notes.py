@@ -16,7 +16,6 @@ from tbstar_jax.evaluation.cases.folder import CaseFolder
 from tbstar_jax.evaluation.cases.manifest import (
     MANIFEST_SPLITS,
     explain,
-    read_manifest,
 )
 from tbstar_jax.evaluation.run.judging import canary_failures
 from tbstar_jax.evaluation.run.learned_columns import learned_notes
@@ -69,7 +68,7 @@ def reading_notes(
 
 
 def case_notes(cases: CaseFolder, differing: Collection[str]) -> list[str]:
-    """Whether the cases are those that were published, and what was not checked.
+    """Whether the cases are those that were published.
 
     Args:
       cases: that were asked.
@@ -88,12 +87,7 @@ def case_notes(cases: CaseFolder, differing: Collection[str]) -> list[str]:
             "ones, so numbers of other machines are of other pictures (other versions "
             f"of these packages may draw otherwise: {made})"
         )
-    return notes + [
-        f"the shipped manifest of {split} checks what the scenes are drawn from, not "
-        "their pixels"
-        for split in splits
-        if read_manifest(split)["digest_of"] == "parameters"
-    ]
+    return notes
 
 
 def unread_notes(by_system: Mapping[str, Sequence[ScoreRecord]]) -> list[str]:

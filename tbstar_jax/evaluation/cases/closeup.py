@@ -17,7 +17,7 @@ from tbstar_jax.data_engine.render.sampling import uniform
 from tbstar_jax.data_engine.studio import words
 from tbstar_jax.data_engine.studio.families import family_of
 from tbstar_jax.data_engine.studio.renderer import Frame, render
-from tbstar_jax.data_engine.studio.scene import Scene, scene_digest
+from tbstar_jax.data_engine.studio.scene import Scene
 from tbstar_jax.evaluation.cases.case import Masks, TargetObject
 from tbstar_jax.evaluation.cases.draft import Ask, Draft, box_of, no_mask
 from tbstar_jax.evaluation.cases.overlaid import plain_scene
@@ -246,7 +246,6 @@ def _draft(detail: _Detail, wide: Frame, close: Frame) -> Draft | None:
             "background": detail.scene.backdrop.kind,
             "num_objects": str(len(detail.scene.items)),
         },
-        digests=(scene_digest(detail.scene), f"closeup-{detail.number}"),
     )
 
 

@@ -86,7 +86,6 @@ class Draft:
       target_texts: that the edit is about.
       target_objects: likewise.
       tags: what is known of the picture: family, background, num_objects, ...
-      digests: of the parameters before and after, hexadecimal.
       licence: SPDX id of the pictures.
       target_color: that the edit asks for, if it recolours.
       target_light: that the edit asks for, if it is about light.
@@ -103,7 +102,6 @@ class Draft:
     target_texts: tuple[TargetText, ...]
     target_objects: tuple[TargetObject, ...]
     tags: Mapping[str, str]
-    digests: tuple[str, ...]
     licence: str = "Apache-2.0"
     target_color: TargetColor | None = None
     target_light: TargetLight | None = None

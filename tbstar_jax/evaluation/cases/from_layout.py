@@ -23,7 +23,6 @@ from tbstar_jax.data_engine.layout.card import (
     Rect,
     Text,
     Watermark,
-    card_digest,
 )
 from tbstar_jax.data_engine.layout.drawing import Drawing, reach
 from tbstar_jax.data_engine.layout.edit import Edit
@@ -157,7 +156,6 @@ def layout_draft(drawn: Drawn, product: Bool[np.ndarray, "h w"] | None) -> Draft
         target_color=card_color(edit),
         target_light=card_light(edit),
         tags=_tags(edit),
-        digests=(card_digest(edit.before), card_digest(edit.after)),
     )
 
 

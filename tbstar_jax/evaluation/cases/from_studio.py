@@ -20,7 +20,7 @@ from tbstar_jax.data_engine.studio.edits import Edit, sample_edit
 from tbstar_jax.data_engine.studio.families import family_of
 from tbstar_jax.data_engine.studio.pairs import Pair, pair_of
 from tbstar_jax.data_engine.studio.renderer import Frame, render, render_all
-from tbstar_jax.data_engine.studio.scene import Scene, scene_digest
+from tbstar_jax.data_engine.studio.scene import Scene
 from tbstar_jax.data_engine.studio.stage import is_visible, text_boxes
 from tbstar_jax.evaluation.cases.case import (
     KeptText,
@@ -167,7 +167,6 @@ def studio_draft(shot: Shot, task: str) -> Draft | None:
         target_color=scene_color(edit),
         target_light=scene_light(edit),
         tags=scene_tags(edit),
-        digests=(scene_digest(edit.before), scene_digest(edit.after)),
     )
 
 

@@ -27,7 +27,7 @@ from tbstar_jax.data_engine.layout.card import Rect
 from tbstar_jax.data_engine.layout.edit import Edit as LayoutEdit
 from tbstar_jax.data_engine.render.sampling import choose
 from tbstar_jax.data_engine.studio.edits import Edit
-from tbstar_jax.data_engine.studio.scene import Scene, color_of, scene_digest
+from tbstar_jax.data_engine.studio.scene import Scene, color_of
 from tbstar_jax.evaluation.cases.draft import Draft
 from tbstar_jax.evaluation.cases.from_layout import Alter, Photo, draw_overlay
 from tbstar_jax.evaluation.cases.from_studio import (
@@ -39,7 +39,6 @@ from tbstar_jax.evaluation.cases.from_studio import (
 from tbstar_jax.evaluation.cases.harder import crowded, faint, outside, shrunk
 from tbstar_jax.evaluation.cases.overlaid import (
     overlay_draft,
-    plain_scene,
     plain_shot,
     taken_by,
 )
@@ -112,16 +111,6 @@ def hard_draft(
     if draft is None:
         return None
     return dataclasses.replace(draft, tags={**draft.tags, "difficulty": kind})
-
-
-def hard_digests(
-    rng: np.random.Generator, task: str, index: int, size: tuple[int, int]
-) -> tuple[str, ...]:
-    """Digests of the scenes that `hard_draft` draws first; arguments as there."""
-    if hard_kind(task, index) in NUM_EDITS or task in STUDIO_TASKS:
-        edit = sample_shot_edit(rng, _under(rng, task), size)
-        return scene_digest(edit.before), scene_digest(edit.after)
-    return (scene_digest(plain_scene(rng, size)),)
 
 
 def _several(

@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 from jaxtyping import Bool
 
-from tbstar_jax.data_engine.layout.card import Rect, card_digest
+from tbstar_jax.data_engine.layout.card import Rect
 from tbstar_jax.data_engine.layout.pairs import Drawn
 from tbstar_jax.data_engine.studio.sampling import Needs, sample_scene
-from tbstar_jax.data_engine.studio.scene import Scene, scene_digest
+from tbstar_jax.data_engine.studio.scene import Scene
 from tbstar_jax.evaluation.cases.draft import Draft, box_of
 from tbstar_jax.evaluation.cases.from_layout import layout_draft
 from tbstar_jax.evaluation.cases.from_studio import (
@@ -82,11 +82,6 @@ def overlay_draft(drawn: Drawn, under: Shot) -> Draft | None:
         draft,
         kept_texts=(*kept_texts(under, hidden), *draft.kept_texts),
         tags=tags,
-        digests=(
-            scene_digest(under.edit.before),
-            card_digest(drawn.edit.before),
-            card_digest(drawn.edit.after),
-        ),
     )
 
 

@@ -10,7 +10,6 @@ from jaxtyping import Float, UInt8
 from tbstar_jax.data_engine.facts import Facts
 from tbstar_jax.data_engine.render.sampling import choose, uniform
 from tbstar_jax.data_engine.studio import words
-from tbstar_jax.data_engine.studio.scene import scene_digest
 from tbstar_jax.evaluation.cases.case import Masks
 from tbstar_jax.evaluation.cases.draft import Ask, Draft, no_mask
 from tbstar_jax.evaluation.cases.from_studio import kept_texts, scene_tags
@@ -58,7 +57,6 @@ def spoiled_draft(rng: np.random.Generator, size: tuple[int, int]) -> Draft:
             source = _rounded(clean * np.asarray(gains))
             defect = english, chinese
     facts = Facts(defect_en=defect[0], defect_zh=defect[1], **thing)
-    digest = scene_digest(shot.edit.before)
     return Draft(
         generator="studio",
         asks=(Ask(wording="sharpen", facts=facts),),
@@ -75,7 +73,6 @@ def spoiled_draft(rng: np.random.Generator, size: tuple[int, int]) -> Draft:
         target_texts=(),
         target_objects=(),
         tags={**scene_tags(shot.edit), "damage": kind},
-        digests=(digest, f"{kind}-{defect[0]}"),
     )
 
 

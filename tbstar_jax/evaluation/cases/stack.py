@@ -167,9 +167,6 @@ class Stack:
                 for level in reversed(self.levels)
                 for name, value in level.draft.tags.items()
             },
-            digests=tuple(
-                digest for level in self.levels for digest in level.draft.digests
-            ),
             asked=tuple(edits) if len(edits) > 1 else (),
         )
 

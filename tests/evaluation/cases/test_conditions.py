@@ -49,7 +49,6 @@ def draft():
         target_texts=(),
         target_objects=(),
         tags={},
-        digests=(),
     )
 
 
