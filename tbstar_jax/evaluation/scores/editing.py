@@ -35,9 +35,8 @@ PART_EXPONENTS: Mapping[str, Mapping[str, float]] = {
     "bg_white": {
         "background": 0.4,
         "white": 0.2,
-        "cut_edge": 0.2,
+        "cut_edge": 0.3,
         "shadow": 0.1,
-        "outline": 0.1,
     },
     "bg_scene": {"changed": 0.1, "statistics": 0.5, "texture": 0.1, "outline": 0.3},
     "recolor": {

@@ -17,7 +17,6 @@ from tbstar_jax.evaluation.scores.editing_measures import (
     above_chance,
     dilate,
     intactness,
-    outline_likeness,
     pattern_skill,
     pixel_skill,
     progress,
@@ -48,12 +47,12 @@ _SSIM_MARGIN = 6
 
 
 def white_background_parts(view: View) -> dict[str, float | None]:
-    """`background`, `white`, `cut_edge`, `shadow`, `outline`.
+    """`background`, `white`, `cut_edge`, `shadow`.
 
     `background` is the skill of the visible difference in the edit region; `white` that
     of the stains on what the reference shows pure white; `cut_edge` compares the alpha
     of the product's edge, see `alpha_score`; `shadow`: is the shadow that is to stay as
-    dark on the white as the reference's? `outline`: is the product's there?
+    dark on the white as the reference's?
     """
     case = view.case
     is_white = (case.reference.min(axis=2) >= _WHITE) & case.masks.edit
@@ -62,7 +61,6 @@ def white_background_parts(view: View) -> dict[str, float | None]:
         "white": _white_skill(view, is_white),
         "cut_edge": alpha_score(view, case.masks.product_after),
         "shadow": _kept_shadow(view),
-        "outline": outline_likeness(view, case.masks.product_after),
     }
 
 

@@ -51,9 +51,12 @@ def dilated(case, width):
 @pytest.mark.parametrize("fault", [fringe, eroded, dilated])
 def test_a_wrong_alpha_costs_by_its_width(index, fault):
     case = case_of("bg_white", index, "mini")
-    values = [part(case, fault(case, width), "cut_edge") for width in (1, 2, 3)]
+    scores = [edit(case, fault(case, width)) for width in (1, 2, 3)]
+    values = [score.parts["cut_edge"] for score in scores]
     falls(values, below=0.8)
     assert values[-1] < 0.5
+    # A coarse cut is a cut: it earns less, but not nothing.
+    assert 0.2 < scores[-1].value < scores[0].value < 0.97
 
 
 @pytest.mark.parametrize("index", [0, 2])
