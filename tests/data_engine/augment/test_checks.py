@@ -22,6 +22,8 @@ from tbstar_jax.data_engine.facts import Facts
 from tbstar_jax.data_engine.language import language_of
 from tbstar_jax.data_engine.render.scene import COLORS as PALETTE
 from tbstar_jax.data_engine.render.scene import FAMILIES, PROPS
+from tbstar_jax.data_engine.studio.families import FAMILIES as STUDIO_FAMILIES
+from tbstar_jax.data_engine.studio.settings import SETTINGS, WHITE
 
 GOOD = [
     ("make the red mug blue", "turn the red mug into a blue one"),
@@ -131,11 +133,26 @@ def test_the_palette_is_the_same_colour_in_both_languages(color):
 
 
 def test_no_product_or_prop_is_taken_for_a_colour_or_a_position():
-    for thing in (*FAMILIES, *PROPS):
+    for thing in (*FAMILIES, *PROPS, *STUDIO_FAMILIES):
         for name in (thing.name_en, thing.name_zh):
             assert color_ids(name) == []
             assert position_ids(name) == set()
             assert numbers(name) == []
+
+
+@pytest.mark.parametrize("setting", [WHITE, *SETTINGS], ids=lambda one: one.name_en)
+def test_backdrops_of_the_studio_are_the_same_in_both_languages(setting):
+    english = f"put the mug on a {setting.name_en}"
+    assert problem(english, f"把马克杯放到{setting.name_zh}上") is None
+    is_told = color_ids(setting.name_en) or numbers(setting.name_en)
+    assert (problem(english, "把马克杯放到那里") is not None) == bool(is_told)
+
+
+@pytest.mark.parametrize("family", STUDIO_FAMILIES, ids=lambda one: one.id)
+def test_things_of_the_studio_are_counted_in_both_languages(family):
+    chinese = f"让图中有三{family.measure_zh}{family.name_zh}。"
+    assert numbers(chinese) == ["3"]
+    assert problem(f"show three of the {family.name_en}", chinese) is None
 
 
 @pytest.mark.parametrize("position", WHERE["en"])
@@ -153,7 +170,12 @@ def test_lookalikes_do_not_count():
     assert color_ids("navy blue and rose gold, 米白色 and 酒红色") == [
         *("navy", "rose gold", "cream", "burgundy")
     ]
+    assert color_ids("a pink and gold two-tone case, 粉金双色手机壳") == [
+        *("pink", "gold", "pink", "gold")
+    ]
+    assert color_ids("灰粉色、灰绿色和青绿色，紫铜锅") == ["dusty pink", "sage", "teal"]
     assert numbers("第二张图，放一个杯子") == []
+    assert numbers("双色球鞋") == numbers("two-tone sneakers") == ["2"]
     assert goal_color_ids("from red to dark blue") == ["blue"]
     assert goal_color_ids("由红色换成深蓝色") == ["blue"]
 

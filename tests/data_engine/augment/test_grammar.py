@@ -21,6 +21,7 @@ from tbstar_jax.data_engine.augment.paraphrase.slots import (
 from tbstar_jax.data_engine.facts import Facts
 from tbstar_jax.data_engine.instructions import MAX_BYTES
 from tbstar_jax.data_engine.language import language_of
+from tbstar_jax.data_engine.studio.settings import SETTINGS
 from tbstar_jax.errors import UserError
 from tbstar_jax.tasks import TASK_IDS
 
@@ -167,6 +168,16 @@ def test_colours_and_the_like_are_known_in_both_languages():
 def test_colour_names_pass_the_checks_as_translations(english, chinese):
     assert problem(f"in {english}", f"换成{chinese}") is None
     assert color_ids(english) == color_ids(chinese) != []
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda one: one.name_en)
+def test_backdrops_of_the_studio_are_known_in_both_languages(setting):
+    whole = Facts(background_en=setting.name_en, background_zh=setting.name_zh)
+    for said in (
+        Facts(background_en=setting.name_en),
+        Facts(background_zh=setting.name_zh),
+    ):
+        assert with_counterparts(said) == whole
 
 
 def test_a_move_within_a_part_of_the_picture_is_told_by_its_direction():

@@ -8,24 +8,28 @@ patterns here say so.
 import re
 from collections.abc import Iterable
 
-_AFTER = "(?=[色的底款])"
+# Of two colours in one word, 粉米双色, each is said with one character.
+_PAIR = "(?=.?双色)"
+_AFTER = f"(?:(?=[色的底款])|{_PAIR})"
 _BEFORE = "(?<=[变成为换涂染纯深浅亮暗淡])"
 
 COLORS: dict[str, tuple[tuple[str, ...], str]] = {
     "red": (("red",), "(?<![口网走])红(?![包酒枣茶])"),
     "orange": (("orange",), "[橙橘](?![子汁])"),
     "yellow": (("yellow",), "黄(?![金油瓜])"),
-    "green": (("green",), "绿(?![茶植豆])"),
-    "teal": (("teal", "cyan", "turquoise"), f"青{_AFTER}|{_BEFORE}青"),
+    "green": (("green", "emerald"), "绿(?![茶植豆])"),
+    "teal": (("teal", "cyan", "turquoise"), f"青绿|青{_AFTER}|{_BEFORE}青"),
     "blue": (("blue",), "蓝(?![牙莓图])"),
     "navy": (("navy", "navy blue"), "藏青|海军蓝"),
-    "purple": (("purple", "violet"), "紫(?![菜砂薯])"),
+    "purple": (("purple", "violet"), "紫(?![菜砂薯铜])"),
     "pink": (("pink",), f"粉{_AFTER}|{_BEFORE}粉(?![底末饼丝])|粉红"),
+    "dusty pink": (("dusty pink", "dusty rose"), "灰粉"),
+    "sage": (("sage", "sage green", "grey-green", "gray-green"), "灰绿"),
     "brown": (("brown",), "[棕褐](?!榈)|咖啡色"),
     "black": (("black",), "黑(?![板体])"),
     "white": (("white",), "(?<![空明留美蛋])白(?![酒菜板])"),
     "grey": (("grey", "gray"), "灰(?!尘)"),
-    "cream": (("cream", "beige", "off-white"), "米色|米白|奶油色"),
+    "cream": (("cream", "beige", "off-white"), f"米色|米白|奶油色|米{_PAIR}"),
     "khaki": (("khaki",), "卡其"),
     "burgundy": (("burgundy", "wine red"), "酒红"),
     "rose gold": (("rose gold",), "玫瑰金"),
@@ -74,7 +78,7 @@ NUMBER_WORDS: dict[str, int] = {
 }
 """Number words; one is left out, since it is an article as often."""
 
-_MEASURE_WORDS = "个只瓶件张条排行盒袋双块台罐支款组套"
+_MEASURE_WORDS = "个只瓶件张条排行盒袋双块台罐支款组套部盏盆"
 _GOAL = re.compile(
     r"(?:\b(?:to|into|in)\s+(?:(?:an?|pure|plain|dark|light|deep|bright)\s+)*"
     r"|->\s*|(?:成|为|变)[纯深浅亮暗淡]?)$"
@@ -135,4 +139,5 @@ def numbers(text: str) -> list[str]:
         f"(?<![第二两三四五六七八九十])([二两三四五六七八九十])[{_MEASURE_WORDS}]", text
     )
     words = [str(NUMBER_WORDS[w]) for w in (*english, *chinese) if w in NUMBER_WORDS]
-    return sorted(digits + words)
+    # In English, two-tone.
+    return sorted(digits + words + ["2"] * text.count("双色"))
