@@ -3,14 +3,18 @@
 Named `studio` to set it apart from the flat drawings of `render/`.
 
 - `scene`: what stands in the studio: immutable parameters and their digest.
-- `materials`, `families`: what things are made of and how they are built.
+- `families`, `materials`: the kinds of things, and what they are made of.
+- `shapes`, `builders`: solids and rings, and how each kind is built from them.
+- `settings`: the backdrops that scenes are drawn from, and their names.
 - `sampling`: random scenes.
 - `fields`, `tracing`, `shading`: the renderer's kernels, for NumPy and JAX alike.
+- `patterns`, `backdrops`: likewise, of floors and walls.
 - `packing`: parameters to the arrays the kernels read; `labels`: printed texts.
-- `renderer`: scenes to images, ids, masks and depth (NumPy float64, the reference).
-- `fast`: the same kernels compiled by JAX.
+- `samples`: which rays are drawn together, and what scenes share.
+- `renderer`: scenes to images, ids, masks and depth.
+- `backends`, `fast`: the kernels run by NumPy (float64, the reference), and by JAX.
 - `blender`: the same scenes by path tracing, in another process.
 - `edits`, `pairs`: edits as changed parameters, with exact targets and masks.
-- `grammar`: instructions in English and Chinese.
+- `words`, `grammar`: names and instructions in English and Chinese.
 - `stage`: the step of the data engine; `sheet`: one picture of all tasks.
 """

@@ -1,9 +1,10 @@
 """The renderer's kernels compiled by JAX: the fast path for training data.
 
 The rays of all jobs of a stage are cut into pieces of one size and mapped (`vmap`) over
-pieces, each with the parameters of its own thing: one program per kernel, whatever the
-scenes, so that many scenes fill an accelerator. In float64 the pictures agree with the
-reference to one level of eight bits; float32 differs where a ray grazes a silhouette.
+pieces, each with the parameters of its own thing: one program per kernel (that of
+backdrops: per kind), whatever the scenes, so that many scenes fill an accelerator. In
+float64 the pictures agree with the reference to one level of eight bits; float32
+differs where a ray grazes a silhouette or the border of a pattern's cell.
 """
 
 import functools

@@ -6,8 +6,9 @@ is a cylinder, a cone, a box, a ball, a leaf. A ring is a bent tube: a handle. O
 for all makes a scene a fixed-size array, so that one compiled program draws all scenes.
 
 Everything is written against an array namespace, NumPy or `jax.numpy`, and against
-plain coordinate arrays: the same operations in the same order in both. What runs once
-per step of a ray is exempt from type checks at run time, which would outlast it.
+plain coordinate arrays: the same operations in the same order in both, but that NumPy
+leaves out those that change nothing, such as moving by 0. What runs once per step of a
+ray is exempt from type checks at run time, which would outlast it.
 """
 
 from types import ModuleType

@@ -1,7 +1,7 @@
 """Instructions from the facts of an edit: a slot grammar in English and Chinese.
 
 Every phrasing names what is edited as the facts do. `{thing}` is the thing edited with
-its colour, `{noun}` without it, `{new_thing}` what takes its place.
+its colour, `{noun}` without it, `{a_new_thing}` what takes its place.
 """
 
 from tbstar_jax.data_engine.facts import Facts

@@ -105,7 +105,7 @@ class Backdrop:
     Attributes:
       kind: which patterns.
       tone: the floor's colour, 0..255.
-      accent: the pattern's second colour; None where it has one.
+      accent: the pattern's second colour; None where it has no other.
       wall: the wall's colour; None where it is the floor's.
       phase: of its texture.
     """

@@ -2,7 +2,7 @@
 
 Colours are linear sRGB; 1 is the white of the image. Surfaces mirror a studio of two
 strip lights over a dim room; glass shows the backdrop straight through, tinted. Floor
-and backdrop are a seamless sheet whose unshadowed white is exactly 1.
+and backdrop are painted by `backdrops` and tinted here; pure white paper is exactly 1.
 """
 
 from types import ModuleType
