@@ -10,12 +10,11 @@ import pytest
 
 from tbstar_jax.data_engine.render.sampling import generator
 from tbstar_jax.data_engine.studio.backends import NumpyBackend
-from tbstar_jax.data_engine.studio.edits import EDIT_TASKS, sample_edit
 from tbstar_jax.data_engine.studio.families import FAMILIES, family_of
 from tbstar_jax.data_engine.studio.fields import distance
 from tbstar_jax.data_engine.studio.materials import MATERIALS, material_of
 from tbstar_jax.data_engine.studio.packing import pack
-from tbstar_jax.data_engine.studio.renderer import Frame, render, render_all
+from tbstar_jax.data_engine.studio.renderer import render, render_all
 from tbstar_jax.data_engine.studio.sampling import Needs, sample_scene
 from tbstar_jax.data_engine.studio.scene import (
     Backdrop,
@@ -275,61 +274,6 @@ def test_the_picture_does_not_depend_on_how_rays_are_cut_into_pieces():
     small.chunk = 97
     (one,) = scenes(1, num_props=1)
     assert np.array_equal(render_all([one], small)[0].image, render(one).image)
-
-
-def test_the_picture_does_not_depend_on_how_rows_are_cut_into_bands():
-    narrow, whole = NumpyBackend(), NumpyBackend()
-    narrow.band, whole.band = 300, None
-    some = [*scenes(2, num_props=1), *scenes(1, size=(33, 40))]
-    drawn = [render_all(some, backend) for backend in (narrow, whole)]
-    for one, first, second in zip(some, *drawn, strict=True):
-        require_equal(first, second)
-        require_equal(first, render(one))
-
-
-@pytest.mark.parametrize("task", EDIT_TASKS)
-def test_scenes_drawn_together_are_what_each_is_alone(task):
-    edit = sample_edit(generator("tests", 3, 1, task), task, (40, 48))
-    # The third meets less of what the first knows, and the fourth nothing.
-    fewer = dataclasses.replace(edit.before, items=edit.before.items[-1:])
-    other = dataclasses.replace(fewer, supersampling=1)
-    some = [edit.before, edit.after, fewer, other]
-    for one, frame in zip(some, render_all(some, NumpyBackend()), strict=True):
-        require_equal(frame, render(one))
-
-
-def test_only_what_differs_is_traced_again():
-    one, more = item(), item("jar", x=0.5, color="blue")
-    counted = Counted()
-    render_all([scene(one, more)], counted)
-    alone = counted.rays
-    other = dataclasses.replace(more, color="green")
-    render_all([scene(one, more), scene(one, other)], counted := Counted())
-    assert counted.rays == alone
-    render_all([scene(one, more), scene(one)], counted := Counted())
-    assert alone < counted.rays < 1.5 * alone
-
-
-class Counted(NumpyBackend):
-    """Counts rays."""
-
-    def __init__(self):
-        self.rays = 0
-
-    def march(self, jobs):
-        self.rays += sum(len(arrays[-1]) for _, arrays in jobs)
-        return super().march(jobs)
-
-    def shadow(self, jobs):
-        self.rays += sum(len(arrays[-1]) for _, arrays in jobs)
-        return super().shadow(jobs)
-
-
-def require_equal(first, second):
-    for field in dataclasses.fields(Frame):
-        one, other = getattr(first, field.name), getattr(second, field.name)
-        assert one.dtype == other.dtype
-        assert np.array_equal(one, other), field.name
 
 
 def test_digests_name_exact_parameters():
