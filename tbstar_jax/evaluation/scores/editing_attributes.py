@@ -32,6 +32,8 @@ _CHANGED = 3.0
 """Least CIEDE2000 of a pixel whose attribute the reference changes."""
 _LEAST_CHROMA = 10.0
 """Chroma below which a colour is grey and has no hue."""
+_PALE = 25.0
+"""Chroma that tints a grey or a pale colour as another: errors of less are partial."""
 _RIM = 2
 """Pixels of a product's rim that mix with what is behind it."""
 _HIGHLIGHT = 12.0
@@ -98,7 +100,7 @@ def _color_skill(means: Float[np.ndarray, "3 3 3"]) -> float | None:
 
 
 def _hue(means: Float[np.ndarray, "3 3 3"]) -> float | None:
-    """1 - dH / max(C, dH of the source), with C the reference's chroma, in [0, 1].
+    """1 - dH / max(C, dH of the source, 25), C the reference's chroma, in [0, 1].
 
     dH = 2 sqrt(C C') sin(dh / 2) is CIE Lab's difference of hue: 60 degrees off at full
     chroma scores 0; None where the reference is grey.
@@ -110,14 +112,14 @@ def _hue(means: Float[np.ndarray, "3 3 3"]) -> float | None:
         apart = np.sum((one - means[2])[:, 1:] ** 2, axis=1)
         lengths = np.hypot(*one[:, 1:].T) - np.hypot(*means[2][:, 1:].T)
         errors.append(float(np.sqrt(np.maximum(apart - lengths**2, 0.0)).mean()))
-    return skill(errors[0], max(chroma, errors[1]))
+    return skill(errors[0], max(chroma, errors[1], _PALE))
 
 
 def _chroma(means: Float[np.ndarray, "3 3 3"]) -> float:
-    """1 - dC / max(C, dC of the source, 10), in [0, 1]: grey for a colour scores 0."""
+    """1 - dC / max(C, dC of the source, 25), in [0, 1]: grey for a colour scores 0."""
     chromas = [np.hypot(*one[:, 1:].T) for one in means]
     errors = [float(np.abs(one - chromas[2]).mean()) for one in chromas[:2]]
-    return skill(errors[0], max(float(chromas[2].mean()), errors[1], _LEAST_CHROMA))
+    return skill(errors[0], max(float(chromas[2].mean()), errors[1], _PALE))
 
 
 def _structure(view: View, part: Bool[np.ndarray, "h w"]) -> float:

@@ -42,6 +42,8 @@ _CAST = 6.0
 """Mean shift of Lab from which the source's own is a cast to be taken away."""
 _DRIFT, _FREE_DRIFT = 4.0, 0.3
 """Shift of Lab at which a repair without a cast keeps 1 / e, and what noise does."""
+_LEAST_IDENTITY = 0.05
+"""Of an arrangement in which one thing is lost: the others are still something."""
 _SSIM_MARGIN = 6
 """What a region grows by, so that whole windows lie in it."""
 
@@ -134,7 +136,8 @@ def layout_parts(view: View) -> dict[str, float | None]:
     the box in which it is found, moved and resized, with the one asked for, times how
     alike it is there: how far that went from the source's to the reference's. Where the
     source has the same things in these places (others are to go), it is a share of the
-    reference's. `identity` is the likeness alone, of the product that is least alike.
+    reference's. `identity` is the likeness alone, of the product that is least alike,
+    at least 0.05.
     """
     found = [_found(view, lab) for lab in view.labs]
     values = [_mean(likeness * overlap for likeness, overlap in one) for one in found]
@@ -142,7 +145,10 @@ def layout_parts(view: View) -> dict[str, float | None]:
     if placed is None and view.case.target_objects:
         placed = relative(values[0], values[2])
     pairs = zip(found[0], found[2], strict=True)
-    identity = [above_chance(relative(one[0], best[0])) for one, best in pairs]
+    identity = [
+        max(_LEAST_IDENTITY, above_chance(relative(one[0], best[0])))
+        for one, best in pairs
+    ]
     return {
         "region": pixel_skill(view, view.case.masks.edit),
         "gone": pattern_skill(view, view.case.masks.edit),

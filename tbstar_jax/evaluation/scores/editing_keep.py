@@ -32,6 +32,8 @@ from tbstar_jax.metrics.color import ciede2000
 
 _GRAIN = 0.1
 """Logarithm of fine contrast that a photo's grain adds to a plain ground."""
+_LEAST_TEXTURE = 0.05
+"""Of a ground as fine or coarse as any: its colours are still something."""
 
 
 def scene_background_parts(view: View) -> dict[str, float | None]:
@@ -63,12 +65,12 @@ def _changed(view: View, mask: Bool[np.ndarray, "h w"]) -> float:
 
 
 def _texture_closeness(view: View, mask: Bool[np.ndarray, "h w"]) -> float:
-    """1 within a tenth of the reference's fine contrast, 0 at 3 times more or less.
+    """1 within a tenth of the reference's fine contrast, 0.05 at 3 times more or less.
 
     A tenth is what the grain of a photo is, that no drawing needs to have.
     """
     apart = abs(texture(view.answer_lab, mask) - texture(view.reference_lab, mask))
-    return min(1.0, max(0.0, 1.0 - (apart - _GRAIN)))
+    return min(1.0, max(_LEAST_TEXTURE, 1.0 - (apart - _GRAIN)))
 
 
 def added_object_parts(view: View) -> dict[str, float | None]:

@@ -150,7 +150,10 @@ def silhouette_score(view: View, product: Bool[np.ndarray, "h w"]) -> float | No
         ciede2000(smooth(lab, 1.0)[band], ground) > _DIFFERS for lab in view.labs
     )
     is_told = (source == is_inside) & (reference == is_inside)
-    if np.count_nonzero(is_told) < max(LEAST_PIXELS, 0.5 * is_told.size):
-        return None
+    for side in (is_inside, ~is_inside):
+        # A product in the colour of its ground has no silhouette.
+        least = max(LEAST_PIXELS, 0.5 * np.count_nonzero(side))
+        if np.count_nonzero(is_told & side) < least:
+            return None
     found, right = answer[is_told], is_inside[is_told]
     return float(np.count_nonzero(found & right) / np.count_nonzero(found | right))

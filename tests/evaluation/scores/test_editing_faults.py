@@ -1,5 +1,6 @@
 """Each named part of E falls with its fault, and hardly with what is none."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -171,7 +172,7 @@ def test_another_silhouette_costs_by_its_size(index):
         values.append(part(case, answer, "outline"))
     falls(values, below=0.98)
     for answer in (jpeg(case.reference), shifted(case.reference, 0.3)):
-        assert part(case, answer, "outline") > 0.93
+        assert part(case, answer, "outline") > 0.9
 
 
 def test_highlights_that_are_missing_cost_by_their_size():
@@ -291,3 +292,68 @@ def test_an_edit_without_the_grain_of_the_photo_loses_next_to_nothing(
     assert edit(case, case.reference).value == 1.0
     assert edit(case, case.source).value == 0.0
     assert edit(case, answer).value > least
+
+
+@pytest.mark.parametrize("tint", [(0, -8, -34), (0, 0, -30), (-44, -14, 0)])
+def test_a_slightly_tinted_white_is_nearly_white(tint):
+    case = case_of("recolor", 0, "mini")
+    changed = (case.source != case.reference).any(axis=2)[..., None]
+    grey = case.source.mean(axis=2, keepdims=True)
+    white = np.where(changed, levels(225 + 0.1 * grey + np.zeros(3)), case.source)
+    dark = np.where(changed, levels(20 + 0.1 * grey + np.zeros(3)), case.source)
+    case = dataclasses.replace(case, source=dark, reference=white)
+    answer = np.where(changed, levels(white + np.array(tint)), white)
+    score = edit(case, answer)
+    assert 0.2 < score.parts["chroma"] < 0.6
+    assert score.value > 0.7
+
+
+def test_a_pale_colour_of_the_next_hue_is_no_other_colour():
+    case = case_of("recolor", 0, "mini")
+    changed = (case.source != case.reference).any(axis=2)[..., None]
+    dark = np.where(changed, np.uint8(30), case.source)
+    beige, rose = (
+        np.where(changed, np.array(color, np.uint8), case.source)
+        for color in ((238, 223, 200), (238, 216, 224))
+    )
+    case = dataclasses.replace(case, source=dark, reference=beige)
+    score = edit(case, rose)
+    assert 0.3 < score.parts["hue"] < 0.8
+    assert score.value > 0.7
+
+
+def test_a_silhouette_in_the_colour_of_its_ground_is_left_out():
+    case = case_of("material", 0)
+    plain = np.full_like(case.source, 200)
+    faint = np.where(case.masks.product_after[..., None], np.uint8(203), plain)
+    case = dataclasses.replace(case, source=plain, reference=faint)
+    for answer in (faint, plain, levels(plain * 0.5)):
+        assert "outline" not in edit(case, answer).parts
+    assert edit(case, faint).value == 1.0
+
+
+@pytest.mark.parametrize("task", ["bg_scene", "outpaint"])
+def test_the_wrong_fine_contrast_leaves_a_little(task):
+    case = case_of(task, 3, "mini")
+    rng = np.random.default_rng(0)
+    pattern = ndimage.gaussian_filter(rng.standard_normal(case.size), 1.0)[..., None]
+    values = []
+    for size in (6.0, 15.0, 20.0):
+        coarse = levels(case.reference + size * pattern / pattern.std())
+        answer = np.where(case.masks.edit[..., None], coarse, case.reference)
+        values.append(edit(case, answer))
+    falls([one.value for one in values], below=0.95)
+    assert values[-1].parts["texture"] == 0.05
+    assert values[-1].value > 0.2
+
+
+def test_one_of_two_arranged_things_that_is_lost_leaves_a_little():
+    case = case_of("layout", 1, "mini")
+    boxes = [one.after for one in case.target_objects if one.after is not None]
+    assert len(boxes) == 2
+    for box in boxes:
+        answer = case.reference.copy()
+        answer[box.slices] = np.median(answer[box.slices][:2], axis=(0, 1))
+        score = edit(case, answer)
+        assert score.parts["identity"] == 0.05
+        assert 0.05 < score.value < 0.4
