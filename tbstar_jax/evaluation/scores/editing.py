@@ -53,8 +53,8 @@ PART_EXPONENTS: Mapping[str, Mapping[str, float]] = {
         "outline": 0.2,
         "intact": 0.6,
     },
-    "watermark_remove": {"clean": 0.6, "mark": 0.4, "intact": 0.5},
-    "text_remove": {"clean": 0.7, "ink": 0.4, "intact": 0.6},
+    "watermark_remove": {"clean": 0.6, "mark": 0.4, "quiet": 0.4, "intact": 0.5},
+    "text_remove": {"clean": 0.7, "ink": 0.4, "quiet": 0.4, "intact": 0.6},
     "text_replace_en": {
         "text": 0.7,
         "ink_color": 0.15,
@@ -76,7 +76,13 @@ PART_EXPONENTS: Mapping[str, Mapping[str, float]] = {
         "extent": 0.8,
     },
     "object_add": {"changed": 0.2, "color": 0.7, "shape": 0.7, "extent": 0.8},
-    "object_remove": {"clean": 0.8, "gone": 0.2, "shadow": 0.2, "intact": 0.6},
+    "object_remove": {
+        "clean": 0.8,
+        "gone": 0.2,
+        "quiet": 0.4,
+        "shadow": 0.2,
+        "intact": 0.6,
+    },
     "object_replace": {"gone": 0.2, "color": 0.7, "shape": 0.7, "around": 0.6},
     "light_shadow": {"field": 0.6, "chromaticity": 0.2, "detail": 0.2},
     "outpaint": {"filled": 0.1, "seam": 0.5, "statistics": 0.7, "texture": 0.2},
@@ -85,6 +91,7 @@ PART_EXPONENTS: Mapping[str, Mapping[str, float]] = {
         "gone": 0.1,
         "placed": 0.3,
         "identity": 0.2,
+        "quiet": 0.4,
         "intact": 0.3,
     },
     "repair_zoom": {

@@ -20,6 +20,7 @@ from tbstar_jax.evaluation.scores.editing_measures import (
     pattern_skill,
     pixel_skill,
     progress,
+    quietness,
     relative,
     skill,
     smooth,
@@ -95,41 +96,47 @@ def _white_skill(view: View, mask: Bool[np.ndarray, "h w"]) -> float | None:
 
 
 def watermark_parts(view: View) -> dict[str, float | None]:
-    """`clean` (visible difference), `mark` (its pattern), `intact` (all else)."""
+    """`clean` (visible difference), `mark` (its pattern), `quiet`, `intact` (the rest).
+
+    In all tasks `quiet` tells that there is no noise in its place, see `quietness`.
+    """
     edit = view.case.masks.edit
     return {
         "clean": pixel_skill(view, edit),
         "mark": pattern_skill(view, edit),
+        "quiet": quietness(view, edit),
         "intact": intactness(view),
     }
 
 
 def text_removal_parts(view: View) -> dict[str, float | None]:
-    """`clean` (visible difference), `ink` (on the letters), `intact` (all else)."""
+    """`clean` (visible difference), `ink` (on the letters), `quiet`, `intact`."""
     masks = view.case.masks
     letters = dilate(masks.text, 1) & masks.edit
     return {
         "clean": pixel_skill(view, masks.edit),
         "ink": pattern_skill(view, letters),
+        "quiet": quietness(view, masks.edit),
         "intact": intactness(view),
     }
 
 
 def object_removal_parts(view: View) -> dict[str, float | None]:
-    """`clean` where the thing stood, `gone` (its pattern), `shadow`, `intact`."""
+    """`clean` where it stood, `gone` (its pattern), `quiet`, `shadow`, `intact`."""
     masks = view.case.masks
     is_shadow = masks.shadow & masks.edit & ~masks.product
     stood = masks.edit & ~is_shadow
     return {
         "clean": pixel_skill(view, stood if stood.any() else masks.edit),
         "gone": pattern_skill(view, stood if stood.any() else masks.edit),
+        "quiet": quietness(view, masks.edit),
         "shadow": pixel_skill(view, is_shadow),
         "intact": intactness(view),
     }
 
 
 def layout_parts(view: View) -> dict[str, float | None]:
-    """`region`, `gone`, `placed`, `identity`, `intact`.
+    """`region`, `gone`, `placed`, `identity`, `quiet`, `intact`.
 
     `region` is the skill of the visible difference, `gone` that of the old places.
     `placed` averages, over what stands in the reference, the intersection over union of
@@ -154,6 +161,7 @@ def layout_parts(view: View) -> dict[str, float | None]:
         "gone": pattern_skill(view, view.case.masks.edit),
         "placed": placed,
         "identity": min(identity, default=None),
+        "quiet": quietness(view, view.case.masks.edit),
         "intact": intactness(view),
     }
 

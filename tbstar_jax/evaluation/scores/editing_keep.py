@@ -10,9 +10,11 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from tbstar_jax.evaluation.cases.draft import box_of
-from tbstar_jax.evaluation.scores.editing_matching import match_object
+from tbstar_jax.evaluation.scores.editing_matching import match_object, match_sized
 from tbstar_jax.evaluation.scores.editing_measures import (
+    GRAIN,
     LEAST_PIXELS,
+    LEAST_TEXTURE,
     View,
     above_chance,
     box_mask,
@@ -29,11 +31,6 @@ from tbstar_jax.evaluation.scores.editing_measures import (
 )
 from tbstar_jax.geometry import Box
 from tbstar_jax.metrics.color import ciede2000
-
-_GRAIN = 0.1
-"""Logarithm of fine contrast that a photo's grain adds to a plain ground."""
-_LEAST_TEXTURE = 0.05
-"""Of a ground as fine or coarse as any: its colours are still something."""
 
 
 def scene_background_parts(view: View) -> dict[str, float | None]:
@@ -70,7 +67,7 @@ def _texture_closeness(view: View, mask: Bool[np.ndarray, "h w"]) -> float:
     A tenth is what the grain of a photo is, that no drawing needs to have.
     """
     apart = abs(texture(view.answer_lab, mask) - texture(view.reference_lab, mask))
-    return min(1.0, max(_LEAST_TEXTURE, 1.0 - (apart - _GRAIN)))
+    return min(1.0, max(LEAST_TEXTURE, 1.0 - (apart - GRAIN)))
 
 
 def added_object_parts(view: View) -> dict[str, float | None]:
@@ -78,7 +75,8 @@ def added_object_parts(view: View) -> dict[str, float | None]:
 
     `changed` is the visible difference from the source, as a share of the reference's;
     `color` the skill of the distribution of colours in the zone; `shape` how far the
-    best match of the reference's thing, anywhere near, went from the source's to 1;
+    best match of the reference's thing, anywhere near and in 0.8 to 1.25 of its size,
+    went from the source's to 1;
     `extent`: no more of the open zone changes than the thing takes.
     """
     zone, box = _zone(view)
@@ -122,7 +120,7 @@ def _box_or_edit(view: View, boxes: Sequence[Box | None]) -> Box:
 
 
 def _shape(view: View, box: Box) -> float | None:
-    values = [match_object(lab, view.reference_lab, box).likeness for lab in view.labs]
+    values = [match_sized(lab, view.reference_lab, box).likeness for lab in view.labs]
     way = progress(values[0], values[1], values[2], least=0.05)
     return None if way is None else above_chance(way)
 

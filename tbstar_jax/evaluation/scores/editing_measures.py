@@ -20,6 +20,10 @@ from tbstar_jax.metrics.color import ciede2000, srgb_to_lab
 
 LEAST_PIXELS = 16
 """A region with fewer pixels is not measured."""
+GRAIN = 0.1
+"""`texture` that a photo's grain adds to a plain ground."""
+LEAST_TEXTURE = 0.05
+"""Score of a texture that is as fine or coarse as any: its colours are something."""
 
 _VISIBLE = 2.0
 """CIEDE2000 at which a difference counts half of its size."""
@@ -276,6 +280,18 @@ def texture(lab: Float[np.ndarray, "h w 3"], mask: Bool[np.ndarray, "h w"]) -> f
         ndimage.gaussian_filter(light, 0.8) - ndimage.gaussian_filter(light, 2.5)
     )
     return math.log1p(float(fine[mask].mean()))
+
+
+def quietness(view: View, mask: Bool[np.ndarray, "h w"]) -> float | None:
+    """1 where a region has no more fine contrast than the reference's, 0.05 at 3 times.
+
+    Noise over what was to vanish has the right colours on average. A smoother fill than
+    the reference's costs nothing here.
+    """
+    if np.count_nonzero(mask) < LEAST_PIXELS:
+        return None
+    excess = texture(view.answer_lab, mask) - texture(view.reference_lab, mask)
+    return min(1.0, max(LEAST_TEXTURE, 1.0 - (excess - GRAIN)))
 
 
 def distribution(

@@ -66,7 +66,7 @@ _FREE_LOSS = 0.25
 _LOSS_COST = 0.5 / (1 - _FREE_LOSS)
 """Of P, per share beyond: half where all is lost."""
 
-_ALL, _LEAST_GAIN = 0.999, 6.0
+_ALL, _LEAST_GAIN, _CLEAR_GAIN = 0.999, 0.05, 6.0
 """Share of the kept pixels, and decibels: see `_is_moved`."""
 
 _NAN = math.nan
@@ -267,11 +267,13 @@ def factor(motion: Registration, limits: Limits = IN_PLACE) -> float:
 def _is_moved(raw: "_Comparison", moved: "_Comparison") -> bool:
     """Whether a motion that registration found is there.
 
-    A soft picture with little texture, slightly blurred, is matched a little better by
-    one that is not. It is not there where nothing visible differs as it lies, and to
-    undo it gains little: true motions gain ten decibels and more.
+    A pattern of lines fits itself in many places, and a soft picture, slightly blurred,
+    is matched a little better by one that is not. To undo a motion must gain something;
+    where nothing visible differs as it lies, much: true motions of such pictures gain
+    ten decibels and more.
     """
-    return raw.within[0] < _ALL or moved.psnr - raw.psnr >= _LEAST_GAIN
+    least = _LEAST_GAIN if raw.within[0] < _ALL else _CLEAR_GAIN
+    return moved.psnr - raw.psnr >= least
 
 
 def _tile_factor(worst: float) -> float:

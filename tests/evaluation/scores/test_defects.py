@@ -37,7 +37,7 @@ def with_sticker(image):
 @functools.cache
 def scene():
     """Source, reference, edit mask."""
-    rng = generator("tests", 0, 2, "defects")
+    rng = generator("tests", 0, 117, "defects")
     pair = render_pair(sample_edit(rng, "recolor", SIZE, 1))
     assert not pair.region[STICKER].any()
     return with_sticker(pair.source), with_sticker(pair.target), pair.region

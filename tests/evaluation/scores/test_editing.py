@@ -13,7 +13,7 @@ from tests.evaluation.scores.answers import (
     blend,
     case_of,
     edit,
-    grey,
+    flat,
     jpeg,
     noise,
     resized,
@@ -54,10 +54,10 @@ def test_e_grows_on_the_way_from_source_to_reference(task):
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_noise_and_grey_earn_nothing(task):
+def test_noise_and_a_flat_picture_earn_nothing(task):
     case = case_of(task)
     assert edit(case, noise(case)).value < 0.35
-    assert edit(case, grey(case)).value < 0.35
+    assert edit(case, flat(case)).value < 0.35
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -142,7 +142,7 @@ def test_a_neighbouring_hue_is_a_good_recolour():
 
 
 def test_a_recolour_that_flattens_the_product_loses_its_structure():
-    case = case_of("recolor")
+    case = case_of("recolor", 4, "mini")
     changed = (case.source != case.reference).any(axis=2)
     answer = case.reference.copy()
     answer[changed] = np.median(case.reference[changed], axis=0).astype(np.uint8)

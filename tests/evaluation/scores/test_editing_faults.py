@@ -250,7 +250,7 @@ def test_a_text_written_again_costs_each_time():
 
 
 def test_a_line_beside_a_text_is_not_the_text_again():
-    case = case_of("text_add", 0, "mini")
+    case = case_of("text_add", 2, "mini")
     box, answer = case.target_texts[0].box, case.reference.copy()
     row = box.top + box.height + 6
     answer[row : row + 2, box.left : box.left + box.width] = case.target_texts[0].ink
@@ -357,3 +357,20 @@ def test_one_of_two_arranged_things_that_is_lost_leaves_a_little():
         score = edit(case, answer)
         assert score.parts["identity"] == 0.05
         assert 0.05 < score.value < 0.4
+
+
+@pytest.mark.parametrize("task", ["text_remove", "watermark_remove", "object_remove"])
+def test_noise_where_something_was_to_vanish_is_no_edit(task):
+    for index in range(4):
+        case = case_of(task, index, "mini")
+        rng = np.random.default_rng(index)
+        region = case.masks.edit[..., None]
+        values = []
+        for sigma in (8, 24, 72):
+            noisy = case.reference + sigma * rng.standard_normal(case.reference.shape)
+            answer = np.where(region, levels(noisy), case.reference)
+            values.append(edit(case, answer).value)
+        falls(values)
+        assert values[-1] < 0.55
+        # A fill that is smoother than a photo's grain is none.
+        assert edit(*in_grain(case)).parts["quiet"] == 1

@@ -134,18 +134,28 @@ def test_an_answer_that_cannot_be_registered_is_compared_as_it_lies():
     assert result.score <= result.area < 0.2
 
 
-def test_a_slight_blur_of_a_soft_photo_is_no_motion():
-    case = make_case("dev", "repair_zoom", 14)
-    blurred = ndimage.gaussian_filter(case.reference, (0.7, 0.7, 0))
+@pytest.mark.parametrize("sigma", [0.7, 1.5])
+@pytest.mark.parametrize("index", [0, 1])
+def test_a_blur_of_a_soft_photo_or_of_lines_is_no_motion(index, sigma):
+    # A phone on plain white, and lines of brushed metal that fit themselves anywhere.
+    case = make_case("mini", "material", index)
+    blurred = ndimage.gaussian_filter(case.reference, (sigma, sigma, 0))
     # Registration alone is taken in.
     assert register(case.source, blurred, kept_region(case.masks.edit)).shift > 1
     result = preservation(case.source, case.reference, blurred, case.masks.edit)
     assert (result.shift, result.zoom) == (0, 1)
-    assert result.score > 0.99
+    assert result.area > 0.98
+    assert result.score > 0.85
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_a_motion_of_a_soft_photo_or_of_lines_costs(index):
+    case = make_case("mini", "material", index)
     moved = moved_back(case.reference, Motion(zoom=1.0, rows=-1.5, columns=1.0))
     result = preservation(case.source, case.reference, moved, case.masks.edit)
-    assert result.shift == pytest.approx(math.hypot(1.5, 1.0), abs=0.1)
     assert result.score < 0.9
+    if index == 0:
+        assert result.shift == pytest.approx(math.hypot(1.5, 1.0), abs=0.1)
 
 
 def test_a_flat_photo_has_no_motion_and_keeps_its_colour():
