@@ -6,16 +6,15 @@ Their order is a test of the benchmark itself: `check_anchor_order`.
 """
 
 import dataclasses
-import io
 from collections.abc import Callable, Mapping
 from typing import Literal, TypeAlias
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image
 
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.cases.case import Case
+from tbstar_jax.evaluation.cases.conditions import as_jpeg
 
 Anchor: TypeAlias = Literal[
     "reference", "reference_jpeg75", "reference_vae", "wrong_sample", "copy_input"
@@ -65,22 +64,6 @@ def reference(case: Case) -> UInt8[np.ndarray, "h w 3"]:
 def reference_jpeg75(case: Case) -> UInt8[np.ndarray, "h w 3"]:
     """The right edit after JPEG of quality 75, chroma subsampled as Pillow does."""
     return as_jpeg(case.reference, _JPEG_QUALITY)
-
-
-def as_jpeg(
-    image: UInt8[np.ndarray, "h w 3"], quality: int, *, keeps_chroma: bool = False
-) -> UInt8[np.ndarray, "h w 3"]:
-    """A picture after JPEG.
-
-    Args:
-      image: sRGB.
-      quality: 1 to 95.
-      keeps_chroma: 4:4:4 instead of 4:2:0.
-    """
-    file = io.BytesIO()
-    subsampling = 0 if keeps_chroma else 2
-    Image.fromarray(image).save(file, "JPEG", quality=quality, subsampling=subsampling)
-    return np.array(Image.open(file))
 
 
 def reference_vae(case: Case, codec: Codec) -> UInt8[np.ndarray, "h w 3"]:

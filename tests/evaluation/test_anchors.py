@@ -48,7 +48,7 @@ GOOD = {
 
 
 def test_anchors_are_pictures_of_the_answers_size(cases):
-    case = cases[0]
+    case = cases[2]
     images = {
         "copy_input": copy_input(case),
         "reference": reference(case),
@@ -63,7 +63,7 @@ def test_anchors_are_pictures_of_the_answers_size(cases):
     assert np.array_equal(images["copy_input"], case.source)
     assert np.array_equal(images["reference"], case.reference)
     loss = np.abs(images["reference_jpeg75"].astype(int) - case.reference).mean()
-    assert 0 < loss < 6
+    assert 0 < loss < 5
     assert np.array_equal(images["reference_vae"], case.reference ^ 1)
 
 

@@ -21,10 +21,10 @@ import numpy as np
 from jaxtyping import UInt8
 
 from tbstar_jax.data_engine.stage import record_generator
-from tbstar_jax.evaluation.anchors import as_jpeg
 from tbstar_jax.evaluation.audit import local, whole, wording
 from tbstar_jax.evaluation.audit.local import DoesNotApplyError
 from tbstar_jax.evaluation.cases.case import Case
+from tbstar_jax.evaluation.cases.conditions import as_jpeg
 from tbstar_jax.metrics.color import ciede2000, srgb_to_lab
 
 DefectName: TypeAlias = Literal[

@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from tbstar_jax.data_engine.filter.edits import shifted
-from tbstar_jax.evaluation.anchors import as_jpeg
 from tbstar_jax.evaluation.cases.case import Case
+from tbstar_jax.evaluation.cases.conditions import as_jpeg
 
 _WARM = np.array([1.0, 0.0, -1.0])
 

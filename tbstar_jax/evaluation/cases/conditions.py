@@ -97,25 +97,29 @@ def grained(picture: Photo, grain: Float[np.ndarray, "h w 3"]) -> Photo:
     return np.rint(np.clip(noisy, 0.0, 255.0)).astype(np.uint8)
 
 
-def through_jpeg(picture: Photo, quality: int) -> Photo:
-    """A picture after a JPEG with halved chroma, as cameras and shops write them.
+def as_jpeg(picture: Photo, quality: int, *, keeps_chroma: bool = False) -> Photo:
+    """A picture after a JPEG.
 
     Args:
       picture: sRGB.
       quality: as Pillow counts it, 1 to 95.
+      keeps_chroma: 4:4:4 instead of 4:2:0, which cameras and shops write.
     """
     written = io.BytesIO()
-    Image.fromarray(picture).save(written, "JPEG", quality=quality, subsampling=2)
-    return np.asarray(Image.open(written).convert("RGB"))
+    subsampling = 0 if keeps_chroma else 2
+    Image.fromarray(picture).save(
+        written, "JPEG", quality=quality, subsampling=subsampling
+    )
+    return np.array(Image.open(written))
 
 
 def _sent(draft: Draft, quality: int) -> Photo:
     """The source, its photo after a JPEG; what lies around an outpainting's is none."""
     if draft.photo_box is None:
-        return through_jpeg(draft.source, quality)
+        return as_jpeg(draft.source, quality)
     sent = draft.source.copy()
     place = draft.photo_box.slices
-    sent[place] = through_jpeg(np.ascontiguousarray(draft.source[place]), quality)
+    sent[place] = as_jpeg(np.ascontiguousarray(draft.source[place]), quality)
     return sent
 
 

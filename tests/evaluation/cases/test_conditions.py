@@ -9,10 +9,10 @@ import pytest
 from tbstar_jax.evaluation.cases.case import BENCHMARK_TASKS
 from tbstar_jax.evaluation.cases.conditions import (
     GRAIN,
+    as_jpeg,
     condition_of,
     grained,
     taken,
-    through_jpeg,
 )
 from tbstar_jax.evaluation.cases.draft import Ask, Draft
 from tbstar_jax.evaluation.cases.hard import hard_draft
@@ -95,7 +95,7 @@ def test_grain_is_of_the_stated_size(draft):
 def test_the_reference_is_fresh_where_the_edit_drew_and_the_jpeg_s_elsewhere(draft):
     made = taken(draft, "jpeg", rng())
     quality = int(rng().integers(88, 96))
-    np.testing.assert_array_equal(made.source, through_jpeg(draft.source, quality))
+    np.testing.assert_array_equal(made.source, as_jpeg(draft.source, quality))
     assert (made.reference[8:20, 8:20] == (200, 30, 40)).all()
 
 
