@@ -48,6 +48,38 @@ class Cell(NamedTuple):
     second: Values
 
 
+class Stone(NamedTuple):
+    """The irregular cell that a place lies in.
+
+    Attributes:
+      x: place from its middle, in sizes.
+      y: likewise.
+      number: its own, -1 to 1.
+      border: how much farther the next middle is, in sizes; 0 at its border.
+    """
+
+    x: Values
+    y: Values
+    number: Values
+    border: Values
+
+
+class Scale(NamedTuple):
+    """The disc that a place lies on, of rows of discs that cover each other.
+
+    Attributes:
+      x: place from its middle, in radii.
+      y: likewise, 0 to 1: of every disc the upper part is seen.
+      far: distance from its middle, in radii, at most 1.
+      number: its own, -1 to 1.
+    """
+
+    x: Values
+    y: Values
+    far: Values
+    number: Values
+
+
 def smoothstep(xp: ModuleType, low: Values, high: Values, value: Values) -> Values:
     """0 below `low`, 1 above `high`, smooth between."""
     share = xp.clip((value - low) / (high - low), 0.0, 1.0)
@@ -118,3 +150,55 @@ def clouds(xp: ModuleType, u: Values, v: Values, phase: Values) -> Values:
 def plain(xp: ModuleType, ground: Ground, u: Values, v: Values) -> RGBValues:
     """One colour."""
     return times(ground.tone, 1.0 + 0.0 * u)
+
+
+@no_type_check
+def stones(xp: ModuleType, u: Values, v: Values, size: float) -> Stone:
+    """Cuts the plane into irregular rounded cells: those nearest to scattered points.
+
+    Only the four points of the squares around a place are asked, which are scattered
+    little enough that no other is nearer but at a few corners.
+    """
+    a, b = u / size, v / size
+    i, j = xp.floor(a), xp.floor(b)
+    a, b = a - i, b - j
+    nearest = second = x = y = number = None
+    for di, dj in ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0)):
+        one = own(xp, i + di, j + dj)
+        # Large factors here would need more digits than single precision has.
+        other = xp.sin(one * 5.0 + 1.3 * (i + di) + 2.9 * (j + dj))
+        off_x, off_y = a - di - 0.27 * one, b - dj - 0.27 * other
+        far = off_x * off_x + off_y * off_y
+        if nearest is None:
+            nearest, second, x, y, number = far, far + 9.0, off_x, off_y, one
+            continue
+        is_nearer = far < nearest
+        second = xp.minimum(second, xp.maximum(far, nearest))
+        nearest = xp.minimum(nearest, far)
+        x, y = xp.where(is_nearer, off_x, x), xp.where(is_nearer, off_y, y)
+        number = xp.where(is_nearer, one, number)
+    border = xp.sqrt(second) - xp.sqrt(nearest)
+    return Stone(x, y, number, border)
+
+
+@no_type_check
+def scale(xp: ModuleType, u: Values, v: Values, radius: float) -> Scale:
+    """Covers the plane with rows of discs, each row in front of the one above it."""
+    step = 0.5 * radius
+    row = xp.floor(v / step)
+    front = row - 1.0
+    a = u / (2.0 * radius) + 0.5 * front
+    b = a + 0.5
+    i, j = xp.floor(a), xp.floor(b)
+    y = (v - front * step) / radius
+    x, behind_x, behind_y = 2.0 * (a - i) - 1.0, 2.0 * (b - j) - 1.0, y - 0.5
+    far = xp.sqrt(x * x + y * y)
+    is_front = far < 1.0
+    behind = xp.sqrt(behind_x * behind_x + behind_y * behind_y)
+    number = own(xp, xp.where(is_front, i, j + 0.5), xp.where(is_front, front, row))
+    return Scale(
+        xp.where(is_front, x, behind_x),
+        xp.where(is_front, y, behind_y),
+        xp.where(is_front, far, xp.minimum(behind, 1.0)),
+        number,
+    )

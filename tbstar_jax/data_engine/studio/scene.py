@@ -11,6 +11,7 @@ import hashlib
 import json
 from typing import Literal, TypeAlias
 
+from tbstar_jax.data_engine.render.logos import LogoForm
 from tbstar_jax.data_engine.render.scene import COLORS, RGB, Color
 from tbstar_jax.errors import UserError
 
@@ -24,6 +25,10 @@ BackdropKind = Literal[
     "white", "plain", "gradient", "wood", "marble", "tiles", "concrete", "terrazzo",
     "linen", "stripes", "dots", "gingham", "checkers", "herringbone", "brick", "shelf",
     "bokeh", "metal", "sand", "grass", "window", "panels", "slats", "curtain", "duo",
+    "hexagons", "subway", "scales", "mosaic", "basketweave", "chevron", "tartan",
+    "argyle", "rattan", "waves", "silk", "tufted", "squares", "kraft", "cork",
+    "travertine", "pebbles", "snow", "water", "alcove", "sunburst", "foliage",
+    "pegboard", "corrugated",
 ]  # fmt: skip
 
 
@@ -32,14 +37,16 @@ class Label:
     """A printed plate on the front of a thing.
 
     Attributes:
-      text: what it says; empty for a blank plate.
+      text: what it says; empty for nothing.
       plate: its colour, 0..255.
-      ink: the text's colour, 0..255.
+      ink: colour of the text, the logo and the frame around them, 0..255.
+      logo: the mark beside the text, if any.
     """
 
     text: str
     plate: RGB
     ink: RGB
+    logo: LogoForm | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

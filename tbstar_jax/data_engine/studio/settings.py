@@ -6,8 +6,13 @@ from tbstar_jax.data_engine.render.sampling import stands_out
 from tbstar_jax.data_engine.render.scene import RGB
 from tbstar_jax.data_engine.studio.scene import Backdrop, BackdropKind
 
-_BROAD: tuple[BackdropKind, ...] = ("stripes", "gingham", "checkers", "bokeh")
-"""Kinds whose second colour covers as much as the first, or shines out of it."""
+_BROAD: tuple[BackdropKind, ...] = (
+    "stripes", "gingham", "checkers", "bokeh", "dots", "terrazzo", "tiles", "mosaic",
+    "chevron", "tartan", "argyle", "waves", "squares", "pebbles", "snow", "water",
+    "sunburst",
+)  # fmt: skip
+"""Kinds whose second colour is no border but an area: it covers much of the picture,
+lies in pieces as large as a product's parts, or shines out of the first."""
 _OAK, _WALNUT, _BIRCH = (206, 156, 104), (140, 94, 62), (222, 196, 160)
 _CREAM, _MIST, _CHALK = (226, 222, 214), (206, 212, 216), (232, 226, 216)
 
@@ -148,6 +153,63 @@ SETTINGS: tuple[Setting, ...] = (
             (246, 204, 88), None, (110, 172, 220)),
     Setting("duo", "mint and peach two-tone background", "薄荷蜜桃双色背景",
             (166, 222, 198), None, (250, 190, 156)),
+    Setting("hexagons", "backdrop of white hexagon tiles", "白色六边形瓷砖背景",
+            (186, 180, 172), (150, 154, 158), (236, 238, 236)),
+    Setting("subway", "table in front of white subway tiles", "白色地铁砖前的木桌",
+            _OAK, (172, 174, 174), (240, 242, 240)),
+    Setting("subway", "table in front of green subway tiles", "绿色地铁砖前的木桌",
+            _BIRCH, (206, 206, 198), (44, 100, 76)),
+    Setting("scales", "table in front of teal fish-scale tiles", "青绿色鱼鳞砖前的木桌",
+            _BIRCH, (214, 206, 186), (38, 122, 126)),
+    Setting("mosaic", "backdrop of blue mosaic", "蓝色马赛克背景",
+            (224, 222, 214), (150, 196, 222), (40, 84, 150)),
+    Setting("basketweave", "walnut basket-weave floor", "胡桃木席纹拼地板",
+            (150, 102, 68), None, (218, 214, 204)),
+    Setting("chevron", "grey chevron backdrop", "灰色锯齿纹背景",
+            (244, 242, 238), (168, 172, 178)),
+    Setting("chevron", "yellow chevron backdrop", "黄色锯齿纹背景",
+            (250, 246, 232), (240, 196, 66)),
+    Setting("tartan", "red tartan blanket", "红色苏格兰格纹毯",
+            (178, 34, 40), (96, 22, 34)),
+    Setting("tartan", "green tartan blanket", "绿色苏格兰格纹毯",
+            (40, 96, 66), (28, 50, 84)),
+    Setting("argyle", "purple argyle backdrop", "紫色菱格纹背景",
+            (126, 92, 158), (186, 164, 206)),
+    Setting("rattan", "woven rattan mat", "藤编垫", (208, 166, 108)),
+    Setting("waves", "table in front of navy wave wallpaper", "藏青色浪纹墙纸前的木桌",
+            _OAK, (222, 218, 204), (36, 58, 104)),
+    Setting("silk", "champagne silk sheet", "香槟色丝绸", (226, 198, 160)),
+    Setting("silk", "burgundy silk sheet", "酒红色丝绸", (120, 22, 44)),
+    Setting("tufted", "backdrop of grey tufted upholstery", "灰色拉扣软包背景",
+            (206, 200, 192), None, (150, 152, 160)),
+    Setting("tufted", "backdrop of green tufted upholstery", "绿色拉扣软包背景",
+            (196, 160, 110), None, (38, 98, 74)),
+    Setting("squares", "squared paper backdrop", "方格纸背景",
+            (246, 247, 244), (120, 160, 206)),
+    Setting("kraft", "crumpled kraft paper", "皱牛皮纸", (196, 152, 104)),
+    Setting("cork", "cork board backdrop", "软木板背景", (192, 140, 88)),
+    Setting("travertine", "travertine backdrop", "洞石背景",
+            (224, 206, 178), None, (220, 202, 174)),
+    Setting("pebbles", "pebble beach", "鹅卵石海滩",
+            (186, 180, 170), (132, 128, 124), (176, 206, 228)),
+    Setting("snow", "snowy field", "雪地",
+            (246, 248, 250), (200, 214, 234), (150, 196, 234)),
+    Setting("water", "clear turquoise sea", "清澈的青绿色海水",
+            (36, 164, 180), (196, 240, 238), (150, 200, 232)),
+    Setting("alcove", "white arched alcove", "白色拱形壁龛",
+            (232, 226, 216), None, (240, 236, 230)),
+    Setting("alcove", "terracotta arched alcove", "陶土色拱形壁龛",
+            (214, 160, 128), None, (200, 120, 86)),
+    Setting("sunburst", "orange sunburst backdrop", "橙色放射线背景",
+            (250, 226, 178), (250, 232, 196), (240, 142, 62)),
+    Setting("foliage", "cream backdrop with palm shadows", "带棕榈叶影的米色背景",
+            (242, 226, 198)),
+    Setting("foliage", "pink backdrop with palm shadows", "带棕榈叶影的粉色背景",
+            (244, 192, 196)),
+    Setting("pegboard", "table in front of a white pegboard", "白色洞洞板前的木桌",
+            _BIRCH, None, (236, 236, 232)),
+    Setting("corrugated", "corrugated metal backdrop", "波纹金属板背景",
+            (140, 138, 134), None, (176, 182, 188)),
 )  # fmt: skip
 
 
