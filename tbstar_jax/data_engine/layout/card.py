@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 
 from tbstar_jax.data_engine.facts import Language, Position
 from tbstar_jax.data_engine.fonts.loader import Weight
+from tbstar_jax.data_engine.render.logos import LogoForm
 from tbstar_jax.data_engine.render.scene import RGB, Background, Color, Scene, Size
 
 Form = Literal[
@@ -27,7 +28,6 @@ Form = Literal[
 ]
 """The outline of a badge or plate."""
 
-LogoForm = Literal["ring", "peak", "petals", "chevron", "stripes", "squares"]
 Align = Literal["left", "center", "right"]
 TextKind = Literal["headline", "note"]
 FrameForm = Literal["line", "double", "corners"]

@@ -19,7 +19,6 @@ from tbstar_jax.data_engine.layout.card import (
     Light,
     LightKind,
     Logo,
-    LogoForm,
     MarkPattern,
     Part,
     Placed,
@@ -37,6 +36,7 @@ from tbstar_jax.data_engine.layout.placement import (
 )
 from tbstar_jax.data_engine.layout.shapes import ASPECTS
 from tbstar_jax.data_engine.layout.vocabulary import Words
+from tbstar_jax.data_engine.render.logos import LogoForm
 from tbstar_jax.data_engine.render.sampling import choose, uniform
 from tbstar_jax.data_engine.render.scene import RGB, Color, color_by_id
 

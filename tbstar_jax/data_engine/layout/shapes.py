@@ -8,9 +8,10 @@ import numpy as np
 from jaxtyping import Float
 from PIL import Image, ImageDraw, ImageFilter
 
-from tbstar_jax.data_engine.layout.card import Form, FrameForm, LogoForm, Rect
+from tbstar_jax.data_engine.layout.card import Form, FrameForm, Rect
 from tbstar_jax.data_engine.layout.typesetting import PixelBox, inked, stamp
 from tbstar_jax.data_engine.render.layers import SUPERSAMPLING, Layer
+from tbstar_jax.data_engine.render.logos import LogoForm, draw_logo
 from tbstar_jax.data_engine.render.scene import RGB, Size
 
 Polygon: TypeAlias = Sequence[tuple[float, float]]
@@ -115,7 +116,7 @@ def logo_layer(form: LogoForm, box: PixelBox, size: Size, fill: RGB) -> Layer:
     side = float(min(height, width))
     drawn = Image.new("L", (width, height))
     x, y = (width - side) / 2, (height - side) / 2
-    _draw_logo(ImageDraw.Draw(drawn), form, x, y, side)
+    draw_logo(ImageDraw.Draw(drawn), form, x, y, side)
     return _layer(drawn, box, size, fill)
 
 
@@ -242,42 +243,3 @@ def _ring(num_points: int, radii: Sequence[float]) -> Polygon:
         )
         for k, angle in enumerate(angles)
     ]
-
-
-def _draw_logo(
-    draw: ImageDraw.ImageDraw, form: LogoForm, x: float, y: float, side: float
-) -> None:
-    def at(points: Polygon) -> list[tuple[float, float]]:
-        return [(x + px * side, y + py * side) for px, py in points]
-
-    def disc(cx: float, cy: float, radius: float, ink: int = 255) -> None:
-        corners = [(cx - radius, cy - radius), (cx + radius, cy + radius)]
-        draw.ellipse(at(corners), fill=ink)
-
-    match form:
-        case "ring":
-            disc(0.5, 0.5, 0.48)
-            disc(0.5, 0.5, 0.32, 0)
-            disc(0.5, 0.5, 0.17)
-        case "peak":
-            draw.polygon(at([(0.02, 0.9), (0.4, 0.14), (0.78, 0.9)]), fill=255)
-            draw.polygon(at([(0.5, 0.9), (0.74, 0.44), (0.98, 0.9)]), fill=255)
-            draw.polygon(at([(0.29, 0.9), (0.4, 0.66), (0.51, 0.9)]), fill=0)
-        case "petals":
-            for cx, cy in ((0.5, 0.26), (0.74, 0.5), (0.5, 0.74), (0.26, 0.5)):
-                disc(cx, cy, 0.23)
-            disc(0.5, 0.5, 0.11, 0)
-        case "chevron":
-            for shift in (0.0, 0.36):
-                arms = [(0.05, 0.5), (0.5, 0.08), (0.95, 0.5)]
-                back = [(0.95, 0.74), (0.5, 0.32), (0.05, 0.74)]
-                path = [(px, py + shift - 0.05) for px, py in (*arms, *back)]
-                draw.polygon(at(path), fill=255)
-        case "stripes":
-            disc(0.5, 0.5, 0.48)
-            for row in (0.34, 0.56, 0.76):
-                draw.rectangle(at([(0.0, row), (1.0, row + 0.08)]), fill=0)
-        case "squares":
-            draw.rectangle(at([(0.04, 0.04), (0.62, 0.62)]), fill=255)
-            draw.rectangle(at([(0.34, 0.34), (0.98, 0.98)]), fill=0)
-            draw.rectangle(at([(0.40, 0.40), (0.96, 0.96)]), fill=255)

@@ -11,9 +11,9 @@ from tbstar_jax.data_engine.layout.card import (
     DamageKind,
     Form,
     LightKind,
-    LogoForm,
     PromoKind,
 )
+from tbstar_jax.data_engine.render.logos import LogoForm
 from tbstar_jax.data_engine.render.scene import Color
 
 

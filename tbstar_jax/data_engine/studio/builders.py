@@ -261,4 +261,4 @@ def tshirt(p: Proportions) -> Shape:
         solid(tall, 0.4, 0.2, 0.2, corner=0.1, is_cut=True, slot=1),
     )  # fmt: skip
     collar = Ring(0, tall, deep * 0.7, *(neck + 0.01,) * 3, 0.017, 1, 1)
-    return Shape(solids, (collar,), Plate(tall * 0.54, wide * 0.6, wide * 0.34))
+    return Shape(solids, (collar,), Plate(tall * 0.54, wide * 0.66, wide * 0.42))

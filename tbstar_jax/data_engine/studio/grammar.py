@@ -30,7 +30,7 @@ _EN: dict[str, tuple[str, ...]] = {
     "text_remove": (
         'Remove the text "{text}" from the label.',
         'Erase "{text}" on {thing}.',
-        'Leave the label of {thing} blank: delete "{text}".',
+        'Delete "{text}" from the label of {thing}, leave the rest of it.',
         'Take the words "{text}" off the label.',
     ),
     "text_replace": (
@@ -41,7 +41,7 @@ _EN: dict[str, tuple[str, ...]] = {
     ),
     "text_add": (
         'Add the text "{new_text}" to the label.',
-        'Print "{new_text}" on the blank label of {thing}.',
+        'Print "{new_text}" on the label of {thing}.',
         'Write "{new_text}" on the label.',
         'The label of {thing} should say "{new_text}".',
     ),
@@ -124,7 +124,7 @@ _ZH: dict[str, tuple[str, ...]] = {
     "text_remove": (
         "去掉标签上的文字“{text}”。",
         "擦除{thing}上的“{text}”。",
-        "删除“{text}”，让{thing}的标签留白。",
+        "删除{thing}标签上的“{text}”，标签的其余部分不变。",
         "把标签上的“{text}”清除干净。",
     ),
     "text_replace": (
@@ -135,7 +135,7 @@ _ZH: dict[str, tuple[str, ...]] = {
     ),
     "text_add": (
         "在标签上添加文字“{new_text}”。",
-        "给{thing}的空白标签印上“{new_text}”。",
+        "给{thing}的标签印上“{new_text}”。",
         "标签上写“{new_text}”。",
         "让{thing}的标签显示“{new_text}”。",
     ),

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from tbstar_jax.data_engine.render.scene import RGB
 from tbstar_jax.data_engine.studio.families import family_of
 from tbstar_jax.data_engine.studio.fields import Body, Ring, Solid
-from tbstar_jax.data_engine.studio.labels import PRINT_SIZE, draw_print
+from tbstar_jax.data_engine.studio.labels import PRINT_SIZE, draw_print, text_part
 from tbstar_jax.data_engine.studio.materials import material_of
 from tbstar_jax.data_engine.studio.scene import (
     Backdrop,
@@ -110,7 +110,7 @@ def _paint(item: Item) -> Paint:
             [*linear(color_of(color).rgb), m.reflectance, m.roughness, m.metal, m.glass,
              m.wood, m.weave, item.grain]
         )  # fmt: skip
-    plate = np.zeros(11)
+    plate = np.zeros(15)
     ink = np.zeros(PRINT_SIZE)
     place = shape_of(item.family, item.proportions).plate
     plate[1:5] = 0.0, 1.0, 1.0, 0.0
@@ -119,7 +119,8 @@ def _paint(item: Item) -> Paint:
         plate[5:8] = linear(item.label.plate)
         plate[8:11] = linear(item.label.ink)
         aspect = round(place.half_width / place.half_height, 3)
-        ink = draw_print(item.label.text, aspect)
+        plate[11:15] = text_part(aspect, item.label.logo is not None)
+        ink = draw_print(item.label.text, aspect, item.label.logo)
     return Paint(slots=np.array(slots), plate=plate, print=ink)
 
 

@@ -275,7 +275,7 @@ def _color(samples: Sequence[Samples], backend: Backend) -> None:
     for (one, index), made in zip(owners, backend.shade(jobs), strict=True):
         for channel, values in zip(one.color, made[:3], strict=True):
             channel[index] = values
-        one.ink[index] = made[3]
+        one.ink[index], one.room[index] = made[3:]
 
 
 def _finish(one: Samples) -> None:
@@ -288,7 +288,7 @@ def _finish(one: Samples) -> None:
             mean <= 0.0031308, 12.92 * mean, 1.055 * mean ** (1 / 2.4) - 0.055
         )
         frame.image[rows, :, channel] = np.rint(coded * 255.0).astype(np.uint8)
-    items, ink = one.item.reshape(shape), one.ink.reshape(shape)
+    items, ink, room = (each.reshape(shape) for each in (one.item, one.ink, one.room))
     shares = [_mean((items == -1).astype(np.float64))]
     for k in range(len(scene.items)):
         is_met = items == k
@@ -296,6 +296,8 @@ def _finish(one: Samples) -> None:
         frame.coverage[k, rows] = shares[-1]
         frame.influence[k, rows] = one.influence[k].reshape(shape).any(axis=2)
         frame.ink[k, rows] = _mean(ink * is_met)
+        frame.text[k, rows] = _mean(ink * room * is_met)
+        frame.room[k, rows] = _mean(room * is_met)
     frame.ids[rows] = np.stack(shares).argmax(axis=0)
     depth = one.depth.reshape(shape).min(axis=2)
     frame.depth[rows] = np.where(depth < 5e8, depth, np.inf)

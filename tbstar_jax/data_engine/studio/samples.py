@@ -31,6 +31,8 @@ class Frame:
       coverage: per item the share of a pixel's rays that meet it, 0 to 1.
       influence: per item, whether its shadow reaches something else in a pixel.
       ink: per item the share of a pixel that is printed.
+      text: per item the share of a pixel that is printed with its text.
+      room: per item the share of a pixel that is the text's part of its plate.
       depth: distance from the camera to the nearest thing, inf on the backdrop's wall.
     """
 
@@ -39,6 +41,8 @@ class Frame:
     coverage: Float32[np.ndarray, "k h w"]
     influence: Bool[np.ndarray, "k h w"]
     ink: Float32[np.ndarray, "k h w"]
+    text: Float32[np.ndarray, "k h w"]
+    room: Float32[np.ndarray, "k h w"]
     depth: Float32[np.ndarray, "h w"]
 
 
@@ -87,6 +91,7 @@ class Samples:
     influence: Any
     color: tuple[Flat, ...]
     ink: Flat
+    room: Flat
     hits: list[Found]
     """Per item the rays that meet it, and how far it is."""
     shares: list[Found]
@@ -106,6 +111,8 @@ def plan_all(scenes: Sequence[Packed]) -> list[Plan]:
             coverage=np.empty((count, *size), np.float32),
             influence=np.empty((count, *size), bool),
             ink=np.empty((count, *size), np.float32),
+            text=np.empty((count, *size), np.float32),
+            room=np.empty((count, *size), np.float32),
             depth=np.empty(size, np.float32),
         )
         plan = Plan(packed=packed, frame=frame)
@@ -181,6 +188,7 @@ def cast(plan: Plan, rows: slice, like: Samples | None) -> Samples:
         influence=np.zeros((kinds, count), bool),
         color=(),
         ink=np.zeros(count),
+        room=np.zeros(count),
         hits=[nothing] * kinds,
         shares=[nothing] * kinds,
         hidden=[nothing] * kinds,

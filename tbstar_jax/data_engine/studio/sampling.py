@@ -3,9 +3,11 @@
 import dataclasses
 import math
 from collections.abc import Sequence
+from typing import get_args
 
 import numpy as np
 
+from tbstar_jax.data_engine.render.logos import LogoForm
 from tbstar_jax.data_engine.render.sampling import choose, stands_out, uniform
 from tbstar_jax.data_engine.render.scene import COLORS, RGB, Color
 from tbstar_jax.data_engine.studio.families import FAMILIES, Family, family_of
@@ -46,6 +48,12 @@ LABEL_STYLES: tuple[tuple[RGB, RGB], ...] = (
     ((40, 74, 110), (248, 248, 250)),
 )
 """Colours of plate and ink."""
+
+LOGO_FORMS: tuple[LogoForm, ...] = get_args(LogoForm)
+_LOGOS = 0.5
+"""Share of labels with a logo, where both are seen well."""
+_LEAST_PLATE = 0.075
+"""Height of a plate with a logo, over the picture's shorter side."""
 
 _MAX_HALF_WIDTH = 1.15
 _GAP = 0.06
@@ -105,7 +113,20 @@ def sample_scene(
         camera=frame(rng, placed, size, needs.room),
         supersampling=supersampling,
     )
-    return scene, setting
+    return _without_tiny_logo(scene), setting
+
+
+def _without_tiny_logo(scene: Scene) -> Scene:
+    """The scene, without the product's logo where text and logo would be too small."""
+    item, camera = scene.items[0], scene.camera
+    plate = shape_of(item.family, item.proportions).plate
+    if item.label is None or plate is None:
+        return scene
+    seen = 2 * math.tan(math.radians(camera.field_of_view) / 2) * camera.distance
+    if 2 * plate.half_height * item.scale >= _LEAST_PLATE * seen:
+        return scene
+    item = dataclasses.replace(item, label=dataclasses.replace(item.label, logo=None))
+    return dataclasses.replace(scene, items=(item, *scene.items[1:]))
 
 
 def sample_product(rng: np.random.Generator, setting: Setting, needs: Needs) -> Item:
@@ -189,11 +210,12 @@ def other_color(
 
 
 def sample_label(rng: np.random.Generator, color: str, text: str) -> Label:
-    """Draws a plate that stands out from the product's colour."""
+    """Draws a plate that stands out from the product's colour, half with a logo."""
     rgb = color_of(color).rgb
     options = [one for one in LABEL_STYLES if stands_out(one[0], rgb, 60.0)]
     plate, ink = choose(rng, options)
-    return Label(text=text, plate=plate, ink=ink)
+    logo = choose(rng, LOGO_FORMS) if rng.random() < _LOGOS else None
+    return Label(text=text, plate=plate, ink=ink, logo=logo)
 
 
 def sample_light(rng: np.random.Generator) -> Light:

@@ -24,8 +24,8 @@ class Paint(NamedTuple):
     Attributes:
       slots: `[2 10]`, main and accent: colour, reflectance, roughness, metal, glass,
         wood, weave, grain.
-      plate: `[11]`: whether there is one, y, half width, half height, radius, plate
-        colour, ink colour.
+      plate: `[15]`: whether there is one, y, half width, half height, radius, plate
+        colour, ink colour; left, top, right and bottom of its text's part, -1 to 1.
       print: `[u v]` ink of the plate, 0 to 1.
     """
 
@@ -157,7 +157,7 @@ def shade(
         colour behind the point, three channels.
 
     Returns:
-      The colour's three channels, and the share of printed ink.
+      The colour's three channels, printed ink, and whether its text has room there.
     """
     x, y, z, nx, ny, nz, slot, dx, dy, dz, lit, is_open, *behind = samples
     at = to_local(xp, body, x, y, z)
@@ -167,7 +167,7 @@ def shade(
     _, roughness, metal, glass = values[3], values[4], values[5], values[6]
     albedo = texture(xp, at, values)
     front = turn_back(body, nx, ny, nz)
-    albedo, plate, ink = _print(xp, paint, at, front, is_accent, albedo)
+    albedo, plate, *printed = _print(xp, paint, at, front, is_accent, albedo)
     metal, glass = metal * (1.0 - plate), glass * (1.0 - plate)
     reflectance = xp.where(plate > 0.5, 0.03, values[3])
     roughness = roughness + (0.5 - roughness) * plate
@@ -196,7 +196,7 @@ def shade(
         through = glass * behind[k] * (0.12 + 0.88 * color) * (1.18 - 0.28 * thick)
         return shoulder(xp, diffuse + mirrored + xp.maximum(through, 0.0))
 
-    return (*_each(channel), ink)
+    return (*_each(channel), *printed)
 
 
 def shoulder(xp: ModuleType, value: Values) -> Values:
@@ -239,8 +239,8 @@ def _print(
     front: RGBValues,
     is_accent: Values,
     albedo: RGBValues,
-) -> tuple[RGBValues, Values, Values]:
-    """Lays the printed plate on the front: new colour, plate and ink."""
+) -> tuple[RGBValues, Values, Values, Values]:
+    """Lays the printed plate on the front: new colour, plate, ink, room."""
     on, middle, half_width, half_height, radius = (paint.plate[k] for k in range(5))
     x, y, z = at
     round_ = xp.where(radius > 0.0, xp.arctan2(x, z) * radius, x)
@@ -257,9 +257,11 @@ def _print(
     upper = paint.print[i, j] * (1.0 - across) + paint.print[i, j + 1] * across
     lower = paint.print[i + 1, j] * (1.0 - across) + paint.print[i + 1, j + 1] * across
     ink = (upper * (1.0 - down) + lower * down) * plate
+    start, above, end, below = (paint.plate[k] for k in range(11, 15))
+    is_room = (u > start) & (u < end) & (v > above) & (v < below)
 
     def channel(k: int) -> Values:
         printed = paint.plate[5 + k] + (paint.plate[8 + k] - paint.plate[5 + k]) * ink
         return albedo[k] + (printed - albedo[k]) * plate
 
-    return _each(channel), plate, ink
+    return _each(channel), plate, ink, xp.where(is_room, plate, 0.0)

@@ -260,11 +260,11 @@ def is_visible(pair: Pair) -> bool:
 
 
 def text_boxes(edit: Edit, pair: Pair) -> list[dict[str, Any]]:
-    """Lists the printed plates of both pictures, those of the source first.
+    """Lists the texts on plates of both pictures, those of the source first.
 
-    Each is an object: `text`, `language`, `box` ([top, left, bottom, right] of the
-    print with its frame, pixels), `part`, `kept` (whether it says the same at the same
-    place in both pictures) and `image` (`both`, `source` or `target`).
+    Each is an object: `text`, `language`, `box` ([top, left, bottom, right] of its
+    letters, without logo and frame, pixels), `part`, `kept` (whether it says the same
+    at the same place in both pictures) and `image` (`both`, `source` or `target`).
 
     Args:
       edit: the scenes.
@@ -286,7 +286,7 @@ def text_boxes(edit: Edit, pair: Pair) -> list[dict[str, Any]]:
 def _texts(scene: Scene, frame: Frame) -> list[dict[str, Any]]:
     found = []
     for k, item in enumerate(scene.items):
-        rows, columns = np.nonzero(frame.ink[k] > 0.05)
+        rows, columns = np.nonzero(frame.text[k] > 0.05)
         if item.label is None or not item.label.text or not len(rows):
             continue
         top, left = int(rows.min()), int(columns.min())

@@ -190,6 +190,8 @@ def _window(frame: Frame, box: Box) -> Frame:
         coverage=frame.coverage[across],
         influence=frame.influence[across],
         ink=frame.ink[across],
+        text=frame.text[across],
+        room=frame.room[across],
         depth=frame.depth[box.slices],
     )
 

@@ -2,16 +2,16 @@
 
 What may change is what the renderer says that can: the things edited, what their
 shadows and reflected light reach, all that is seen of the backdrop. Texts change on
-their plate alone. A lamp that moves changes the things and their shadows; one of
-another colour changes every pixel, and nothing is left to be kept (`light_shadow` has
-both kinds).
+their plate alone, where it has neither logo nor frame. A lamp that moves changes the
+things and their shadows; one of another colour changes every pixel, and nothing is left
+to be kept (`light_shadow` has both kinds).
 """
 
 import dataclasses
 import itertools
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float32
 
 from tbstar_jax.data_engine.facts import Facts
 from tbstar_jax.data_engine.render.sampling import choose
@@ -38,7 +38,7 @@ from tbstar_jax.evaluation.cases.draft import (
     no_mask,
 )
 from tbstar_jax.evaluation.cases.quads import smallest_quad
-from tbstar_jax.evaluation.cases.regions import around, beside, filled, without
+from tbstar_jax.evaluation.cases.regions import around, beside, without
 from tbstar_jax.evaluation.cases.retext import draw_renaming, retext_studio
 from tbstar_jax.evaluation.cases.studio_words import ask_of
 from tbstar_jax.evaluation.cases.targets import scene_color, scene_light
@@ -192,8 +192,7 @@ def _differs(pair: Pair) -> Bool[np.ndarray, "h w"]:
 def _region(edit: Edit, pair: Pair) -> Bool[np.ndarray, "h w"]:
     """What the edit may change; holds every pixel that differs."""
     if edit.task in TEXT_TASKS:
-        plate = filled((pair.before.ink[0] > 0) | (pair.after.ink[0] > 0))
-        return (plate & (pair.before.coverage[0] > 0)) | _differs(pair)
+        return (pair.before.room[0] > 0) | _differs(pair)
     if edit.task == "light_shadow" and edit.before.light.warmth == (
         edit.after.light.warmth
     ):
@@ -251,44 +250,34 @@ def _shadow(shot: Shot, task: str) -> Bool[np.ndarray, "h w"]:
     return cast & _differs(pair)
 
 
-def _changed_ink(shot: Shot) -> Bool[np.ndarray, "h w"]:
-    before, after = shot.pair.before.ink[0], shot.pair.after.ink[0]
-    return np.abs(before - after) > _PRINTED
+def _letters(shot: Shot) -> Float32[np.ndarray, "h w"]:
+    """Ink of the text on the product in both pictures, without logo and frame."""
+    return np.maximum(shot.pair.before.text[0], shot.pair.after.text[0])
 
 
 def _text_mask(shot: Shot) -> Bool[np.ndarray, "h w"]:
-    """Ink of both texts; the frame of the plate, which both have, lies outside."""
+    """Ink of both texts; what is beside them on the plate, which both have, is out."""
     if shot.edit.task not in TEXT_TASKS:
         return no_mask(shot.edit.before.size)
-    box = box_of(_changed_ink(shot))
-    inked = np.maximum(shot.pair.before.ink[0], shot.pair.after.ink[0]) > _INKED
-    marked = np.zeros_like(inked)
-    if box is not None:
-        marked[box.slices] = inked[box.slices]
-    return marked
+    return _letters(shot) > _INKED
 
 
 def target_texts(shot: Shot) -> tuple[TargetText, ...]:
     """The text that the edit is about, if it is about one."""
     edit, pair = shot.edit, shot.pair
-    box = box_of(_changed_ink(shot)) if edit.task in TEXT_TASKS else None
+    shown = _letters(shot) > _PRINTED
+    box = box_of(shown) if edit.task in TEXT_TASKS else None
     if box is None:
         return ()
     facts = edit.facts
     frame = pair.after if facts.new_text else pair.before
-    ink = np.zeros_like(frame.ink[0])
-    ink[box.slices] = frame.ink[0][box.slices]
-    shown = no_mask(edit.before.size)
-    shown[box.slices] = np.maximum(pair.before.ink[0], pair.after.ink[0])[
-        box.slices
-    ] > (_PRINTED)
     return (
         TargetText(
             old=facts.text,
             new=facts.new_text,
             language=language_of(facts.new_text or facts.text or ""),
             box=box,
-            ink=ink_color(frame.image, ink),
+            ink=ink_color(frame.image, frame.text[0]),
             quad=smallest_quad(shown),
         ),
     )
@@ -302,7 +291,7 @@ def language_of(text: str) -> Language | None:
 
 
 def kept_texts(shot: Shot, edit_mask: Bool[np.ndarray, "h w"]) -> tuple[KeptText, ...]:
-    """The prints that say the same in both pictures, outside the edit.
+    """The texts on plates that say the same in both pictures, outside the edit.
 
     Args:
       shot: the pictures.

@@ -165,12 +165,12 @@ PHRASES: Mapping[Wording, Phrases] = {
     "label_add": Phrases(
         (
             (
-                "fill the blank label of the {thing} with the words {new_quoted}",
-                "在{thing}的空白标签里填上{new_quoted}",
+                "letter the label of the {thing}, which has no text yet: {new_quoted}",
+                "在{thing}还没有文字的标签里填上{new_quoted}",
             ),
             (
-                "letter the empty label of the {thing}: {new_quoted}",
-                "给{thing}的空标签写上字：{new_quoted}",
+                "let the label of the {thing} bear the words {new_quoted}",
+                "让{thing}的标签带上文字{new_quoted}",
             ),
         ),
         ("label of the {thing}: {new_quoted}", "{thing}标签：{new_quoted}"),

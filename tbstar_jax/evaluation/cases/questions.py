@@ -151,8 +151,8 @@ _ROWS: Mapping[Wording, tuple[_Row, ...]] = {
             "text",
         ),
         (
-            "Is the label of the {object} blank?",
-            "{object}的标签是空白的吗？",
+            "Is the label of the {object} without any text?",
+            "{object}的标签上没有任何文字吗？",
             False,
             "text",
         ),

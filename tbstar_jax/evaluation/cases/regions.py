@@ -85,16 +85,3 @@ def around(
         max(0, box.left - across) : box.left + box.width + across,
     ] = True
     return marked
-
-
-def filled(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
-    """Fills between marked pixels of a row or column: a plate from its print."""
-    for _ in range(2):
-        mask = _row_spans(_row_spans(mask).T).T
-    return mask
-
-
-def _row_spans(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
-    started = np.maximum.accumulate(mask, axis=1)
-    goes_on = np.maximum.accumulate(mask[:, ::-1], axis=1)[:, ::-1]
-    return started & goes_on

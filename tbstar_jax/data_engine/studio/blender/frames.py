@@ -40,14 +40,21 @@ def render(scene: Scene, process: BlenderProcess) -> Frame:
     values = process.render(request, arrays)
     count = len(scene.items)
     shares = np.moveaxis(values[:, :, 4 : 4 + count], 2, 0).clip(0.0, 1.0)
-    ink = np.moveaxis(values[:, :, 4 + count :], 2, 0).clip(0.0, 1.0)
+    ink, room = (
+        np.ascontiguousarray(
+            np.moveaxis(values[:, :, first : first + count], 2, 0).clip(0.0, 1.0)
+        )
+        for first in (4 + count, 4 + 2 * count)
+    )
     backdrop = 1.0 - shares.sum(axis=0, keepdims=True)
     return Frame(
         image=_developed(values[:, :, :3], backdrop[0]),
         ids=np.concatenate([backdrop, shares]).argmax(axis=0).astype(np.uint8),
         coverage=np.ascontiguousarray(shares),
         influence=np.zeros(shares.shape, bool),
-        ink=np.ascontiguousarray(ink),
+        ink=ink,
+        text=ink * room,
+        room=room,
         depth=np.ascontiguousarray(values[:, :, 3]),
     )
 

@@ -155,6 +155,7 @@ def _mesh(packed: Packed, k: int) -> Arrays:
         "colors": _colors(mesh, packed.paints[k]).astype(np.float32),
         "print_at": _print_at(mesh, item, packed.paints[k]).astype(np.float32),
         "print": packed.paints[k].print[::-1].astype(np.float32),
+        "room": _room(packed.paints[k])[::-1].astype(np.float32),
     }
 
 
@@ -190,6 +191,16 @@ def _print_at(mesh: Mesh, item: Item, paint: Paint) -> Float[np.ndarray, "n 2"]:
     u = np.where(is_front, u, np.sign(x) * _NOWHERE)
     v = np.where(is_printed, v, _NOWHERE)
     return np.stack([(u + 1) / 2, (v + 1) / 2], axis=1)
+
+
+def _room(paint: Paint) -> Float[np.ndarray, "u v"]:
+    """Marks the text's part of the plate."""
+    rows, columns = paint.print.shape
+    v = (np.arange(rows)[:, None] + 0.5) / rows * 2 - 1
+    u = (np.arange(columns)[None] + 0.5) / columns * 2 - 1
+    start, above, end, below = paint.plate[11:15]
+    is_room = (u > start) & (u < end) & (v > above) & (v < below)
+    return np.where(is_room, 1.0, 0.0)
 
 
 def _item(packed: Packed, k: int, item: Item) -> dict[str, Any]:
