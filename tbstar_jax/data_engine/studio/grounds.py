@@ -163,10 +163,10 @@ def pebbles(xp: ModuleType, ground: Ground, u: Values, v: Values) -> RGBValues:
     far = at.x * at.x + at.y * at.y
     inside = at.border - 0.9 * far
     stain = xp.sin(19.0 * a + 9.0 * at.number) * xp.sin(23.0 * b + 2.0 * at.number)
-    lit = 1.02 + 0.16 * at.number - 0.55 * at.y - 0.35 * at.x - 0.6 * far
+    lit = 1.12 + 0.16 * at.number - 0.55 * at.y - 0.35 * at.x - 0.6 * far
     stone = smoothstep(xp, -0.06, 0.12, inside)
     shown = xp.maximum(lit + 0.06 * stain, 0.1) * (0.62 + 0.38 * stone)
-    return times(color, shown * (0.33 + 0.67 * stone))
+    return times(color, shown * (0.42 + 0.58 * stone))
 
 
 @no_type_check

@@ -195,7 +195,7 @@ def scale(xp: ModuleType, u: Values, v: Values, radius: float) -> Scale:
     far = xp.sqrt(x * x + y * y)
     is_front = far < 1.0
     behind = xp.sqrt(behind_x * behind_x + behind_y * behind_y)
-    number = own(xp, xp.where(is_front, i, j + 0.5), xp.where(is_front, front, row))
+    number = own(xp, xp.where(is_front, i, j), xp.where(is_front, front, row))
     return Scale(
         xp.where(is_front, x, behind_x),
         xp.where(is_front, y, behind_y),

@@ -104,8 +104,9 @@ def pixel_rows(rays_per_side, rows):
 
 
 def test_there_are_many_settings_of_many_kinds():
-    assert len(ALL) >= 40
-    assert len({one.kind for one in ALL}) >= 14
+    assert len(ALL) >= 80
+    # Beside white, plain paper and its gradient.
+    assert len({one.kind for one in ALL}) >= 40 + 3
     assert set(LOOKS) == set(typing.get_args(BackdropKind)) == {s.kind for s in ALL}
 
 
@@ -145,6 +146,22 @@ def test_paper_shows_its_tone_in_the_pool_of_light():
     *light, along = sheet_color(np, lamps_of(setting), origin, way)
     np.testing.assert_allclose(np.stack(light)[:, 0], linear(setting.tone), rtol=1e-12)
     np.testing.assert_allclose(along[0], math.hypot(EYE[1], 0.2 - EYE[2]))
+
+
+def test_any_two_kinds_of_the_same_colours_are_different_pictures():
+    at = np.linspace(-1, 1, 40)
+    colors = {"tone": (200, 150, 110), "accent": (60, 90, 140), "wall": (150, 190, 160)}
+    shown = {}
+    for kind in BY_KIND:
+        scene = scene_of(Backdrop(kind=kind, **colors, phase=0.3))
+        light = sheet_color(np, pack(scene).lamps, *rays(at, at))[:3]
+        shown[kind] = 255 * coded(np.stack(light))
+    differences = {
+        (a, b): np.abs(shown[a] - shown[b]).mean()
+        for a, b in itertools.combinations(shown, 2)
+    }
+    nearest = min(differences, key=differences.get)
+    assert differences[nearest] > 2.5, nearest
 
 
 def test_any_two_settings_differ_visibly():
@@ -199,6 +216,18 @@ def test_jax_paints_what_numpy_paints_also_in_single_precision():
         assert np.abs(found - expected).mean() < 4e-4, kind
 
 
+def test_jax_paints_what_numpy_paints_to_the_last_digits_in_double_precision():
+    at = np.linspace(-1.2, 1.2, 24)
+    arrays = rays(at, at)
+    for kind, setting in BY_KIND.items():
+        lamps = lamps_of(setting)
+        expected = sheet_color(np, lamps, *arrays)
+        with jax.enable_x64(True):
+            cast = jax.tree.map(jnp.asarray, (lamps, arrays))
+            found = backdrop_color(jnp, kind, cast[0], *cast[1])
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12, err_msg=kind)
+
+
 def test_the_fast_path_keeps_the_order_of_scenes_of_several_kinds():
     settings = [BY_KIND[kind] for kind in ("dots", "white", "dots", "duo")]
     arrays = rays(np.linspace(-1, 1, 8), np.linspace(-1, 1, 8))
@@ -220,6 +249,34 @@ def test_before_every_setting_there_are_colours_that_stand_out():
         assert one.wall is None or not one.shows(one.wall)
 
 
+def test_colours_that_stand_out_are_seen_before_most_of_the_picture():
+    at = np.linspace(-1, 1, 40)
+    for one in ALL:
+        shown = 255 * coded(seen(one, at, at))
+        for color in COLORS:
+            if one.shows(color.rgb):
+                far = np.linalg.norm(shown - np.array(color.rgb), axis=1)
+                assert np.mean(far < 40) < 0.4, (one.name_en, color.id)
+
+
+def test_products_do_not_have_a_second_colour_that_covers_much():
+    at = np.linspace(-1, 1, 60)
+    covered = set()
+    for one in ALL:
+        if one.accent is None:
+            continue
+        far = np.linalg.norm(
+            255 * coded(seen(one, at, at)) - np.array(one.accent), axis=1
+        )
+        is_other = all(
+            stands_out(one.accent, rgb, 60.0) for rgb in (one.tone, one.wall) if rgb
+        )
+        if is_other and np.mean(far < 40) > 0.15:
+            covered.add(one.kind)
+            assert not one.shows(one.accent), one.name_en
+    assert {"stripes", "dots", "chevron", "waves", "pebbles"} <= covered
+
+
 def test_drawn_products_stand_out_from_floor_and_wall():
     distances = []
     for index in range(60):
@@ -229,7 +286,7 @@ def test_drawn_products_stand_out_from_floor_and_wall():
         rgb = color_of(scene.items[0].color).rgb
         assert all(stands_out(rgb, ground, 60.0) for ground in setting.grounds)
         distances += [setting.name_en]
-    assert len(set(distances)) > 25
+    assert len(set(distances)) > 30
 
 
 def test_seamless_paper_has_no_wall_of_another_colour():
