@@ -8,7 +8,8 @@ Named `studio` to set it apart from the flat drawings of `render/`.
 - `settings`: the backdrops that scenes are drawn from, and their names.
 - `sampling`: random scenes.
 - `fields`, `tracing`, `shading`: the renderer's kernels, for NumPy and JAX alike.
-- `patterns`, `backdrops`: likewise, of floors and walls.
+- `backdrops`: likewise, how floor and wall meet, and which patterns lie there;
+  `patterns` (what they share), `tiles`, `cloths`, `grounds`, `walls`: those patterns.
 - `packing`: parameters to the arrays the kernels read; `labels`: printed texts.
 - `samples`: which rays are drawn together, and what scenes share.
 - `renderer`: scenes to images, ids, masks and depth.

@@ -140,12 +140,18 @@ def _length(xp: ModuleType, a: Values, b: Values) -> Values:
 
 
 @no_type_check
+def _is_reference(xp: ModuleType) -> bool:
+    """Whether numbers are known now: to NumPy, not to a program under compilation."""
+    return xp.__name__ == "numpy"
+
+
+@no_type_check
 def _is_nothing(xp: ModuleType, *numbers: Values) -> bool:
     """Whether a step with these numbers would change nothing.
 
     NumPy may leave it out; a compiled program, which serves all scenes, may not.
     """
-    return xp.__name__ == "numpy" and not any(numbers)
+    return _is_reference(xp) and not any(numbers)
 
 
 @no_type_check
@@ -181,7 +187,7 @@ def _round_rectangle(
 def _is_round(xp: ModuleType, solid: Solid) -> bool:
     """Whether every cut through a solid is a circle, where that can be asked."""
     return (
-        xp.__name__ == "numpy"
+        _is_reference(xp)
         and solid.corner == 1.0
         and solid.half_x == solid.half_z
         and solid.taper_x == solid.taper_z
@@ -227,7 +233,7 @@ def ring_distance(
 @no_type_check
 def _parts(xp: ModuleType, kind: type, rows: Values) -> list:
     """Rows of a body as its parts; what is no more than padding only if it must be."""
-    if xp.__name__ == "numpy":
+    if _is_reference(xp):
         # Numbers of Python, which are read once, not at every use.
         return [kind(*row) for row in rows.tolist() if row[-1] > 0.5]
     count, fields = rows.shape[0], range(len(kind._fields))
@@ -237,7 +243,7 @@ def _parts(xp: ModuleType, kind: type, rows: Values) -> list:
 @no_type_check
 def _if_there(xp: ModuleType, part: Solid | Ring, new: Values, old: Values) -> Values:
     """The new value, or the old one where a part is padding."""
-    return new if xp.__name__ == "numpy" else xp.where(part.is_there > 0.5, new, old)
+    return new if _is_reference(xp) else xp.where(part.is_there > 0.5, new, old)
 
 
 @no_type_check

@@ -160,6 +160,7 @@ def foliage(xp: ModuleType, ground: Ground, u: Values, v: Values) -> RGBValues:
     )
     for x, y, cosine, sine in fronds:
         a, b = u - x - moved, v - y
+        a = a - 4.4 * xp.floor(a / 4.4 + 0.5)
         along, across = cosine * a + sine * b, cosine * b - sine * a
         across = across + 0.14 * along * along
         wide = xp.abs(across)
