@@ -37,6 +37,7 @@ class Family:
 
 _HARD = ("matte", "plastic", "metal", "glass", "ceramic")
 _SOFT = ("matte", "plastic", "fabric")
+_CLOTH = (*_SOFT, "satin")
 _THIN = ("matte", "plastic", "metal")
 _FIRM = ("matte", "plastic", "metal", "ceramic", "wood")
 
@@ -45,17 +46,17 @@ FAMILIES: tuple[Family, ...] = (
     Family("jar", "jar", "罐子", "个", True, builders.jar, _HARD, 1.25),
     Family("tube", "tube", "软管", "支", True, builders.tube, _THIN),
     Family("box", "box", "盒子", "个", True, builders.box, (*_FIRM, "fabric")),
-    Family("bag", "bag", "手提袋", "个", True, builders.bag, _SOFT, 1.1),
+    Family("bag", "bag", "手提袋", "个", True, builders.bag, _CLOTH, 1.1),
     Family("mug", "mug", "马克杯", "个", True, builders.mug, _FIRM, 1.3),
     Family("shoe", "shoe", "鞋子", "只", True, builders.shoe, _SOFT, 1.2),
-    Family("lamp", "lamp", "台灯", "盏", True, builders.lamp, _SOFT),
+    Family("lamp", "lamp", "台灯", "盏", True, builders.lamp, _CLOTH),
     Family("can", "can", "易拉罐", "个", True, builders.can, _THIN, 1.2),
     Family("phone", "phone", "手机", "部", True, builders.phone, (*_THIN, "ceramic"),
            1.1, ("black", "plastic")),
     Family("watch", "watch", "手表", "块", True, builders.watch,
            (*_THIN, "ceramic", "fabric"), 1.25),
     Family("tshirt", "T-shirt", "T恤", "件", True, builders.tshirt,
-           ("matte", "fabric"), 1.15, ("white", "fabric")),
+           ("fabric", "satin"), 1.15, ("white", "fabric")),
     Family("ball", "ball", "小球", "个", False, builders.ball, (*_FIRM, "glass"), 0.8),
     Family("cube", "cube", "方块", "个", False, builders.cube, _FIRM, 0.85),
     Family("vase", "vase", "花瓶", "个", False, builders.vase, _HARD, 0.95),

@@ -108,7 +108,7 @@ def _paint(item: Item) -> Paint:
         m = material_of(name)
         slots.append(
             [*linear(color_of(color).rgb), m.reflectance, m.roughness, m.metal, m.glass,
-             m.wood, m.weave, item.grain]
+             m.wood, m.weave, item.grain, m.folds]
         )  # fmt: skip
     plate = np.zeros(15)
     ink = np.zeros(PRINT_SIZE)

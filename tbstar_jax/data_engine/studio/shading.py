@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import NamedTuple, get_args, no_type_check
 
 from tbstar_jax.data_engine.studio.backdrops import Sheet, paint_sheet
-from tbstar_jax.data_engine.studio.fields import Body, Values, to_local, turn_back
+from tbstar_jax.data_engine.studio.fields import Body, Values, to_local, turn, turn_back
 from tbstar_jax.data_engine.studio.patterns import RGBValues, smoothstep
 from tbstar_jax.data_engine.studio.scene import BackdropKind
 
@@ -22,8 +22,8 @@ class Paint(NamedTuple):
     """What a thing is painted with.
 
     Attributes:
-      slots: `[2 10]`, main and accent: colour, reflectance, roughness, metal, glass,
-        wood, weave, grain.
+      slots: `[2 11]`, main and accent: colour, reflectance, roughness, metal, glass,
+        wood, weave, grain, folds.
       plate: `[15]`: whether there is one, y, half width, half height, radius, plate
         colour, ink colour; left, top, right and bottom of its text's part, -1 to 1.
       print: `[u v]` ink of the plate, 0 to 1.
@@ -117,7 +117,7 @@ def studio_light(
     # The second strip stands behind the product, on the other side.
     angle = xp.abs(beside * 0.80 + toward * 0.60)
     rim = smoothstep(xp, 0.93 - soft, 0.96 + soft, angle) * inside
-    rim = xp.where(toward < 0.8, rim, 0.0)
+    rim = rim * (1.0 - smoothstep(xp, 0.70 - soft, 0.80 + soft, toward))
     top = smoothstep(xp, 0.80 - soft, 0.95 + soft, dy)
     room = 0.16 + 0.40 * smoothstep(xp, -0.3, 0.8, dy)
     up = smoothstep(xp, -0.60 - soft, -0.28 + soft, dy)
@@ -152,9 +152,8 @@ def shade(
       lamps: the lamps.
       body: the thing.
       paint: what it is painted with.
-      *samples: x, y, z; normal x, y, z; slot; ray's direction x, y, z; share of the key
-        light that arrives; share of the surroundings that is open; the backdrop's
-        colour behind the point, three channels.
+      *samples: point (3), normal (3), slot, ray's direction (3), shares of the key
+        light and of the surroundings that arrive, the backdrop's colour behind (3).
 
     Returns:
       The colour's three channels, printed ink, and whether its text has room there.
@@ -163,7 +162,7 @@ def shade(
     at = to_local(xp, body, x, y, z)
     is_accent = slot > 0.5
     main, accent = paint.slots[0], paint.slots[1]
-    values = [xp.where(is_accent, accent[k], main[k]) for k in range(10)]
+    values = [xp.where(is_accent, accent[k], main[k]) for k in range(11)]
     _, roughness, metal, glass = values[3], values[4], values[5], values[6]
     albedo = texture(xp, at, values)
     front = turn_back(body, nx, ny, nz)
@@ -171,29 +170,30 @@ def shade(
     metal, glass = metal * (1.0 - plate), glass * (1.0 - plate)
     reflectance = xp.where(plate > 0.5, 0.03, values[3])
     roughness = roughness + (0.5 - roughness) * plate
+    if xp.__name__ != "numpy" or paint.slots[:, 10].any():
+        nx, ny, nz = _tilted(xp, body, at, values, (nx, ny, nz), plate)
     facing = xp.clip(-(nx * dx + ny * dy + nz * dz), 0.0, 1.0)
     mirror = (dx + 2.0 * facing * nx, dy + 2.0 * facing * ny, dz + 2.0 * facing * nz)
     studio = studio_light(xp, lamps, mirror, roughness)
     grazing = (1.0 - facing) ** 5 * (1.0 - roughness) * 0.32
-    cosine = nx * lamps.light[0] + ny * lamps.light[1] + nz * lamps.light[2]
-    toward = xp.maximum(cosine, 0.0)
+    toward = nx * lamps.light[0] + ny * lamps.light[1] + nz * lamps.light[2]
     sky = lamps.fill * (0.74 + 0.26 * ny) * is_open
-    ground = 0.16 * (1.0 - ny) * is_open
+    key, ground = xp.maximum(toward, 0.0) * lit, 0.16 * (1.0 - ny) * is_open
     # Reflections are dimmed where the surroundings are hidden.
     clear, shine = 0.35 + 0.65 * is_open, 0.45 + 0.55 * lit
     # A flat metal front mirrors a light that fades with height.
     brushed = 1.0 + metal * 0.38 * xp.sin(at[1] * 4.6 - at[0] * 1.4 - 1.2)
-    thick = 1.0 / (0.35 + facing)
 
     def channel(k: int) -> Values:
         color = albedo[k]
-        light = lamps.key[k] * toward * lit + sky + ground * lamps.sheet[k]
+        light = lamps.key[k] * key + sky + ground * lamps.sheet[k]
         diffuse = color * light * (1.0 - metal) * (1.0 - glass)
         base = reflectance + (color - reflectance) * metal
         mirrored = (base + (1.0 - base) * grazing) * studio[k] * clear
         mirrored = mirrored * (shine + (1.0 - shine) * metal) * brushed
         # Coloured glass takes more out of the light where the wall is seen edge on.
-        through = glass * behind[k] * (0.12 + 0.88 * color) * (1.18 - 0.28 * thick)
+        thin = 1.18 - 0.28 / (0.35 + facing)
+        through = glass * behind[k] * (0.12 + 0.88 * color) * thin
         return shoulder(xp, diffuse + mirrored + xp.maximum(through, 0.0))
 
     return (*_each(channel), *printed)
@@ -230,6 +230,46 @@ def texture(xp: ModuleType, at: RGBValues, values: list[Values]) -> RGBValues:
     thread = xp.sin(y * 150.0) * xp.sin((x + 0.6 * z) * 150.0)
     cloth = 1.0 - weave * (0.13 - 0.17 * thread)
     return _each(lambda k: (values[k] + (brown[k] - values[k]) * wood) * cloth)
+
+
+def folded(xp: ModuleType, at: RGBValues, values: list[Values]) -> RGBValues:
+    """The slope of a surface point in the soft folds of its cloth.
+
+    Args:
+      xp: NumPy or `jax.numpy`.
+      at: points in the thing's own coordinates.
+      values: a row of `Paint.slots`, per point or for all.
+
+    Returns:
+      What is added to the unit normal, in the thing's own coordinates.
+    """
+    grain, folds = values[9], values[10]
+    x, y, z = at
+    bend = xp.sin(y * 3.3 + x * 1.7 + grain * 9.0)
+    long = 0.26 * folds * xp.cos(x * 19.0 + z * 13.0 + y * 6.0 + 1.8 * bend)
+    bend = xp.sin(x * 4.1 + grain * 5.0)
+    short = 0.20 * folds * xp.cos(y * 10.0 - x * 7.0 + z * 5.0 + 1.5 * bend)
+    return (
+        0.80 * long - 0.50 * short,
+        0.25 * long + 0.75 * short,
+        0.55 * long + 0.40 * short,
+    )
+
+
+@no_type_check
+def _tilted(
+    xp: ModuleType,
+    body: Body,
+    at: RGBValues,
+    values: list[Values],
+    normal: RGBValues,
+    plate: Values,
+) -> RGBValues:
+    """The unit normal in the folds of its cloth; a printed plate is flat."""
+    slope = turn(body, *folded(xp, at, values))
+    x, y, z = (n + s * (1.0 - plate) for n, s in zip(normal, slope, strict=True))
+    length = xp.sqrt(x * x + y * y + z * z)
+    return x / length, y / length, z / length
 
 
 def _print(

@@ -8,7 +8,19 @@ from tbstar_jax.data_engine.render.sampling import generator
 from tbstar_jax.data_engine.studio.backends import NumpyBackend
 from tbstar_jax.data_engine.studio.fast import JaxBackend
 from tbstar_jax.data_engine.studio.renderer import render_all
-from tbstar_jax.data_engine.studio.sampling import Needs, sample_scene
+from tbstar_jax.data_engine.studio.sampling import LOGO_FORMS, Needs, sample_scene
+
+
+def labelled(index, logo, material):
+    """A scene of a product with a text and a logo."""
+    rng = generator("tests", 1, index, "labels")
+    scene, _ = sample_scene(
+        rng, (48, 40), 2, Needs(label=True, num_props=0, is_white=True)
+    )
+    (item,) = scene.items
+    label = dataclasses.replace(item.label, logo=logo)
+    item = dataclasses.replace(item, label=label, material=material)
+    return dataclasses.replace(scene, items=(item,))
 
 
 @pytest.fixture(scope="module")
@@ -19,6 +31,12 @@ def compared():
     ]
     # What the last has in common with the first is not drawn again.
     scenes.append(dataclasses.replace(scenes[0], items=scenes[0].items[-1:]))
+    scenes += [
+        labelled(k, logo, material)
+        for k, (logo, material) in enumerate(
+            zip(LOGO_FORMS, ("satin", "metal", "glass") * 2, strict=True)
+        )
+    ]
     return render_all(scenes, NumpyBackend()), render_all(scenes, JaxBackend())
 
 
@@ -40,6 +58,10 @@ def test_jax_agrees_on_ids_masks_and_depth(compared):
         assert np.mean(slow.influence != fast.influence) < 1e-3
         np.testing.assert_allclose(fast.depth, slow.depth, rtol=1e-6)
         np.testing.assert_allclose(fast.ink, slow.ink, atol=1e-6)
+        np.testing.assert_allclose(fast.text, slow.text, atol=1e-6)
+        assert np.array_equal(fast.room, slow.room)
+    # Labels with a logo each are among them.
+    assert sum(slow.text.any() and slow.room.max() == 1 for slow in compared[0]) >= 6
 
 
 def test_float64_stays_inside_the_renderer(compared):

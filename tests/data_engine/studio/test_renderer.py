@@ -7,9 +7,11 @@ import sys
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from tbstar_jax.data_engine.render.sampling import generator
 from tbstar_jax.data_engine.studio.backends import NumpyBackend
+from tbstar_jax.data_engine.studio.edits import sample_edit
 from tbstar_jax.data_engine.studio.families import FAMILIES, family_of
 from tbstar_jax.data_engine.studio.fields import distance
 from tbstar_jax.data_engine.studio.materials import MATERIALS, material_of
@@ -170,6 +172,41 @@ def test_materials_look_different():
         for other in pictures[:k]:
             # On average over the picture, whose smaller part is the jar.
             assert np.abs(picture - other).mean() > 0.5
+
+
+def test_a_tshirt_is_of_cloth_and_never_becomes_plastic():
+    assert family_of("tshirt").materials == ("fabric", "satin")
+    asked = set()
+    for index in range(250):
+        rng = generator("tests", 5, index, "cloth")
+        edit = sample_edit(rng, "material", (16, 16))
+        if edit.before.items[0].family == "tshirt":
+            facts = edit.facts
+            asked.add((facts.material_en, facts.new_material_en, facts.new_material_zh))
+    assert asked == {
+        ("cotton fabric", "shiny satin", "亮面绸缎"),
+        ("shiny satin", "cotton fabric", "棉布"),
+    }
+
+
+@pytest.mark.parametrize("color", ["black", "red"])
+def test_satin_shines_in_folds_and_its_print_is_flat(color):
+    label = Label(text="", plate=(10, 200, 10), ink=(10, 200, 10))
+    shirt = item("tshirt", color=color, material="fabric", turn=0.0, label=label)
+    satin = dataclasses.replace(shirt, material="satin")
+    dull, shiny = (render(scene(one, size=(96, 96))) for one in (shirt, satin))
+    printed = dull.room[0] == 1
+    cloth = (dull.coverage[0] == 1) & (dull.ink[0] == 0) & (dull.room[0] == 0)
+    inner = ndimage.binary_erosion(cloth, iterations=6)
+    change = np.abs(dull.image.astype(int) - shiny.image).max(axis=2)
+    assert np.mean(change[cloth] >= 16) > 0.3
+    # Folds are broad; threads, which cotton has, are not.
+    broad = [
+        ndimage.gaussian_filter(one.image.mean(axis=2), 3)[inner]
+        for one in (dull, shiny)
+    ]
+    assert broad[1].std() > 1.4 * broad[0].std()
+    assert change[printed].max() <= 1
 
 
 def test_the_backdrop_is_pure_white_beside_the_shadow():

@@ -21,6 +21,7 @@ from tbstar_jax.data_engine.studio.scene import Item, Scene
 from tbstar_jax.data_engine.studio.shading import (
     Lamps,
     Paint,
+    folded,
     sheet_color,
     studio_light,
     texture,
@@ -149,7 +150,7 @@ def _mesh(packed: Packed, k: int) -> Arrays:
     points = turned(mesh.points) * scale + np.array([px, -pz, 0.0])
     return {
         "points": points.astype(np.float32),
-        "normals": turned(mesh.normals).astype(np.float32),
+        "normals": turned(_normals(mesh, packed.paints[k])).astype(np.float32),
         "faces": mesh.faces,
         "is_accent": (mesh.slots[mesh.faces].mean(axis=1) > 0.5).astype(np.int32),
         "colors": _colors(mesh, packed.paints[k]).astype(np.float32),
@@ -170,6 +171,15 @@ def _colors(mesh: Mesh, paint: Paint) -> Float[np.ndarray, "n 3"]:
             color = (0.12 + 0.88 * color) ** 0.4
         made.append(np.clip(color, 0.0, 1.0))
     return np.where(mesh.slots[:, None] > 0.5, made[1], made[0])
+
+
+def _normals(mesh: Mesh, paint: Paint) -> Float[np.ndarray, "n 3"]:
+    """Normal of every corner, in the folds of its cloth."""
+    is_accent = (mesh.slots > 0.5)[:, None]
+    values = list(np.where(is_accent, paint.slots[1], paint.slots[0]).T)
+    slope = folded(np, tuple(mesh.points.T), values)
+    normals = mesh.normals + np.stack(slope, axis=1)
+    return normals / np.linalg.norm(normals, axis=1, keepdims=True)
 
 
 def _print_at(mesh: Mesh, item: Item, paint: Paint) -> Float[np.ndarray, "n 2"]:
