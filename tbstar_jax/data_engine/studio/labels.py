@@ -21,10 +21,11 @@ _FILL = 0.86
 _RULE = 0.06
 _WIDE = 2.2
 """Plates of at least this aspect have their logo on the left, others above the text."""
-_EDGE = 0.11
-_GAP = 0.06
-_SIDE_ABOVE, _SIDE_LEFT = 0.34, 0.58
-"""Side of the logo, over the plate's height."""
+_EDGE_ABOVE, _EDGE_LEFT = 0.1, 0.17
+_GAP = 0.1
+"""Between logo and text: a text is measured with a few pixels of ground around it."""
+_SIDE_ABOVE, _SIDE_LEFT = 0.3, 0.56
+"""Side of the logo; all three are over the plate's height."""
 _INSET = 0.09
 """Where the frame ends, over the plate's shorter side."""
 
@@ -84,7 +85,7 @@ def text_part(aspect: float, has_logo: bool) -> Room:
     if has_logo:
         _, _, logo_right, logo_bottom = _logo_room(aspect)
         if aspect >= _WIDE:
-            left = logo_right + _GAP
+            left = logo_right + _GAP / 2
         else:
             top = logo_bottom + _GAP / 2
     wide = 2.0 / aspect
@@ -94,9 +95,9 @@ def text_part(aspect: float, has_logo: bool) -> Room:
 def _logo_room(aspect: float) -> Room:
     """A square."""
     if aspect >= _WIDE:
-        side, left, top = _SIDE_LEFT, _EDGE + _GAP, (1.0 - _SIDE_LEFT) / 2
+        side, left, top = _SIDE_LEFT, _EDGE_LEFT, (1.0 - _SIDE_LEFT) / 2
     else:
-        side, left, top = _SIDE_ABOVE, (aspect - _SIDE_ABOVE) / 2, _EDGE
+        side, left, top = _SIDE_ABOVE, (aspect - _SIDE_ABOVE) / 2, _EDGE_ABOVE
     return left, top, left + side, top + side
 
 
@@ -107,8 +108,8 @@ def _text_room(aspect: float, has_logo: bool) -> Room:
         return left, top, right, bottom
     _, _, logo_right, logo_bottom = _logo_room(aspect)
     if aspect >= _WIDE:
-        return logo_right + 2 * _GAP, top, aspect - _EDGE - _GAP, bottom
-    return left, logo_bottom + _GAP, right, 1.0 - _EDGE
+        return logo_right + _GAP, top, aspect - _EDGE_LEFT, bottom
+    return left, logo_bottom + _GAP, right, bottom
 
 
 def _draw_text(pen: ImageDraw.ImageDraw, text: str, room: Room) -> None:

@@ -52,7 +52,7 @@ LABEL_STYLES: tuple[tuple[RGB, RGB], ...] = (
 LOGO_FORMS: tuple[LogoForm, ...] = get_args(LogoForm)
 _LOGOS = 0.5
 """Share of labels with a logo, where both are seen well."""
-_LEAST_PLATE = 0.075
+_LEAST_PLATE = 0.09
 """Height of a plate with a logo, over the picture's shorter side."""
 
 _MAX_HALF_WIDTH = 1.15
