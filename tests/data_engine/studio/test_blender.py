@@ -65,7 +65,7 @@ while True:
     request = receive()
     rows, columns = request["size"]
     items = request["items"]
-    made = np.full((rows, columns, 4 + 3 * len(items)), 0.5, np.float32)
+    made = np.full((rows, columns, 4 + 4 * len(items)), 0.5, np.float32)
     made[:, :, 4:] = 0.0
     for k in range(len(items)):
         color = load(request, f"item{k}_colors").mean(axis=0)
@@ -172,7 +172,7 @@ def test_a_picture_comes_back_whole(started):
         import numpy as np
         for value in (1.0, 2.0):
             request = receive()
-            shape = (*request["size"], 4 + 3 * len(request["items"]))
+            shape = (*request["size"], 4 + 4 * len(request["items"]))
             leave(request, load(request, "light") + np.full(shape, value, "f"))
             print("noise on standard error", file=sys.stderr)
             send({"is_done": True})
@@ -182,7 +182,7 @@ def test_a_picture_comes_back_whole(started):
     light = {"light": np.full((), 0.5, np.float32)}
     for value in (1.5, 2.5):
         assert np.array_equal(
-            process.render(REQUEST, light), np.full((4, 6, 7), value, np.float32)
+            process.render(REQUEST, light), np.full((4, 6, 8), value, np.float32)
         )
 
 
@@ -215,11 +215,11 @@ FAILURES = {
     "no picture": ("receive(); send({'is_done': True})", "a picture of 0 bytes"),
     "too large": (
         PICTURE.format("np.zeros((512, 512, 4), 'f')"),
-        "a picture of 4194432 bytes, but one of .4, 6, 7. numbers has 672",
+        "a picture of 4194432 bytes, but one of .4, 6, 8. numbers has 768",
     ),
-    "turned": (PICTURE.format("np.zeros((6, 4, 6), 'f')"), "not .4, 6, 7. finite"),
-    "whole numbers": (PICTURE.format("np.zeros((4, 6, 7), 'i4')"), "finite float32"),
-    "not a number": (PICTURE.format("np.full((4, 6, 7), np.nan, 'f')"), "finite"),
+    "turned": (PICTURE.format("np.zeros((6, 4, 8), 'f')"), "not .4, 6, 8. finite"),
+    "whole numbers": (PICTURE.format("np.zeros((4, 6, 8), 'i4')"), "finite float32"),
+    "not a number": (PICTURE.format("np.full((4, 6, 8), np.nan, 'f')"), "finite"),
     "objects": (
         PICTURE.format("np.array([{'a': 'x' * 500}] * 60, object)"),
         "a picture (that cannot be read|of)",

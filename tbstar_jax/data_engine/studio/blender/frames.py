@@ -40,11 +40,11 @@ def render(scene: Scene, process: BlenderProcess) -> Frame:
     values = process.render(request, arrays)
     count = len(scene.items)
     shares = np.moveaxis(values[:, :, 4 : 4 + count], 2, 0).clip(0.0, 1.0)
-    ink, room = (
+    ink, text, room = (
         np.ascontiguousarray(
             np.moveaxis(values[:, :, first : first + count], 2, 0).clip(0.0, 1.0)
         )
-        for first in (4 + count, 4 + 2 * count)
+        for first in range(4 + count, 4 + 4 * count, count)
     )
     backdrop = 1.0 - shares.sum(axis=0, keepdims=True)
     return Frame(
@@ -53,7 +53,7 @@ def render(scene: Scene, process: BlenderProcess) -> Frame:
         coverage=np.ascontiguousarray(shares),
         influence=np.zeros(shares.shape, bool),
         ink=ink,
-        text=ink * room,
+        text=text,
         room=room,
         depth=np.ascontiguousarray(values[:, :, 3]),
     )

@@ -126,15 +126,15 @@ class BlenderProcess:
           arrays: likewise.
 
         Returns:
-          Linear colour, distance, and per item its share of the pixel, of its ink and
-          of its text's room: `4 + 3 items` channels.
+          Linear colour, distance, and per item its share of the pixel, of its ink, of
+          its text's ink and of its text's room: `4 + 4 items` channels.
 
         Raises:
           UserError: the process ended, did not answer in time, reported an error, or
             answered with something else.
         """
         rows, columns = request["size"]
-        shape = (rows, columns, 4 + 3 * len(request["items"]))
+        shape = (rows, columns, 4 + 4 * len(request["items"]))
         with tempfile.TemporaryDirectory(dir=self._folder.name) as name:
             folder = Path(name)
             for key, array in arrays.items():

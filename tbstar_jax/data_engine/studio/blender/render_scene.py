@@ -88,7 +88,7 @@ class Studio:
              caustics_reflective=False, caustics_refractive=False,
              sample_clamp_indirect=4.0)  # fmt: skip
 
-        self.num_layers = math.ceil((1 + 3 * len(request["items"])) / 3)
+        self.num_layers = math.ceil((1 + 4 * len(request["items"])) / 3)
         for k in range(self.num_layers):
             _set(scene.view_layers[0].aovs.add(), name=f"known{k}", type="COLOR")
 
@@ -231,13 +231,13 @@ class Studio:
         metal, glass = values["metal"], values["glass"]
         roughness: Any = values["roughness"]
         bare: Any = 1.0
-        printed: Any = 0.0
-        room: Any = 0.0
+        shares: tuple[Any, ...] = (0.0, 0.0, 0.0)
         if is_printed:
             print_ = self.texture(tree, f"item{k}_print", "CLIP")
             plate, ink = ((*about[name], 1.0) for name in ("plate", "ink"))
             printed, plated = print_.outputs["Color"], print_.outputs["Alpha"]
             room = self.texture(tree, f"item{k}_room", "CLIP").outputs["Color"]
+            shares = printed, tree.math("MULTIPLY", printed, room), room
             label = tree.mix(printed, plate, ink, "RGB")
             color = tree.mix(plated, color, label, "RGB")
             bare = tree.math("SUBTRACT", 1.0, plated)
@@ -258,7 +258,7 @@ class Studio:
             surface = tree.mix(tree.math("MULTIPLY", passed, bare), surface,
                                filter_.outputs[0])  # fmt: skip
         tree.end("ShaderNodeOutputMaterial", surface)
-        self.tell(tree, k, printed, room)
+        self.tell(tree, k, *shares)
 
     def tell(self, tree: "Nodes", k: int | None = None, *shares: Any) -> None:
         """Makes a material tell what a camera's ray meets: how far, which, print."""
@@ -266,7 +266,7 @@ class Studio:
         facts: list[Any] = [0.0] * (3 * self.num_layers)
         facts[0] = tree.new("ShaderNodeCameraData").outputs["View Distance"]
         if k is not None:
-            facts[1 + k : 1 + 3 * count : count] = 1.0, *shares
+            facts[1 + k : 1 + 4 * count : count] = 1.0, *shares
         for layer in range(self.num_layers):
             three = tree.new("ShaderNodeCombineXYZ")
             for value, socket in zip(facts[3 * layer :], three.inputs, strict=False):
@@ -278,8 +278,8 @@ class Studio:
         """The picture and what is true of its pixels.
 
         Returns:
-          float32 `[rows, columns, 4 + 3 items]`: linear colour, distance from the
-          camera, and per item its share of the pixel, its ink and its text's room.
+          float32 `[rows, columns, 4 + 4 items]`: linear colour, distance from the
+          camera, and per item its share of the pixel, its ink, text and text's room.
         """
         path = self.folder / "render.exr"
         self.scene.render.filepath = str(path)
@@ -287,7 +287,7 @@ class Studio:
         layers = _read_layers(path, *self.request["size"])
         names = ["Combined", *(f"known{k}" for k in range(self.num_layers))]
         found = [layers[f"ViewLayer.{name}.{c}"] for name in names for c in "RGB"]
-        return np.stack(found[: 4 + 3 * len(self.request["items"])], axis=2)
+        return np.stack(found[: 4 + 4 * len(self.request["items"])], axis=2)
 
 
 class Nodes:
