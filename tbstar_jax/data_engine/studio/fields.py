@@ -146,7 +146,7 @@ def _is_reference(xp: ModuleType) -> bool:
 
 
 @no_type_check
-def _is_nothing(xp: ModuleType, *numbers: Values) -> bool:
+def is_nothing(xp: ModuleType, *numbers: Values) -> bool:
     """Whether a step with these numbers would change nothing.
 
     NumPy may leave it out; a compiled program, which serves all scenes, may not.
@@ -156,7 +156,7 @@ def _is_nothing(xp: ModuleType, *numbers: Values) -> bool:
 
 @no_type_check
 def _less(xp: ModuleType, values: Values, number: Values) -> Values:
-    return values if _is_nothing(xp, number) else values - number
+    return values if is_nothing(xp, number) else values - number
 
 
 @no_type_check
@@ -200,13 +200,13 @@ def solid_distance(
 ) -> Values:
     """A lower bound of the distance to a solid, exact for straight ones."""
     x, y, z = _less(xp, x, solid.x), _less(xp, y, solid.y), _less(xp, z, solid.z)
-    if not _is_nothing(xp, solid.sine):
+    if not is_nothing(xp, solid.sine):
         x, y = solid.cosine * x + solid.sine * y, solid.cosine * y - solid.sine * x
     grow_x = grow_z = 1.0
-    if not _is_nothing(xp, solid.taper_x, solid.taper_z, solid.bulge):
+    if not is_nothing(xp, solid.taper_x, solid.taper_z, solid.bulge):
         height = xp.minimum(xp.maximum(y / solid.half_y, -1.0), 1.0)
         grow_x, grow_z = 1.0 + solid.taper_x * height, 1.0 + solid.taper_z * height
-        if not _is_nothing(xp, solid.bulge):
+        if not is_nothing(xp, solid.bulge):
             profile = 1.0 + solid.bulge * (1.0 - height * height)
             grow_x, grow_z = grow_x * profile, grow_z * profile
     half_x = solid.half_x * grow_x
@@ -217,7 +217,7 @@ def solid_distance(
         corner = solid.corner * xp.minimum(half_x, half_z)
         flat = _round_rectangle(xp, xp.abs(x), xp.abs(z), half_x, half_z, corner)
     near = _round_rectangle(xp, flat, xp.abs(y), 0.0, solid.half_y, solid.edge)
-    return near if _is_nothing(xp, solid.step - 1.0) else near * solid.step
+    return near if is_nothing(xp, solid.step - 1.0) else near * solid.step
 
 
 @no_type_check
@@ -261,10 +261,10 @@ def _joined(
     for solid in _parts(xp, Solid, body.solids):
         one = solid_distance(xp, solid, x, y, z)
         # A cut is a union seen from inside out, so one form serves both.
-        is_whole, sign = _is_nothing(xp, solid.is_cut), 1.0 - 2.0 * solid.is_cut
+        is_whole, sign = is_nothing(xp, solid.is_cut), 1.0 - 2.0 * solid.is_cut
         old = total if is_whole else total * sign
         joined = xp.minimum(old, one)
-        if not _is_nothing(xp, solid.blend):
+        if not is_nothing(xp, solid.blend):
             seam = xp.maximum(solid.blend - xp.abs(old - one), 0.0)
             joined = joined - seam * seam * (1.0 / (4.0 * solid.blend + 1e-12))
         if slot is not None:

@@ -9,7 +9,14 @@ from types import ModuleType
 from typing import NamedTuple, get_args, no_type_check
 
 from tbstar_jax.data_engine.studio.backdrops import Sheet, paint_sheet
-from tbstar_jax.data_engine.studio.fields import Body, Values, to_local, turn, turn_back
+from tbstar_jax.data_engine.studio.fields import (
+    Body,
+    Values,
+    is_nothing,
+    to_local,
+    turn,
+    turn_back,
+)
 from tbstar_jax.data_engine.studio.patterns import RGBValues, smoothstep
 from tbstar_jax.data_engine.studio.scene import BackdropKind
 
@@ -170,7 +177,7 @@ def shade(
     metal, glass = metal * (1.0 - plate), glass * (1.0 - plate)
     reflectance = xp.where(plate > 0.5, 0.03, values[3])
     roughness = roughness + (0.5 - roughness) * plate
-    if xp.__name__ != "numpy" or paint.slots[:, 10].any():
+    if not is_nothing(xp, *paint.slots[:, 10]):
         nx, ny, nz = _tilted(xp, body, at, values, (nx, ny, nz), plate)
     facing = xp.clip(-(nx * dx + ny * dy + nz * dz), 0.0, 1.0)
     mirror = (dx + 2.0 * facing * nx, dy + 2.0 * facing * ny, dz + 2.0 * facing * nz)
