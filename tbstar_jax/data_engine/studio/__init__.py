@@ -10,7 +10,7 @@ Named `studio` to set it apart from the flat drawings of `render/`.
 - `fields`, `tracing`, `shading`: the renderer's kernels, for NumPy and JAX alike.
 - `backdrops`: likewise, how floor and wall meet, and which patterns lie there;
   `patterns` (what they share), `tiles`, `cloths`, `grounds`, `walls`: those patterns.
-- `packing`: parameters to the arrays the kernels read; `labels`: printed texts and logos.
+- `packing`: parameters to the arrays the kernels read; `labels`: texts and logos.
 - `samples`: which rays are drawn together, and what scenes share.
 - `renderer`: scenes to images, ids, masks and depth.
 - `backends`, `fast`: the kernels run by NumPy (float64, the reference), and by JAX.

@@ -25,6 +25,11 @@ from tbstar_jax.data_engine.studio.settings import (
 from tbstar_jax.errors import UserError
 
 _ROW_GAP = 0.07
+_COUNTS = ((1, 2), (1, 3), (2, 3), (2, 4), (2, 1), (3, 1), (3, 2), (4, 2))
+"""Equal things in a row, before and after."""
+_MOST_ABREAST = 4
+_HARD_LIGHT, _SOFT_LIGHT = 0.05, 0.32
+"""Penumbra of shadows with an edge, and of those without."""
 
 Extent = Literal["surface", "items", "backdrop", "all"]
 
@@ -60,13 +65,19 @@ class _Draw:
     rng: np.random.Generator
     size: Size
     supersampling: int
+    family: str | None
 
     def scene(self, needs: Needs) -> tuple[Scene, Setting]:
+        needs = dataclasses.replace(needs, family=self.family)
         return sample_scene(self.rng, self.size, self.supersampling, needs)
 
 
 def sample_edit(
-    rng: np.random.Generator, task: str, size: Size, supersampling: int = 2
+    rng: np.random.Generator,
+    task: str,
+    size: Size,
+    supersampling: int = 2,
+    family: str | None = None,
 ) -> Edit:
     """Draws an edit of a task.
 
@@ -75,6 +86,7 @@ def sample_edit(
       task: one of `EDIT_TASKS`.
       size: rows and columns, in pixels.
       supersampling: rays per pixel and direction.
+      family: of the product; None for as it falls. A text needs one with a plate.
 
     Raises:
       UserError: the studio does not render this task.
@@ -84,7 +96,7 @@ def sample_edit(
             f"the studio does not render the task {task!r}; it renders "
             f"{', '.join(EDIT_TASKS)}"
         )
-    draw = _Draw(rng=rng, size=size, supersampling=supersampling)
+    draw = _Draw(rng=rng, size=size, supersampling=supersampling, family=family)
     return _SAMPLERS[task](draw)
 
 
@@ -264,7 +276,7 @@ def _layout(draw: _Draw) -> Edit:
 
 def _count(draw: _Draw) -> Edit:
     scene, _ = draw.scene(Needs(num_props=0))
-    old, new = choose(draw.rng, ((1, 2), (1, 3), (2, 3), (2, 1), (3, 1), (3, 2)))
+    old, new = choose(draw.rng, _COUNTS)
     item = dataclasses.replace(scene.items[0], turn=round(scene.items[0].turn / 2, 3))
     rows = [_row(item, count) for count in (old, new)]
     before, after = _zoomed_out(
@@ -276,9 +288,9 @@ def _count(draw: _Draw) -> Edit:
 
 
 def _row(item: Item, count: int) -> tuple[Item, ...]:
-    # Three abreast decide the size, so that counting does not change it.
-    three = sampling.place_in_row([item] * 3, _ROW_GAP)[0].scale
-    smaller = dataclasses.replace(item, scale=round(three * 0.94, 3))
+    # The longest row decides the size, so that counting does not change it.
+    longest = sampling.place_in_row([item] * _MOST_ABREAST, _ROW_GAP)[0].scale
+    smaller = dataclasses.replace(item, scale=round(longest * 0.94, 3))
     return sampling.place_in_row([smaller] * count, _ROW_GAP)
 
 
@@ -318,7 +330,7 @@ def _swap(draw: _Draw) -> Edit:
 def _light(draw: _Draw) -> Edit:
     before, _ = draw.scene(Needs())
     light = before.light
-    match choose(draw.rng, ("side", "warm", "cool", "off", "on")):
+    match choose(draw.rng, ("side", "warm", "cool", "off", "on", "soften")):
         case "side":
             new = dataclasses.replace(light, azimuth=-light.azimuth)
         case "warm":
@@ -327,6 +339,9 @@ def _light(draw: _Draw) -> Edit:
             new = dataclasses.replace(light, warmth=-uniform(draw.rng, 0.6, 0.9))
         case "off":
             new = dataclasses.replace(light, shadow=0.0)
+        case "soften":
+            light = dataclasses.replace(light, shadow=0.84, softness=_HARD_LIGHT)
+            new = dataclasses.replace(light, shadow=0.42, softness=_SOFT_LIGHT)
         case _:
             new = light
             light = dataclasses.replace(light, shadow=0.0)

@@ -69,6 +69,7 @@ class Needs:
       is_white: whether the backdrop is pure white; None for as it falls.
       is_colored: whether the product shows its colour (wood does not).
       room: free space around the things, as a factor on their extent.
+      family: of the product; None for as it falls. A label needs one with a plate.
     """
 
     label: bool | None = None
@@ -76,6 +77,7 @@ class Needs:
     is_white: bool | None = None
     is_colored: bool = False
     room: float = 1.0
+    family: str | None = None
 
 
 def sample_scene(
@@ -129,12 +131,19 @@ def _without_tiny_logo(scene: Scene) -> Scene:
     return dataclasses.replace(scene, items=(item, *scene.items[1:]))
 
 
+def product_families(has_plate: bool) -> tuple[str, ...]:
+    """Ids of the families that products have; of those with a plate, where asked."""
+    return tuple(
+        family.id
+        for family in FAMILIES
+        if family.is_product and (family.build((0.5,) * 4).plate or not has_plate)
+    )
+
+
 def sample_product(rng: np.random.Generator, setting: Setting, needs: Needs) -> Item:
     """Draws a product, with a label where one is needed."""
-    families = [family for family in FAMILIES if family.is_product]
-    if needs.label:
-        families = [f for f in families if f.build((0.5,) * 4).plate]
-    family = choose(rng, families)
+    names = (needs.family,) if needs.family else product_families(bool(needs.label))
+    family = family_of(choose(rng, names))
     materials = [
         one for one in family.materials if not (needs.is_colored and one in ("wood",))
     ]

@@ -10,8 +10,8 @@ from tbstar_jax.data_engine.studio.scene import Item, Light, Scene, color_of
 _SIDE = 0.12
 """Share of the picture's half width that still counts as its middle."""
 
-_NUMBERS_EN = {1: "one", 2: "two", 3: "three"}
-_NUMBERS_ZH = {1: "一", 2: "两", 3: "三"}
+_NUMBERS_EN = {1: "one", 2: "two", 3: "three", 4: "four"}
+_NUMBERS_ZH = {1: "一", 2: "两", 3: "三", 4: "四"}
 
 
 def thing(item: Item, prefix: str = "", color: bool = True) -> dict[str, Any]:
@@ -73,7 +73,13 @@ def order(scene: Scene, prefix: str) -> dict[str, Any]:
 
 def light(this: Light, other: Light, prefix: str) -> dict[str, Any]:
     """What tells a light from another one."""
-    if this.shadow != other.shadow:
+    if min(this.shadow, other.shadow) > 0 and this.softness != other.softness:
+        names = (
+            ("light with soft, pale shadows", "阴影柔和且淡的灯光")
+            if this.softness > other.softness
+            else ("light with hard, dark shadows", "阴影生硬且深的灯光")
+        )
+    elif this.shadow != other.shadow:
         names = (
             ("a soft shadow on the floor", "地面有柔和阴影的灯光")
             if this.shadow > 0

@@ -23,9 +23,10 @@ Quad: TypeAlias = tuple[
 """Corners (row, column) in pixels of the canvas, pixel (0, 0) spans 0 to 1: as the text
 is read its top left, top right, bottom right and bottom left."""
 
-LightChange: TypeAlias = Literal["warmth", "direction", "shadow", "falloff"]
+LightChange: TypeAlias = Literal["warmth", "direction", "shadow", "softness", "falloff"]
 """What of the light changes: its colour, where it comes from, whether things cast
-shadows, whether it falls off over the picture (dark corners, a glow from one side)."""
+shadows, how soft and dark those are, whether it falls off over the picture (dark
+corners, a glow from one side)."""
 Split: TypeAlias = Literal["smoke", "mini", "dev", "test", "fresh", "hard", "photo"]
 GroundTruth: TypeAlias = Literal["exact", "attributes", "keep"]
 """What the reference proves: every pixel; the attributes that were asked for, in one of

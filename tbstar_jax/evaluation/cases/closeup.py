@@ -61,17 +61,20 @@ class _Detail:
         return frame.coverage[self.number] > _SEEN
 
 
-def closeup_draft(rng: np.random.Generator, size: Size) -> Draft | None:
+def closeup_draft(
+    rng: np.random.Generator, size: Size, family: str | None = None
+) -> Draft | None:
     """Draws a product photo and a close-up of what is in it.
 
     Args:
       rng: source of random numbers.
       size: rows and columns, pixels.
+      family: of the product; None for as it falls.
 
     Returns:
       The draft, or None where what was drawn is too large or too small for one.
     """
-    scene = plain_scene(rng, size)
+    scene = plain_scene(rng, size, family)
     is_label = bool(rng.random() < _LABELS)
     if is_label:
         label = scene.items[0].label

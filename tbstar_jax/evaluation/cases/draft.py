@@ -43,6 +43,7 @@ Wording: TypeAlias = Literal[
     "shadow_remove",
     "shadows_add",
     "shadows_remove",
+    "shadows_soften",
     "outpaint",
     "swap",
     "count",

@@ -68,21 +68,35 @@ class Shot:
 
 
 def sample_shot_edit(
-    rng: np.random.Generator, task: str, size: tuple[int, int]
+    rng: np.random.Generator,
+    task: str,
+    size: tuple[int, int],
+    family: str | None = None,
 ) -> Edit:
-    """Draws a studio edit of a task of the benchmark, with the benchmark's words."""
+    """Draws a studio edit of a task of the benchmark, with the benchmark's words.
+
+    Args:
+      rng: source of random numbers.
+      task: of the benchmark.
+      size: rows and columns, pixels.
+      family: of the product; None for as it falls.
+    """
     kinds = ("layout", "layout", "move") if task == "layout" else (task,)
     if task == "light_shadow" and rng.random() < 0.5:
-        return retext_studio(_local_light(rng, size), draw_renaming(rng))
-    edit = retext_studio(sample_edit(rng, choose(rng, kinds), size), draw_renaming(rng))
+        edit = _local_light(rng, size, family)
+    else:
+        edit = sample_edit(rng, choose(rng, kinds), size, family=family)
+    edit = retext_studio(edit, draw_renaming(rng))
     # A label is a small part of its picture: come as close as the things allow.
     return zoomed(edit, _CLOSE) if task in TEXT_TASKS else edit
 
 
-def _local_light(rng: np.random.Generator, size: tuple[int, int]) -> Edit:
+def _local_light(
+    rng: np.random.Generator, size: tuple[int, int], family: str | None
+) -> Edit:
     """An edit of light that leaves most of the picture alone."""
     while True:
-        edit = sample_edit(rng, "light_shadow", size)
+        edit = sample_edit(rng, "light_shadow", size, family=family)
         if edit.before.light.warmth == edit.after.light.warmth:
             return edit
 

@@ -8,24 +8,28 @@ Generators take turns by index, so that every task is drawn in several ways:
     closeup     a studio render, and one of a detail of the same scene
 """
 
+import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
 import numpy as np
 
 from tbstar_jax.data_engine.render.sampling import choose
+from tbstar_jax.data_engine.studio.sampling import product_families
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.cases.case import BENCHMARK_TASKS, Case, Split
 from tbstar_jax.evaluation.cases.closeup import closeup_draft
 from tbstar_jax.evaluation.cases.conditions import condition_of, taken
-from tbstar_jax.evaluation.cases.draft import Draft
+from tbstar_jax.evaluation.cases.draft import Ask, Draft
 from tbstar_jax.evaluation.cases.from_layout import (
     draw_card,
     draw_overlay,
     layout_draft,
 )
 from tbstar_jax.evaluation.cases.from_studio import (
+    TEXT_TASKS,
+    Shot,
     sample_shot_edit,
     shoot,
     studio_draft,
@@ -36,7 +40,7 @@ from tbstar_jax.evaluation.cases.overlaid import overlay_draft, plain_shot, take
 from tbstar_jax.evaluation.cases.questions import questions
 from tbstar_jax.evaluation.cases.seeds import case_generator
 from tbstar_jax.evaluation.cases.splits import size_of, split_plan
-from tbstar_jax.evaluation.cases.spoiled import spoiled_draft
+from tbstar_jax.evaluation.cases.spoiled import SPOILS, spoiled_draft
 from tbstar_jax.evaluation.cases.tags import case_tags
 from tbstar_jax.evaluation.cases.wording import STYLES, Style, instructions
 
@@ -78,6 +82,12 @@ LEAST_SEEN, LEAST_SEEN_LIGHT = 0.002, 0.02
 """Least share of the canvas that changes by 16 levels or more; the second for light and
 materials, whose changes are spread thinly."""
 
+_SPOILED_EVERY = 3
+"""Every such repair is one of a spoiled photo."""
+_FAMILY_ROUND = 5
+"""Cases of a task in the smallest split that is to have all families alike."""
+_HEX_EVERY = 3
+"""Every such recolouring names its colour by six hexadecimal digits."""
 _SUBTLE = ("relight", "light_turn", "material")
 _SEEN = 16
 _ATTEMPTS = 60
@@ -169,7 +179,7 @@ def finish(
         split=split,
         index=index,
         generator=draft.generator,
-        instructions=instructions(draft.asks, style, rng),
+        instructions=instructions(_said(draft, task, index), style, rng),
         style=style,
         source=draft.source,
         reference=draft.reference,
@@ -188,6 +198,18 @@ def finish(
     )
 
 
+def _said(draft: Draft, task: str, index: int) -> tuple[Ask, ...]:
+    """What instructions say: some name a colour as designers do, `#cc2224`."""
+    color = draft.target_color
+    is_hex = task == "recolor" and index % _HEX_EVERY == _HEX_EVERY - 1
+    if color is None or not is_hex or len(draft.asks) > 1:
+        return draft.asks
+    (ask,) = draft.asks
+    name = "#{:02x}{:02x}{:02x}".format(*color.rgb)
+    facts = dataclasses.replace(ask.facts, new_color_en=name, new_color_zh=name)
+    return (dataclasses.replace(ask, facts=facts),)
+
+
 def _num_generators(split: Split, task: str) -> int:
     """How many ways of drawing take turns; the hard split stacks edits on renders."""
     return 1 if split == "hard" else len(GENERATORS[task])
@@ -198,43 +220,49 @@ def _draft(
 ) -> Draft | None:
     if split == "hard":
         return hard_draft(rng, task, index, size)
-    generator = GENERATORS[task][index % len(GENERATORS[task])]
-    return _DRAW[generator](rng, task, size)
+    family = family_in_turn(task, index)
+    match _way(task, index):
+        case "studio" if task == "repair_zoom":
+            kind = SPOILS[index // _SPOILED_EVERY % len(SPOILS)]
+            return spoiled_draft(rng, size, family, kind)
+        case "studio":
+            shot = shoot(sample_shot_edit(rng, task, size, family))
+            return studio_draft(shot, task) if shot else None
+        case "layout":
+            card = draw_card(rng, task, size)
+            return layout_draft(card, None) if card else None
+        case "overlay":
+            return _overlay(rng, task, plain_shot(rng, size, family))
+        case "closeup":
+            assert task == "repair_zoom", "no other task has close-ups"
+            return closeup_draft(rng, size, family)
 
 
-def _studio(rng: np.random.Generator, task: str, size: tuple[int, int]) -> Draft | None:
-    if task == "repair_zoom":
-        return spoiled_draft(rng, size)
-    shot = shoot(sample_shot_edit(rng, task, size))
-    return studio_draft(shot, task) if shot else None
+def family_in_turn(task: str, index: int) -> str:
+    """The product's family of a case: in turn, over the cases that show one of ours.
+
+    The hard split draws it at random, and cards have no family.
+    """
+    is_labelled = task in TEXT_TASKS and _way(task, index) == "studio"
+    families = product_families(has_plate=is_labelled)
+    # Tasks go on from one another's first cases, so that small splits have all.
+    earlier = BENCHMARK_TASKS[: BENCHMARK_TASKS.index(task)]
+    turn = _num_with_family(task, index) + sum(
+        _num_with_family(one, _FAMILY_ROUND) for one in earlier
+    )
+    return families[turn % len(families)]
 
 
-def _layout(rng: np.random.Generator, task: str, size: tuple[int, int]) -> Draft | None:
-    drawn = draw_card(rng, task, size)
-    return layout_draft(drawn, None) if drawn else None
+def _num_with_family(task: str, count: int) -> int:
+    """How many of a task's first cases show a product of the studio."""
+    return sum(_way(task, index) != "layout" for index in range(count))
 
 
-def _overlay(
-    rng: np.random.Generator, task: str, size: tuple[int, int]
-) -> Draft | None:
-    under = plain_shot(rng, size)
+def _way(task: str, index: int) -> Generator:
+    return GENERATORS[task][index % len(GENERATORS[task])]
+
+
+def _overlay(rng: np.random.Generator, task: str, under: Shot) -> Draft | None:
     kinds = ("layout", "move") if task == "layout" else (task,)
     drawn = draw_overlay(rng, choose(rng, kinds), under.pair.source, taken_by(under))
     return overlay_draft(drawn, under) if drawn else None
-
-
-def _closeup(
-    rng: np.random.Generator, task: str, size: tuple[int, int]
-) -> Draft | None:
-    assert task == "repair_zoom", "no other task has close-ups"
-    return closeup_draft(rng, size)
-
-
-_DRAW: Mapping[
-    Generator, Callable[[np.random.Generator, str, tuple[int, int]], Draft | None]
-] = {
-    "studio": _studio,
-    "layout": _layout,
-    "overlay": _overlay,
-    "closeup": _closeup,
-}

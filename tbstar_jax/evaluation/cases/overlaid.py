@@ -24,20 +24,25 @@ _ROOM = 1.5
 _SEEN = 0.5
 
 
-def plain_scene(rng: np.random.Generator, size: tuple[int, int]) -> Scene:
+def plain_scene(
+    rng: np.random.Generator, size: tuple[int, int], family: str | None = None
+) -> Scene:
     """Draws a product photo with room for overlays around the things.
 
     Args:
       rng: source of random numbers.
       size: rows and columns, pixels.
+      family: of the product; None for as it falls.
     """
-    scene, _ = sample_scene(rng, size, 2, Needs(room=_ROOM))
+    scene, _ = sample_scene(rng, size, 2, Needs(room=_ROOM, family=family))
     return retext_scene(scene, draw_renaming(rng))
 
 
-def plain_shot(rng: np.random.Generator, size: tuple[int, int]) -> Shot:
+def plain_shot(
+    rng: np.random.Generator, size: tuple[int, int], family: str | None = None
+) -> Shot:
     """Draws and renders a product photo; arguments as in `plain_scene`."""
-    return still(plain_scene(rng, size))
+    return still(plain_scene(rng, size, family))
 
 
 def taken_by(shot: Shot) -> tuple[Rect, ...]:

@@ -282,6 +282,15 @@ PHRASES: Mapping[Wording, Phrases] = {
         ),
         ("floor around the {thing} without shadows", "{thing}周围地面无阴影"),
     ),
+    "shadows_soften": Phrases(
+        (
+            (
+                "let the shadows fade to half their darkness, with blurred edges",
+                "让阴影淡到一半深，边缘变得模糊",
+            ),
+        ),
+        ("half as dark, blurred shadows", "阴影减淡一半、边缘模糊"),
+    ),
     "outpaint": Phrases(
         (
             (

@@ -235,6 +235,16 @@ _ROWS: Mapping[Wording, tuple[_Row, ...]] = {
         ("Are there shadows on the floor?", "地面上有阴影吗？", False, "edit"),
         ("Is the {object} still there?", "{object}还在吗？", True, "keep"),
     ),
+    "shadows_soften": (
+        (
+            "Do the shadows on the floor have sharp edges?",
+            "地面上的阴影边缘清晰吗？",
+            False,
+            "edit",
+        ),
+        ("Are there shadows on the floor?", "地面上有阴影吗？", True, "edit"),
+        ("Is the {object} gone?", "{object}不见了吗？", False, "keep"),
+    ),
     "outpaint": (
         (
             "Does the picture fill the whole canvas?",

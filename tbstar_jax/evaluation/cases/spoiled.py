@@ -4,6 +4,8 @@ A blur lies on the product alone, so that the rest is to be kept. Noise and cast
 every pixel: there only what the picture shows can be kept, not its pixels.
 """
 
+from typing import Literal, TypeAlias, get_args
+
 import numpy as np
 from jaxtyping import Float, UInt8
 
@@ -17,6 +19,10 @@ from tbstar_jax.evaluation.cases.overlaid import plain_shot
 from tbstar_jax.geometry import erode
 
 Photo = UInt8[np.ndarray, "h w 3"]
+Spoil: TypeAlias = Literal["blur", "noise", "cast"]
+
+SPOILS: tuple[Spoil, ...] = get_args(Spoil)
+"""Kinds of damage."""
 
 _SEEN = 0.5
 _CASTS = (
@@ -26,19 +32,22 @@ _CASTS = (
 )
 
 
-def spoiled_draft(rng: np.random.Generator, size: tuple[int, int]) -> Draft:
+def spoiled_draft(
+    rng: np.random.Generator, size: tuple[int, int], family: str, kind: Spoil
+) -> Draft:
     """Draws a product photo and spoils it.
 
     Args:
       rng: source of random numbers.
       size: rows and columns, pixels.
+      family: of the product.
+      kind: of the damage.
     """
-    shot = plain_shot(rng, size)
+    shot = plain_shot(rng, size, family)
     clean = shot.pair.source
     product = shot.pair.before.coverage[0] > _SEEN
     thing = words.thing(shot.edit.before.items[0])
     edit = np.ones(size, bool)
-    kind = choose(rng, ("blur", "blur", "noise", "cast"))
     match kind:
         case "blur":
             sigma = min(size) * uniform(rng, 0.010, 0.016)
@@ -52,7 +61,7 @@ def spoiled_draft(rng: np.random.Generator, size: tuple[int, int]) -> Draft:
             grain = rng.normal(0.0, uniform(rng, 14.0, 26.0), clean.shape)
             source = _rounded(clean + grain)
             defect = "noise", "噪点"
-        case _:
+        case "cast":
             english, chinese, gains = choose(rng, _CASTS)
             source = _rounded(clean * np.asarray(gains))
             defect = english, chinese

@@ -70,6 +70,8 @@ def _light(edit: Edit) -> tuple[Wording, Facts]:
         return "relight", edit.facts
     if after.shadow == 0:
         return "shadows_remove", edit.facts
+    if before.shadow > 0:
+        return "shadows_soften", edit.facts
     side = ("left", "左") if after.azimuth < 0 else ("right", "右")
     facts = dataclasses.replace(
         edit.facts,

@@ -26,7 +26,9 @@ def scene_light(edit: SceneEdit) -> TargetLight | None:
         return None
     before, after = edit.before.light, edit.after.light
     change: LightChange = "direction"
-    if before.shadow != after.shadow:
+    if before.softness != after.softness:
+        change = "softness"
+    elif before.shadow != after.shadow:
         change = "shadow"
     elif before.warmth != after.warmth:
         change = "warmth"

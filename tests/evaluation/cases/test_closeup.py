@@ -23,6 +23,9 @@ def _closeup(*, is_label: bool) -> Case:
         draft = closeup_draft(rng, _SIZE)
         if draft is None or not is_sound(draft):
             continue
+        # An enlarged fine pattern lacks more than sharpness.
+        if draft.tags["background"] not in ("white", "plain", "gradient"):
+            continue
         if str(draft.asks[0].facts.object_en).startswith("label of") == is_label:
             return finish(draft, "dev", "repair_zoom", 3, np.random.default_rng(1))
     raise AssertionError("no close-up")

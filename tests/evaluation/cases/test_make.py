@@ -10,6 +10,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from tbstar_jax.data_engine.studio.sampling import product_families
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.cases.case import BENCHMARK_TASKS, Case
 from tbstar_jax.evaluation.cases.digest import case_digest
@@ -17,6 +18,7 @@ from tbstar_jax.evaluation.cases.kept import MIN_KEPT_SHARE
 from tbstar_jax.evaluation.cases.make import (
     GENERATORS,
     GLOBAL_WORDINGS,
+    family_in_turn,
     make_case,
     style_of,
 )
@@ -181,6 +183,53 @@ def test_styles_are_balanced_in_every_task_and_generator() -> None:
         for generator in set(GENERATORS[task]):
             counts = [drawn[generator, style] for style in STYLES]
             assert max(counts) - min(counts) <= 2, (task, generator, counts)
+
+
+def test_families_are_balanced_over_a_split_and_in_a_task() -> None:
+    families = product_families(has_plate=False)
+    assert len(families) == 12
+    for per_task, spread in ((5, 4), (15, 6), (40, 14)):
+        drawn = Counter(
+            family_in_turn(task, index)
+            for task in BENCHMARK_TASKS
+            for index in range(per_task)
+            if GENERATORS[task][index % len(GENERATORS[task])] != "layout"
+        )
+        assert set(drawn) == set(families)
+        assert max(drawn.values()) - min(drawn.values()) <= spread
+    own = Counter(family_in_turn("material", index) for index in range(36))
+    assert own == dict.fromkeys(families, 3)
+
+
+@pytest.mark.parametrize("task", ["material", "repair_zoom", "outpaint", "text_remove"])
+def test_a_case_shows_the_family_whose_turn_it_is(task: str) -> None:
+    for index in (0, 1, 2, 3):
+        case = _small_case(task, index)
+        if case.generator != "layout":
+            assert case.tags["family"] == family_in_turn(task, index)
+
+
+def test_photos_are_spoiled_in_turn() -> None:
+    damages = [_small_case("repair_zoom", index).tags["damage"] for index in (2, 5, 8)]
+    assert damages == ["blur", "noise", "cast"]
+
+
+def test_every_third_recolouring_names_the_colour_in_hexadecimal() -> None:
+    for index in range(3):
+        case = _small_case("recolor", index)
+        assert case.target_color is not None
+        red, green, blue = case.target_color.rgb
+        code, name = f"#{red:02x}{green:02x}{blue:02x}", case.target_color.name
+        for said in case.instructions.values():
+            assert (code in said) == (index == 2)
+        assert (name in case.instructions["en"]) == (index != 2)
+        # Slices and questions go by names.
+        assert case.tags["color"] == name
+        assert not any("#" in question.en for question in case.questions)
+
+
+def _small_case(task: str, index: int) -> Case:
+    return make_case("mini" if index < 5 else "dev", task, index)
 
 
 def test_tags_are_the_same_for_all(smoke: Smoke) -> None:

@@ -162,8 +162,13 @@ def test_colors_and_lights_are_told_in_numbers(smoke: Smoke, tmp_path: Path) -> 
     changed = {
         name for name in told["before"] if told["before"][name] != told["after"][name]
     }
-    names = {"warmth": "warmth", "direction": "azimuth", "shadow": "shadow"}
-    assert changed == {names[told["change"]]}
+    names = {
+        "warmth": {"warmth"},
+        "direction": {"azimuth"},
+        "shadow": {"shadow"},
+        "softness": {"shadow", "softness"},
+    }
+    assert changed == names[told["change"]]
     assert recolor["targets"]["light"] is light["targets"]["color"] is None
 
 

@@ -91,7 +91,7 @@ def test_lights_of_cards_differ_in_what_is_asked(
 
 def test_the_light_of_a_scene_is_told_before_and_after() -> None:
     changes = set()
-    for seed in range(8):
+    for seed in range(16):
         edit = sample_shot_edit(np.random.default_rng(seed), "light_shadow", (48, 48))
         shot = shoot(edit)
         draft = studio_draft(shot, "light_shadow") if shot else None
@@ -102,4 +102,4 @@ def test_the_light_of_a_scene_is_told_before_and_after() -> None:
         assert light.before == dataclasses.asdict(edit.before.light)
         assert light.after == dataclasses.asdict(edit.after.light)
         changes.add(light.change)
-    assert changes == {"direction", "warmth", "shadow"}
+    assert changes == {"direction", "warmth", "shadow", "softness"}
