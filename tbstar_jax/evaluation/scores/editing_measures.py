@@ -43,6 +43,9 @@ _TAKEN = 6.0
 """CIEDE2000 from the source at which a pixel of an open zone is taken."""
 _ROOM = 2.5
 """What another good drawing may take, as a multiple of the reference's."""
+_NOISE_SLOPE = 1.5
+"""What a noise costs by the log of its contrast over the reference's."""
+_FINE_COLOR = 1 / 3
 _CHANCE = 0.25
 _QUANTILES = np.linspace(0.05, 0.95, 10)
 _BAND = 3
@@ -275,23 +278,45 @@ def pattern_skill(view: View, mask: Bool[np.ndarray, "h w"]) -> float | None:
 
 def texture(lab: Float[np.ndarray, "h w 3"], mask: Bool[np.ndarray, "h w"]) -> float:
     """Log of the mean fine contrast of L* over a region: 0 for a flat one."""
-    light = lab[..., 0]
-    fine = np.abs(
-        ndimage.gaussian_filter(light, 0.8) - ndimage.gaussian_filter(light, 2.5)
-    )
-    return math.log1p(float(fine[mask].mean()))
+    return math.log1p(float(fine_contrast(lab[..., :1])[mask].mean()))
+
+
+def fine_contrast(lab: Float[np.ndarray, "h w c"]) -> Float[np.ndarray, "h w c"]:
+    """What is finer than 2.5 pixels and coarser than 0.8, without its sign."""
+    bands = (ndimage.gaussian_filter(lab, sigma, axes=(0, 1)) for sigma in (0.8, 2.5))
+    return np.abs(np.subtract(*bands))
 
 
 def quietness(view: View, mask: Bool[np.ndarray, "h w"]) -> float | None:
-    """1 where a region has no more fine contrast than the reference's, 0.05 at 3 times.
+    """1 where a region has no more fine contrast than the reference's, 0.05 at twice.
 
-    Noise over what was to vanish has the right colours on average. A smoother fill than
-    the reference's costs nothing here.
+    Noise over what was to vanish has the right colours on average. The contrasts of L*
+    and of a*, b* (fine colour is seen less: a third) are means by `change_weights`, so
+    that noise on thin letters is not lost in the plate around them; the worse of the
+    two counts. A smoother fill than the reference's costs nothing here.
     """
     if np.count_nonzero(mask) < LEAST_PIXELS:
         return None
-    excess = texture(view.answer_lab, mask) - texture(view.reference_lab, mask)
-    return min(1.0, max(LEAST_TEXTURE, 1.0 - (excess - GRAIN)))
+    weights = change_weights(view, mask)[mask]
+    scale = np.array([1.0, _FINE_COLOR, _FINE_COLOR])
+    answer, reference = (
+        fine_contrast(lab)[mask] * scale
+        for lab in (view.answer_lab, view.reference_lab)
+    )
+    excess = max(
+        _log_contrast(answer[:, channels], weights)
+        - _log_contrast(reference[:, channels], weights)
+        for channels in (slice(0, 1), slice(1, 3))
+    )
+    return min(1.0, max(LEAST_TEXTURE, 1.0 - _NOISE_SLOPE * (excess - GRAIN)))
+
+
+def _log_contrast(
+    contrast: Float[np.ndarray, "n c"], weights: Float[np.ndarray, " n"]
+) -> float:
+    total = float(weights.sum())
+    mean = dot(weights, np.linalg.norm(contrast, axis=1)) / total if total > 0 else 0.0
+    return math.log1p(mean)
 
 
 def distribution(
