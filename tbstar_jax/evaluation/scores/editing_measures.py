@@ -20,10 +20,6 @@ from tbstar_jax.metrics.color import ciede2000, srgb_to_lab
 
 LEAST_PIXELS = 16
 """A region with fewer pixels is not measured."""
-GRAIN = 0.1
-"""`texture` that a photo's grain adds to a plain ground."""
-LEAST_TEXTURE = 0.05
-"""Score of a texture that is as fine or coarse as any: its colours are something."""
 
 _VISIBLE = 2.0
 """CIEDE2000 at which a difference counts half of its size."""
@@ -43,11 +39,7 @@ _TAKEN = 6.0
 """CIEDE2000 from the source at which a pixel of an open zone is taken."""
 _ROOM = 2.5
 """What another good drawing may take, as a multiple of the reference's."""
-_NOISE_SLOPE = 1.5
-"""What a noise costs by the log of its contrast over the reference's."""
-_FINE_COLOR = 1 / 3
 _CHANCE = 0.25
-_QUANTILES = np.linspace(0.05, 0.95, 10)
 _BAND = 3
 """Half the width of the band along an outline, pixels."""
 
@@ -274,83 +266,6 @@ def pattern_skill(view: View, mask: Bool[np.ndarray, "h w"]) -> float | None:
     rest = (view.answer[mask] - reference).ravel()
     power = dot(pattern, pattern)
     return skill(abs(dot(rest, pattern)), power) if power > 0 else None
-
-
-def texture(lab: Float[np.ndarray, "h w 3"], mask: Bool[np.ndarray, "h w"]) -> float:
-    """Log of the mean fine contrast of L* over a region: 0 for a flat one."""
-    return math.log1p(float(fine_contrast(lab[..., :1])[mask].mean()))
-
-
-def fine_contrast(lab: Float[np.ndarray, "h w c"]) -> Float[np.ndarray, "h w c"]:
-    """What is finer than 2.5 pixels and coarser than 0.8, without its sign."""
-    bands = (ndimage.gaussian_filter(lab, sigma, axes=(0, 1)) for sigma in (0.8, 2.5))
-    return np.abs(np.subtract(*bands))
-
-
-def quietness(view: View, mask: Bool[np.ndarray, "h w"]) -> float | None:
-    """1 where a region has no more fine contrast than the reference's, 0.05 at twice.
-
-    Noise over what was to vanish has the right colours on average. The contrasts of L*
-    and of a*, b* (fine colour is seen less: a third) are means by `change_weights`, so
-    that noise on thin letters is not lost in the plate around them; the worse of the
-    two counts. A smoother fill than the reference's costs nothing here.
-    """
-    if np.count_nonzero(mask) < LEAST_PIXELS:
-        return None
-    weights = change_weights(view, mask)[mask]
-    scale = np.array([1.0, _FINE_COLOR, _FINE_COLOR])
-    answer, reference = (
-        fine_contrast(lab)[mask] * scale
-        for lab in (view.answer_lab, view.reference_lab)
-    )
-    excess = max(
-        _log_contrast(answer[:, channels], weights)
-        - _log_contrast(reference[:, channels], weights)
-        for channels in (slice(0, 1), slice(1, 3))
-    )
-    return min(1.0, max(LEAST_TEXTURE, 1.0 - _NOISE_SLOPE * (excess - GRAIN)))
-
-
-def _log_contrast(
-    contrast: Float[np.ndarray, "n c"], weights: Float[np.ndarray, " n"]
-) -> float:
-    total = float(weights.sum())
-    mean = dot(weights, np.linalg.norm(contrast, axis=1)) / total if total > 0 else 0.0
-    return math.log1p(mean)
-
-
-def distribution(
-    lab: Float[np.ndarray, "h w 3"], mask: Bool[np.ndarray, "h w"]
-) -> Float[np.ndarray, "10 3"]:
-    """Ten quantiles of L*, a* and b* over a region."""
-    return np.quantile(lab[mask], _QUANTILES, axis=0)
-
-
-def distribution_distance(
-    lab: Float[np.ndarray, "h w 3"],
-    reference: Float[np.ndarray, "h w 3"],
-    mask: Bool[np.ndarray, "h w"],
-    texture_weight: float = 3.0,
-) -> float:
-    """Distance of the colours of a region, wherever they are in it.
-
-    The sum over L*, a*, b* of the Wasserstein-1 distance, and the texture's.
-    """
-    quantiles = [distribution(smooth(one, 1.0), mask) for one in (lab, reference)]
-    apart = np.abs(quantiles[0] - quantiles[1])
-    fine = abs(texture(lab, mask) - texture(reference, mask))
-    return float(apart.mean(axis=0).sum()) + texture_weight * fine
-
-
-def distribution_skill(
-    view: View, mask: Bool[np.ndarray, "h w"], texture_weight: float = 3.0
-) -> float:
-    """Skill of `distribution_distance` from the reference."""
-    error, source_error = (
-        distribution_distance(lab, view.reference_lab, mask, texture_weight)
-        for lab in (view.answer_lab, view.source_lab)
-    )
-    return skill(error, source_error)
 
 
 def gradients(
