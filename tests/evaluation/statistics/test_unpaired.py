@@ -128,15 +128,16 @@ def test_cases_of_one_id_in_both_samples_are_different_cases():
 
 def test_tasks_of_one_sample_alone_are_left_out_and_named():
     first = [*FIRST, ("c", "c/0", "en", 9.0), ("d", "d/0", "en", 7.0)]
-    second = [*SECOND, ("d", "d/0", "en", NAN), ("e", "e/0", "en", NAN)]
+    second = [*SECOND, ("d", "d/0", "en", NAN), ("e", "e/0", "en", 8.0)]
+    second.append(("f", "f/0", "en", NAN))
     expected, expected_micro = (
         gap(sample(FIRST), sample(SECOND), CONFIG) for gap in (macro_gap, micro_gap)
     )
     found = macro_gap(sample(first), sample(second), CONFIG)
-    assert found.tasks_left_out == ("c", "d")
+    assert found.tasks_left_out == ("c", "d", "e")
     assert dataclasses.replace(found, tasks_left_out=()) == expected
     micro = micro_gap(sample(first), sample(second), CONFIG)
-    assert micro.tasks_left_out == ("c", "d")
+    assert micro.tasks_left_out == ("c", "d", "e")
     assert dataclasses.replace(micro, tasks_left_out=()) == expected_micro
     assert list(task_gaps(sample(first), sample(second), CONFIG)) == ["a", "b"]
     for gap in (macro_gap, micro_gap):
