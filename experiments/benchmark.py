@@ -9,6 +9,7 @@ python -m experiments.benchmark ... --judge=judge.yaml       and a judge's score
 list          tasks, splits, measures and modes of judges
 cases         writes the cases of a split, for other systems
 compare A B   two runs, prompt by prompt
+gap A B       one system on two splits, such as test and fresh
 report RUN..  several runs in one report
 judge RUN     judges a run again, later or by another model
 canary        whether a judge still judges as it did
@@ -46,6 +47,10 @@ def _command(name: str) -> Command | None:
             from experiments.benchmark_compare import compare
 
             return compare
+        case "gap":
+            from experiments.benchmark_gap import gap
+
+            return gap
         case "list" | "cases" | "report":
             from experiments import benchmark_tables as tables
 

@@ -144,8 +144,8 @@ def parse_run(argv: list[str]) -> RunFlags:
     parser = Parser(
         prog="python -m experiments.benchmark",
         description="Scores a checkpoint, a folder of outputs or an endpoint. Further "
-        "commands: list, cases, compare, report, judge, canary, audit, preference, "
-        "public; each has its own --help.",
+        "commands: list, cases, compare, gap, report, judge, canary, audit, "
+        "preference, public; each has its own --help.",
         allow_abbrev=False,
     )
     add = parser.add_argument

@@ -1,5 +1,6 @@
 """User preference: a blind page of two runs, and what the votes say."""
 
+import math
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from tbstar_jax.evaluation.markdown import markdown_table
 from tbstar_jax.evaluation.preference.page import PAGE, PageConfig, build_page
 from tbstar_jax.evaluation.preference.study import Answer, Pair, read_key
 from tbstar_jax.evaluation.preference.summary import (
+    Preference,
     PreferenceSummary,
     summarise,
     summary_json,
@@ -25,6 +27,18 @@ from tbstar_jax.evaluation.run.run_folder import Run, read_run, same_cases
 from tbstar_jax.evaluation.statistics.power import StudyDesign, power_table
 from tbstar_jax.evaluation.statistics.resample import BootstrapConfig
 
+_COLUMNS = (
+    *("pair", "of", "votes", "wins", "ties", "both bad, of the ties", "losses"),
+    *("GSB", "GSB, low", "GSB, high"),
+    *("win rate", "win rate, low", "win rate, high"),
+)
+_LANGUAGES = {"en": "English", "zh": "Chinese"}
+_TIES = (
+    "Ties are votes for neither side, those for both bad among them; none is dropped "
+    "or forced to a side. In GSB, (wins - losses) / votes, a tie counts nothing; in "
+    "the win rate, (wins + ties / 2) / votes, half a win. Intervals: 95 %, cases drawn "
+    "anew with all their votes."
+)
 _COMMAND = "python -m experiments.benchmark preference"
 
 
@@ -113,11 +127,8 @@ def _count(argv: Sequence[str]) -> None:
     votes = read_votes(options.votes, read_key(options.key))
     without = [name for name in options.without.split(",") if name]
     summary = summarise(votes, BootstrapConfig(), without)
-    table = _table(summary)
-    rows = [
-        [f"{one:.3f}" if isinstance(one, float) else str(one) for one in row]
-        for row in table.rows
-    ]
+    table = preference_table(summary)
+    rows = [[_told(one) for one in row] for row in table.rows]
     print(markdown_table(table.columns, rows))
     print("\n".join(f"\n{note}" for note in table.notes))
     if options.out is not None:
@@ -125,20 +136,17 @@ def _count(argv: Sequence[str]) -> None:
         write_whole(options.out / "preference.json", summary_json(summary).encode())
 
 
-def _table(summary: PreferenceSummary) -> Table:
-    rows: list[list[str | int | float | None]] = []
-    for pair in summary.pairs:
-        gsb = pair.overall.gsb
-        rows.append(
-            [
-                f"{pair.first} against {pair.second}",
-                pair.overall.wins + pair.overall.ties + pair.overall.losses,
-                gsb.mean,
-                gsb.low,
-                gsb.high,
-                pair.overall.win_rate.mean,
-            ]
+def preference_table(summary: PreferenceSummary) -> Table:
+    """What the votes say, of each pair: all of them, by task and by language."""
+    rows = [
+        [f"{pair.first} against {pair.second}", label, *_cells(found)]
+        for pair in summary.pairs
+        for label, found in (
+            ("all", pair.overall),
+            *pair.tasks.items(),
+            *((_LANGUAGES.get(one, one), two) for one, two in pair.languages.items()),
         )
+    ]
     ranked = [] if summary.ranking is None else summary.ranking.systems
     notes = [
         f"{one.system}: {one.score:.0f} ({one.low:.0f} to {one.high:.0f}), Davidson"
@@ -152,10 +160,26 @@ def _table(summary: PreferenceSummary) -> Table:
     )
     return Table(
         title="User preference",
-        columns=["pair", "votes", "GSB", "low", "high", "win rate"],
+        columns=_COLUMNS,
         rows=rows,
-        notes=[*notes, *summary.notes],
+        notes=[_TIES, *notes, *summary.notes],
     )
+
+
+def _cells(found: Preference) -> list[str | int | float | None]:
+    counts = (found.wins, found.ties, found.both_bad, found.losses)
+    return [
+        found.wins + found.ties + found.losses,
+        *counts,
+        *(found.gsb.mean, found.gsb.low, found.gsb.high),
+        *(found.win_rate.mean, found.win_rate.low, found.win_rate.high),
+    ]
+
+
+def _told(value: str | int | float | None) -> str:
+    if isinstance(value, float):
+        return "n/a" if math.isnan(value) else f"{value:.3f}"
+    return str(value)
 
 
 def _power(argv: Sequence[str]) -> None:

@@ -170,6 +170,7 @@ def _describe(
         outputs=flags.outputs or flags.out / OUTPUTS,
         provenance={
             **about,
+            "seed": flags.cases.seed,
             "cases_not_as_shipped": cases.not_as_shipped,
             "device": _device(flags),
             "max_instruction_bytes": flags.cases.max_instruction_bytes,

@@ -2,7 +2,10 @@
 
 import dataclasses
 import json
+import logging
 import math
+import re
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +18,15 @@ from tbstar_jax.vlm.reply import Reply, read_answer, reply_from_stored
 from tbstar_jax.vlm.server import Server, ServerConfig
 
 _PATH = "/chat/completions"
+
+_OF_THE_CALLER = (401, 403, 408, 425, 429)
+"""Client errors that say nothing about what is asked."""
+
+_FORMAT_WORDS = re.compile(
+    r"response.?format|json.?(?:schema|object|mode)|structured|guided|grammar",
+    re.IGNORECASE,
+)
+_LOG = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -32,8 +44,9 @@ class VlmConfig:
         model accepts no other.
       sends_seed: whether the server is told the seed; without it, a seed only tells
         samples of one question apart in the cache.
-      structured: how JSON is asked for: `schema` and `object` where the server
-        supports the protocol's response formats, `prompt` by words alone.
+      structured: how JSON is asked for: `schema` and `object` by the protocol's
+        response formats, `prompt` by words alone; and so for the rest of the process
+        where the server is found to accept a question only without the format.
       cache: directory of the replies; None keeps none.
       replay_only: answers come from the cache alone; no request is ever sent.
     """
@@ -73,16 +86,38 @@ class VlmConfig:
 class VlmClient:
     """One model, asked from many threads; opened once per process."""
 
-    def __init__(self, config: VlmConfig) -> None:
+    def __init__(self, config: VlmConfig, *, must_be_up: bool = False) -> None:
         """Reads the key, unless only the cache is asked.
+
+        Args:
+          config: whom to ask.
+          must_be_up: see `Server`.
 
         Raises:
           UserError: the key's environment variable is empty.
         """
         self.config = config
-        self._server = None if config.replay_only else Server(config.server)
+        self._server = None
+        if not config.replay_only:
+            self._server = Server(config.server, must_be_up=must_be_up)
         self._cache = ReplyCache(config.cache) if config.cache else None
         self._counter = CostCounter(config.prices)
+        self._lock = threading.Lock()
+        self._format: Literal["unknown", "accepted", "unsupported"] = "unknown"
+
+    @property
+    def unreachable(self) -> str | None:
+        """As `Server.unreachable`."""
+        return None if self._server is None else self._server.unreachable
+
+    @property
+    def lacks_response_format(self) -> bool:
+        """Whether the server was found not to support `structured` as configured."""
+        return self._format == "unsupported"
+
+    def forgo_response_format(self) -> None:
+        """Asks in words alone from now on, as is known of the server."""
+        self._format = "unsupported"
 
     @property
     def totals(self) -> Totals:
@@ -110,7 +145,56 @@ class VlmClient:
         Returns:
           A reply of any status; what a server does never raises.
         """
-        parameters = self._parameters(schema)
+        wanted = None if schema is None else self._response_format(schema)
+        if wanted is None or self._format == "unsupported":
+            return self._ask(messages, seed, None)[0]
+        reply, status = self._ask(messages, seed, wanted)
+        if reply.status == "not_cached" and self._server is None:
+            # Its server may have been asked without.
+            return self._ask(messages, seed, None)[0]
+        if status == 200:
+            self._format = "accepted"
+        if not self._is_suspect(reply, status):
+            return reply
+        plain, plain_status = self._ask(messages, seed, None)
+        if plain_status != 200 and not plain.is_from_cache:
+            if plain_status == status:
+                self._format = "accepted"  # it was something else that was minded
+            return reply
+        self._found_unsupported(reply)
+        return dataclasses.replace(
+            plain, num_requests=plain.num_requests + reply.num_requests
+        )
+
+    def _is_suspect(self, reply: Reply, status: int | None) -> bool:
+        """Whether the server may have minded the response format."""
+        if status is None or not 400 <= status < 500 or status in _OF_THE_CALLER:
+            return False
+        if _FORMAT_WORDS.search(reply.detail):
+            return True
+        return reply.status == "bad_request" and self._format == "unknown"
+
+    def _found_unsupported(self, reply: Reply) -> None:
+        with self._lock:
+            if self._format == "unsupported":
+                return
+            self._format = "unsupported"
+        _LOG.warning(
+            "%s: the server rejects structured output (%s): %s is asked for JSON in "
+            "words alone, and replies are read tolerantly",
+            self.config.server.base_url,
+            reply.detail,
+            self.config.model,
+        )
+
+    def _ask(
+        self,
+        messages: Sequence[Message],
+        seed: int,
+        response_format: Mapping[str, Any] | None,
+    ) -> tuple[Reply, int | None]:
+        """Asks once; with the HTTP status, None where nothing came over the network."""
+        parameters = self._parameters(response_format)
         if self.config.sends_seed:
             parameters["seed"] = seed
         question = {
@@ -119,22 +203,22 @@ class VlmClient:
         }
         if not self.config.sends_seed:
             question["sample"] = seed
-        reply = self._answered(question, parameters, messages)
-        return dataclasses.replace(reply, key=request_key(question))
+        reply, status = self._answered(question, parameters, messages)
+        return dataclasses.replace(reply, key=request_key(question)), status
 
     def _answered(
         self,
         question: Mapping[str, Any],
         parameters: Mapping[str, Any],
         messages: Sequence[Message],
-    ) -> Reply:
+    ) -> tuple[Reply, int | None]:
         """From the cache, else from the server."""
         stored = self._stored(question)
         if stored is not None:
             self._counter.add_from_cache()
-            return stored
+            return stored, None
         if self._server is None:
-            return Reply(status="not_cached", detail="the cache holds no answer")
+            return Reply(status="not_cached", detail="the cache holds no answer"), None
         body = {**parameters, "messages": [message.to_wire() for message in messages]}
         answered = self._server.ask(
             _PATH,
@@ -143,7 +227,8 @@ class VlmClient:
         )
         reply = read_answer(answered)
         self._counter.add_reply(reply.num_requests, reply.usage)
-        return self._kept(question, reply)
+        status = None if answered.reply is None else answered.reply.status
+        return self._kept(question, reply), status
 
     def _stored(self, question: Mapping[str, Any]) -> Reply | None:
         stored = self._cache.get(question) if self._cache else None
@@ -157,22 +242,24 @@ class VlmClient:
         assert first is not None, "the cache holds what a client wrote"
         return dataclasses.replace(first, num_requests=reply.num_requests)
 
-    def _parameters(self, schema: Mapping[str, Any] | None) -> dict[str, Any]:
+    def _parameters(self, response_format: Mapping[str, Any] | None) -> dict[str, Any]:
         parameters: dict[str, Any] = {
             "model": self.config.model,
             self.config.max_tokens_field: self.config.max_output_tokens,
         }
         if self.config.temperature is not None:
             parameters["temperature"] = self.config.temperature
-        if schema is not None and self.config.structured == "object":
-            parameters["response_format"] = {"type": "json_object"}
-        if schema is not None and self.config.structured == "schema":
-            parameters["response_format"] = {
-                "type": "json_schema",
-                "json_schema": {
-                    "name": "answer",
-                    "strict": True,
-                    "schema": dict(schema),
-                },
-            }
+        if response_format is not None:
+            parameters["response_format"] = response_format
         return parameters
+
+    def _response_format(self, schema: Mapping[str, Any]) -> dict[str, Any] | None:
+        """How a JSON answer is asked for; None: by words alone."""
+        if self.config.structured == "object":
+            return {"type": "json_object"}
+        if self.config.structured == "prompt":
+            return None
+        return {
+            "type": "json_schema",
+            "json_schema": {"name": "answer", "strict": True, "schema": dict(schema)},
+        }

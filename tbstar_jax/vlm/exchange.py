@@ -20,6 +20,13 @@ from tbstar_jax.errors import UserError
 
 _CHUNK_BYTES = 1 << 16
 
+_NOT_CONNECTED: Mapping[type[Exception], str] = {
+    ConnectionRefusedError: "connection refused",
+    socket.gaierror: "no such host",
+    ssl.SSLCertVerificationError: "its TLS certificate is not trusted",
+    ssl.SSLError: "no TLS there",
+}
+
 Failure = Literal["timeout", "connection", "too_large", "encoded"]
 
 
@@ -29,11 +36,13 @@ class ExchangeError(Exception):
     Attributes:
       kind: `timeout` (connecting or until the last byte), `connection` (refused,
         reset, cut off, not HTTP), `too_large` or `encoded` (compressed).
+      is_connected: whether there was a connection.
     """
 
-    def __init__(self, kind: Failure, detail: str) -> None:
+    def __init__(self, kind: Failure, detail: str, is_connected: bool = True) -> None:
         super().__init__(detail)
         self.kind = kind
+        self.is_connected = is_connected
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -147,9 +156,19 @@ def _connect(connection: http.client.HTTPConnection) -> None:
     try:
         connection.connect()
     except TimeoutError as error:
-        raise ExchangeError("timeout", "no connection in time") from error
+        raise ExchangeError("timeout", "no connection in time", False) from error
     except (OSError, UnicodeError) as error:
-        raise ExchangeError("connection", _name(error)) from error
+        told = (
+            words for cls, words in _NOT_CONNECTED.items() if isinstance(error, cls)
+        )
+        reason = next(told, _name(error))
+        raise ExchangeError("connection", reason, False) from error
+
+
+def _why_not(error: Exception) -> str:
+    """Why there is no connection."""
+    words = (words for cls, words in _NOT_CONNECTED.items() if isinstance(error, cls))
+    return next(words, _name(error))
 
 
 def _exchange(

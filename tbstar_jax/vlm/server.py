@@ -21,6 +21,9 @@ from tbstar_jax.vlm.rate import TokenBucket
 _RETRIED = (408, 425, 429, 500, 502, 503, 504, 529)
 _MAX_RETRY_AFTER_S = 365 * 86400.0
 
+MAX_REFUSALS = 3
+"""Connections in a row that fail before any was made: nobody is there."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ServerConfig:
@@ -98,18 +101,42 @@ class Answered:
 class Server:
     """Asks one endpoint from many threads; opened once per process."""
 
-    def __init__(self, config: ServerConfig) -> None:
+    def __init__(self, config: ServerConfig, *, must_be_up: bool = False) -> None:
         """Reads the key.
+
+        Args:
+          config: where it is.
+          must_be_up: whether a server that was never there is given up at once (see
+            `unreachable`). Else it may start late, and retries wait for it.
 
         Raises:
           UserError: its environment variable is empty or holds no key.
         """
         self._config = config
+        self._must_be_up = must_be_up
         self._key = _read_key(config.api_key_env)
         self._slots = threading.Semaphore(config.max_concurrency)
         self._bucket = TokenBucket(config.requests_per_minute, config.max_concurrency)
         # Spreads retries in time; nothing that is written depends on it.
         self._random = random.Random()
+        self._lock = threading.Lock()
+        self._was_reached = False
+        self._refused: list[ExchangeError] = []
+
+    @property
+    def unreachable(self) -> str | None:
+        """One sentence where the server must be up and never was; None: it may be.
+
+        Then further requests are not sent. One that was reached once is waited for by
+        retries, whatever becomes of it.
+        """
+        with self._lock:
+            if self._is_awaited() or len(self._refused) < MAX_REFUSALS:
+                return None
+            return (
+                f"nothing answers at {self._config.base_url} ({self._refused[-1]}, "
+                f"{len(self._refused)} times); start the server, or correct its address"
+            )
 
     def ask(self, path: str, body: bytes, headers: Mapping[str, str]) -> Answered:
         """Posts until an answer comes that another request would not change.
@@ -123,6 +150,8 @@ class Server:
         if self._key:
             headers = {**headers, "Authorization": f"Bearer {self._key}"}
         limits = self._config.limits()
+        if self.unreachable is not None:
+            return Answered(reply=None, error=self._refused[-1], num_requests=0)
         for attempt in range(self._config.num_retries + 1):
             reply, error = None, None
             with self._slots:
@@ -131,6 +160,7 @@ class Server:
                     reply = self._without_key(post(url, body, headers, limits))
                 except ExchangeError as caught:
                     error = caught
+            self._note(error)
             is_last = attempt == self._config.num_retries
             wait_s = None if is_last else self._wait_s(reply, error, attempt)
             if wait_s is None:
@@ -140,11 +170,25 @@ class Server:
             time.sleep(wait_s)
         return Answered(reply=reply, error=error, num_requests=attempt + 1)
 
+    def _note(self, error: ExchangeError | None) -> None:
+        """Remembers whether there was a connection."""
+        with self._lock:
+            if error is None or error.is_connected:
+                self._was_reached = True
+            elif not self._was_reached:
+                self._refused.append(error)
+
+    def _is_awaited(self) -> bool:
+        """Whether a connection that failed is tried again."""
+        return self._was_reached or not self._must_be_up
+
     def _wait_s(
         self, reply: HttpReply | None, error: ExchangeError | None, attempt: int
     ) -> float | None:
         """Seconds until the request is sent again; None when it must not be."""
         if error is not None and error.kind not in ("timeout", "connection"):
+            return None
+        if error is not None and not error.is_connected and not self._is_awaited():
             return None
         if reply is not None and reply.status not in _RETRIED:
             return None

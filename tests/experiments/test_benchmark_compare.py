@@ -6,80 +6,9 @@ import json
 import numpy as np
 import pytest
 
-from experiments import benchmark, benchmark_compare
+from experiments import benchmark, benchmark_two_runs
 from tbstar_jax.errors import UserError
-from tbstar_jax.evaluation.journal import Journal
-from tbstar_jax.evaluation.run.run_folder import RECORDS_FILE, Run, write_run
-from tbstar_jax.evaluation.scores.record import ScoreRecord
-from tbstar_jax.evaluation.statistics.sample import Sample
-
-PROMPTS = [
-    f"mini/{task}/{index:03d}/{language}"
-    for task in ("recolor", "text_add")
-    for index in range(3)
-    for language in ("en", "zh")
-]
-
-
-def run_of(folder, name, scores, shifts=(), reader="ocr 1", samples=1):
-    """A finished run; scores by prompt, repeated over samples."""
-    run = Run(
-        folder=folder / name,
-        name=name,
-        prompts=tuple(PROMPTS),
-        cases=folder / "cases",
-        outputs=folder / "outputs",
-        provenance={
-            "system": {"outputs": name},
-            "cases_sha256": "c",
-            "tools": {"ocr": reader},
-            "cases_not_as_shipped": [],
-        },
-        num_samples=samples,
-    )
-    write_run(run)
-    with Journal(run.folder / RECORDS_FILE) as journal:
-        for k, prompt in enumerate(PROMPTS):
-            for sample in range(samples):
-                record = _record(name, prompt, float(scores[k]), sample)
-                if shifts:
-                    record["metrics"]["shift"] = shifts[k]
-                journal.append({"key": "k", "record": record})
-    return str(run.folder)
-
-
-def _record(name, prompt, score, sample):
-    case, _, language = prompt.rpartition("/")
-    task = case.split("/")[1]
-    # Later samples are worse: only their mean is 0.1 lower.
-    score = max(0.0, round(score - 0.2 * sample, 9))
-    return ScoreRecord(
-        system=name,
-        prompt=prompt,
-        case=case,
-        task=task,
-        language=language,
-        tags={"size": "big" if case.endswith("0") else "small"},
-        status="ok",
-        size=(8, 8),
-        edit=score,
-        preservation=0.5,
-        consistency=score,
-        edit_parts={"first_text" if task == "text_add" else "color": score},
-        metrics={"text_cer": 0.5},
-        output="",
-        sample=sample,
-    ).to_json()
-
-
-def lines(out):
-    """Cells of the table's lines, by their first and, with groups, second cell."""
-    rows = [row for row in out.splitlines() if row.startswith("| ")]
-    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
-    return {tuple(row[:2]): row for row in cells}, {row[0]: row for row in cells}
-
-
-SCORES = np.linspace(0.3, 0.85, 12)
+from tests.support.written_runs import PROMPTS, SCORES, judged, lines, run_of
 
 
 def test_ties_are_in_the_unit_of_the_measure(tmp_path, capsys):
@@ -148,20 +77,10 @@ def test_tasks_that_rest_on_what_another_program_read_are_left_out(tmp_path, cap
 def test_what_the_same_judge_said_of_both_is_compared(tmp_path, capsys, monkeypatch):
     first, second = (run_of(tmp_path, name, SCORES) for name in ("a", "b"))
 
-    def judged(run):
-        kept = PROMPTS[: 8 if run.name == "a" else 10]
-        cases = tuple(prompt.rpartition("/")[0] for prompt in kept)
-        own = Sample(
-            values=np.full(len(kept), 7.0 if run.name == "a" else 6.0),
-            prompts=tuple(kept),
-            cases=cases,
-            tasks=tuple(case.split("/")[1] for case in cases),
-            languages=tuple(prompt[-2:] for prompt in kept),
-            tags=(frozenset(),) * len(kept),
-        )
-        return {"O (m: strict, 1)": own, f"O (only {run.name})": own}
+    def samples(run):
+        return judged(run, *((7.0, 8) if run.name == "a" else (6.0, 10)))
 
-    monkeypatch.setattr(benchmark_compare, "judge_samples", judged)
+    monkeypatch.setattr(benchmark_two_runs, "judge_samples", samples)
     benchmark.main(["compare", first, second])
     _, found = lines(capsys.readouterr().out)
     assert found["O (m: strict, 1)"][1] == "+1.000"
@@ -182,3 +101,11 @@ def test_runs_of_several_samples_are_compared_by_their_means(tmp_path, capsys):
 def test_a_file_of_another_kind_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"ends in \.json or \.csv"):
         benchmark.main(["compare", "a", "b", f"--out={tmp_path / 'x.txt'}"])
+
+
+def test_runs_of_two_splits_are_sent_to_gap(tmp_path):
+    first = run_of(tmp_path, "a", SCORES)
+    second = run_of(tmp_path, "b", SCORES, cases_sha256="d")
+    for command in ("compare", "report"):
+        with pytest.raises(UserError, match="between two splits with `gap`"):
+            benchmark.main([command, first, second])

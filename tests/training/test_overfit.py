@@ -142,6 +142,9 @@ def train(config, parts, batch):
         frozen_shardings=whole,
         batch_shardings=whole,
     )
+    # Tests compile without optimisations: many steps of one program want them.
+    options = {"xla_backend_optimization_level": 3}
+    step = jax.jit(step, donate_argnums=0, compiler_options=options)
     state, frozen, batch = jax.device_put((state, collections.frozen, batch), whole)
     for _ in range(NUM_STEPS):
         state, _ = step(state, frozen, batch)

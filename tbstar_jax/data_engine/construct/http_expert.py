@@ -115,13 +115,16 @@ class HttpExpert:
 
         yield edit
 
-    def connect(self) -> Ask:
+    def connect(self, *, must_be_up: bool = False) -> Ask:
         """Reads the server's key and returns what asks: answers of any size.
+
+        Args:
+          must_be_up: see `Server`.
 
         Raises:
           UserError: its environment variable is empty.
         """
-        server = Server(self.server)
+        server = Server(self.server, must_be_up=must_be_up)
         cache = ReplyCache(self.cache) if self.cache else None
 
         def ask(

@@ -93,6 +93,7 @@ class Canary:
       date: as given.
       scale: length of the judge's scale.
       scores: by rung.
+      unstructured: whether the server was found to support no structured output.
     """
 
     judge: str
@@ -100,6 +101,7 @@ class Canary:
     date: str
     scale: float
     scores: tuple[CanaryScore, ...]
+    unstructured: bool | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -120,6 +122,7 @@ class CanaryResult:
       by_rank: mean score of each rank, worst first.
       num_rungs: that count.
       num_asked: all.
+      unstructured: as `Canary`.
     """
 
     outcome: Outcome
@@ -131,6 +134,7 @@ class CanaryResult:
     by_rank: tuple[float, ...] = ()
     num_rungs: int = 0
     num_asked: int = 0
+    unstructured: bool | None = None
 
     @property
     def is_good(self) -> bool:
@@ -223,6 +227,7 @@ def run_canary(
             )
             for rung, one in zip(rungs, judged, strict=True)
         ),
+        unstructured=judge.is_unstructured,
     )
 
 
@@ -260,6 +265,7 @@ def compare_canaries(previous: Canary | None, current: Canary) -> CanaryResult:
         by_rank=tuple(ranks.values()),
         num_rungs=len(now),
         num_asked=len(current.scores),
+        unstructured=current.unstructured,
     )
 
 

@@ -38,7 +38,7 @@ class Judge:
         self.rubric = config.rubric()
         self.fingerprint = config.fingerprint()
         self.label = config.label()
-        self._client = VlmClient(config.vlm())
+        self._client = VlmClient(config.vlm(), must_be_up=True)
 
     def __str__(self) -> str:
         """Model, requests, tokens and cost so far, for a log."""
@@ -48,6 +48,20 @@ class Judge:
     def totals(self) -> Totals:
         """Requests, tokens and money so far."""
         return self._client.totals
+
+    @property
+    def unreachable(self) -> str | None:
+        """One sentence where no connection to the server was ever made (`Server`)."""
+        return self._client.unreachable
+
+    @property
+    def is_unstructured(self) -> bool:
+        """Whether the server was found to support no structured output."""
+        return self._client.lacks_response_format
+
+    def forgo_structure(self) -> None:
+        """Asks without structured output from now on, as is known of the server."""
+        self._client.forgo_response_format()
 
     def judge(
         self, system: str, item: Item, answer: UInt8[np.ndarray, "h w 3"] | None

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
+from tbstar_jax.evaluation.judge.refusal import is_refusal
 from tbstar_jax.vlm.asking import NotAnAnswerError
 from tbstar_jax.vlm.json_reply import MAX_CHARACTERS, object_in, without_thoughts
 from tbstar_jax.vlm.schema import NotValidError, read_as
@@ -25,12 +26,6 @@ _FLAT_LIST = re.compile(r"\[[^\[\]]*\]")
 _NUMBER = re.compile(r"[+-]?\d{1,9}(?:\.\d{1,9})?")
 _MARK = re.compile(
     r"([+-]?\d{1,9}(?:\.\d{1,9})?)\s*(?:/\s*5)?\s*(?:\([^()]*\)|（[^（）]*）)?"
-)
-_REFUSAL = re.compile(
-    r"\W*(?:(?:i'?m|i am|we'?re|we are) (?:very |so )?(?:sorry|unable|not able)"
-    r"|sorry\b|i (?:can'?t|cannot|can not|won'?t|will not) |unfortunately, i "
-    r"|抱歉|很抱歉|对不起|我无法|我不能|无法协助)",
-    re.IGNORECASE,
 )
 
 _Read = TypeVar("_Read")
@@ -207,6 +202,6 @@ def _reject(detail: str) -> NoReturn:
 
 
 def _reject_or_refused(text: str, detail: str) -> NoReturn:
-    if _REFUSAL.match(text[:MAX_REASON].replace("\u2019", "'")):
+    if is_refusal(without_thoughts(text[:MAX_CHARACTERS])):
         raise NotAnAnswerError("refused", f"the model declined: {readable(text)}")
     _reject(detail)

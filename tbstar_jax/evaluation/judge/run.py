@@ -84,7 +84,8 @@ def judge_all(judge: Judge, work: Iterable[Work], path: Path) -> list[Judgement]
       The judgement of every edit, in the order of `work`.
 
     Raises:
-      UserError: the server answers nothing any more; what it has answered is kept.
+      UserError: the server answers nothing any more, or was never there; what it has
+        answered is kept.
     """
     jobs = (
         Job(
@@ -94,7 +95,7 @@ def judge_all(judge: Judge, work: Iterable[Work], path: Path) -> list[Judgement]
         )
         for one in work
     )
-    return run_jobs(jobs, path, Judgement, judge.config.concurrency, lambda: str(judge))
+    return run_jobs(jobs, path, Judgement, judge)
 
 
 def compare_all(
@@ -120,17 +121,14 @@ def compare_all(
         )
         for a, b in work
     )
-    return run_jobs(
-        jobs, path, Comparison, judge.config.concurrency, lambda: str(judge)
-    )
+    return run_jobs(jobs, path, Comparison, judge)
 
 
 def run_jobs(
     jobs: Iterable[Job[_Record]],
     path: Path,
     cls: type[_Record],
-    num_threads: int,
-    note: Callable[[], str],
+    judge: Judge,
 ) -> list[_Record]:
     """Does the jobs that a journal has no settled record of.
 
@@ -138,8 +136,7 @@ def run_jobs(
       jobs: drawn a few ahead.
       path: the journal.
       cls: of the records.
-      num_threads: jobs in flight.
-      note: shown beside the progress bar.
+      judge: who is asked: as many jobs at once as it takes, its totals beside the bar.
 
     Returns:
       A record per job, in their order; raises as `judge_all`.
@@ -148,6 +145,7 @@ def run_jobs(
     waiting: dict[Future[_Record], int] = {}
     seen: set[str] = set()
     failures = 0
+    num_threads = judge.config.concurrency
     with (
         Journal(path) as journal,
         ThreadPoolExecutor(num_threads) as pool,
@@ -160,7 +158,7 @@ def run_jobs(
             if record.is_settled:
                 journal.append(_entry(record))
             bar.update()
-            bar.set_postfix_str(note())
+            bar.set_postfix_str(str(judge))
             return record
 
         try:
@@ -174,9 +172,9 @@ def run_jobs(
                 waiting[pool.submit(job.do)] = index
                 while len(waiting) >= 2 * num_threads:
                     for future in wait(waiting, return_when=FIRST_COMPLETED).done:
-                        failures = _counted(failures, keep(future))
+                        failures = _counted(failures, keep(future), judge)
             for future in as_completed(list(waiting)):
-                failures = _counted(failures, keep(future))
+                failures = _counted(failures, keep(future), judge)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
             for future in list(waiting):
@@ -219,10 +217,12 @@ def _settled(done: Mapping[str, _Record], job: Job[_Record]) -> _Record | None:
     return old if is_same else None
 
 
-def _counted(failures: int, record: Record) -> int:
+def _counted(failures: int, record: Record, judge: Judge) -> int:
     """Unanswered results in a row, this one included."""
     if record.is_settled or record.status == "not_cached":
         return 0
+    if judge.unreachable is not None:
+        raise UserError(f"the judge cannot be asked: {judge.unreachable}")
     if failures + 1 >= GIVE_UP_AFTER:
         raise UserError(
             f"the judge has not answered {GIVE_UP_AFTER} times in a row "

@@ -161,7 +161,7 @@ def rate_all(
         _job(judge, rating, fingerprint, system, item, photos, answer)
         for item, photos, answer in work
     )
-    return run_jobs(jobs, path, Judgement, judge.config.concurrency, lambda: str(judge))
+    return run_jobs(jobs, path, Judgement, judge)
 
 
 def read_named_marks(text: str, names: Sequence[str]) -> Read:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from tbstar_jax.evaluation.report.content import Absent, ReportContent, Table
 from tbstar_jax.evaluation.report.figures import tasks_of
-from tbstar_jax.evaluation.report.head import judge_name, slice_of
+from tbstar_jax.evaluation.report.head import ceiling, judge_name, slice_of
 from tbstar_jax.evaluation.report.markup import (
     Html,
     digits_of,
@@ -34,6 +34,7 @@ _COLUMNS = (
     ("ssim_keep", "macro", "SSIM"),
     ("drift_norm", "macro", "drift, ΔE"),
     ("shift", "macro", "shift, px"),
+    ("consistency_area", "macro", "C by area"),
 )
 
 
@@ -57,7 +58,10 @@ def leaderboard(content: ReportContent) -> Html:
         )
         for system in systems
     ]
-    caption = "Mean over tasks, interval below; anchors: answers whose place is known"
+    caption = (
+        "Mean over tasks, interval below; anchors: answers whose place is known; C by "
+        "area: P only counts pixels"
+    )
     if any(one.kind == "best" for one in systems):
         caption += "; best of N: of each prompt's answers the one with the highest C"
     heads_row = (tag("th", one, scope="col") for one in ("system", *heads))
@@ -81,7 +85,9 @@ def _numbers(
 ) -> list[Html]:
     cells = []
     for name, slice_, _ in _COLUMNS:
-        cells.append(mean_cell(system, measure_by_name(name), slice_))
+        cell = mean_cell(system, measure_by_name(name), slice_)
+        best = ceiling(system, name, slice_)
+        cells.append(join(cell, tag("small", best)) if best else cell)
     for judge, mode in judges:
         found = next(
             (

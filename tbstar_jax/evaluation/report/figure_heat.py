@@ -10,13 +10,14 @@ from tbstar_jax.evaluation.report.drawing import (
     cut,
 )
 from tbstar_jax.evaluation.report.markup import shown
-from tbstar_jax.evaluation.run.measures import Measure, measure_by_name
+from tbstar_jax.evaluation.run.measures import CEILINGS, Measure, measure_by_name
 from tbstar_jax.evaluation.run.results import SystemResult
 
 MEASURES = (
     "consistency",
     "edit",
     "preservation",
+    "consistency_area",
     "edit_accuracy_5",
     "iou_5",
     "ssim_keep",
@@ -92,6 +93,9 @@ def _cell(
     red, green, blue = _color(_goodness(found.mean, measure))
     luminance = 0.299 * red + 0.587 * green + 0.114 * blue
     hint = f"{task}, {measure.label}: {text} {measure.unit}".strip()
+    best = system.measures.get(CEILINGS.get(measure.name, ""))
+    if best is not None and task in best.tasks:
+        hint += f" (a perfect edit: {shown(best.tasks[task].mean, digits)})"
     return [
         Rect(
             x=x,

@@ -24,10 +24,8 @@ from tbstar_jax.evaluation.report.drawing import (
     cut,
 )
 from tbstar_jax.evaluation.run.results import SystemResult
+from tbstar_jax.evaluation.scores.comparison import CURVE
 from tbstar_jax.evaluation.scores.record import ScoreRecord
-
-THRESHOLDS = (2, 5, 10)
-"""CIEDE2000 of the survival curve."""
 
 _SIDE, _LOW, _HIGH = 360.0, 44.0, 348.0
 _ZOOMS = (
@@ -35,6 +33,8 @@ _ZOOMS = (
     (1.0, GREY, "to 1 %"),
     (math.inf, ORANGE, "above"),
 )
+_TOLD = (0.5, 1, 2, 5, 10, 20)
+"""CIEDE2000 that are written below the curve."""
 _HUES = (ORANGE, "#1c9e77", "#8a5fc0", "#b0567f", "#7a7a1c")
 
 
@@ -151,70 +151,107 @@ def drift_arrows(points: Sequence[tuple[float, float]]) -> Drawing:
     )
 
 
-def survival_shares(system: SystemResult) -> list[float] | None:
-    """Share of kept pixels beyond each threshold; None without numbers."""
-    names = [f"keep_within_{threshold}" for threshold in THRESHOLDS]
-    if not all(name in system.measures for name in names):
-        return None
-    return [1.0 - system.measures[name].macro.mean for name in names]
+def survival_shares(system: SystemResult, form: str = "raw") -> list[float] | None:
+    """Share of kept pixels beyond each CIEDE2000 of `CURVE`.
+
+    Args:
+      system: whose.
+      form: `raw` or `registered`, the motion undone.
+
+    Returns:
+      None without numbers, such as those of records of before they were taken.
+    """
+    shares = system.curves[form]
+    return None if any(map(math.isnan, shares)) else [1.0 - one for one in shares]
 
 
 def survival_curves(systems: Sequence[SystemResult], main: str) -> Drawing:
     """Draws how many kept pixels are off by more than a colour difference.
 
+    The colour difference is on a scale of logarithms. A thin line beside a system's is
+    the same with its motion undone, where that differs.
+
     Args:
-      systems: with the measures; at least one.
+      systems: with the shares; at least one.
       main: name of the system in blue.
     """
     left, right, bottom = 44.0, 236.0, 300.0
-    shares = [one for system in systems for one in survival_shares(system) or []]
+    drawn = [(one, survival_shares(one) or []) for one in systems]
+    shares = [share for _, values in drawn for share in values]
     up = Scale(low=0.0, high=min(1.0, limit_of(shares, 0.05)), start=bottom, end=24.0)
-    places = {t: left + (right - left) * (t - 2) / 8 for t in THRESHOLDS}
-    digits = 2 if up.high < 0.5 else 1
-    shapes: list[Shape] = [
-        Text(x=0, y=12, text="share of kept pixels beyond", size=11, color="muted"),
-        *vertical_grid(up, left, right, digits),
-    ]
-    for threshold, x in places.items():
-        shapes.append(
-            Text(
-                x=x,
-                y=bottom + 16,
-                text=str(threshold),
-                size=11,
-                color="muted",
-                anchor="middle",
-            )
-        )
-    middle = (left + right) / 2
-    shapes.append(
-        Text(x=middle, y=bottom + 34, text="CIEDE2000", size=11, anchor="middle")
+    across = Scale(
+        low=math.log(CURVE[0]), high=math.log(CURVE[-1]), start=left, end=right
     )
+    places = [across(math.log(threshold)) for threshold in CURVE]
+    shapes = [
+        *vertical_grid(up, left, right, 2 if up.high < 0.5 else 1),
+        *_thresholds(across, bottom),
+    ]
     ends = []
-    drawn = [(system, survival_shares(system)) for system in systems]
     hues = iter(_HUES * (1 + len(systems)))
     for system, values in drawn:
-        assert values is not None
         color = GREY
         if system.kind == "system":
             color = BLUE if system.name == main else next(hues)
-        points = tuple(
-            (x, up(value)) for x, value in zip(places.values(), values, strict=True)
-        )
+            registered = survival_shares(system, "registered") or values
+            if max(abs(a - b) for a, b in zip(values, registered, strict=True)) > 0.002:
+                shapes.append(_curve(places, registered, up, color, 1.0))
         width = 2.5 if system.kind == "system" else 1.2
-        shapes.append(Line(points=points, color=color, width=width))
-        shapes += [Dot(x=x, y=y, radius=3, color=color) for x, y in points]
-        ends.append((points[-1][1], system.name, color))
+        shapes.append(_curve(places, values, up, color, width))
+        shapes += [
+            Dot(
+                x=x,
+                y=up(share),
+                radius=2,
+                color=color,
+                hint=f"{system.name}: {share:.3f} beyond {threshold:g}",
+            )
+            for x, threshold, share in zip(places, CURVE, values, strict=True)
+        ]
+        ends.append((up(values[-1]), system.name, color))
     labels = spread([y for y, _, _ in ends], 14.0, 24.0, bottom)
     for (y, name, color), place in zip(ends, labels, strict=True):
         shapes.append(Line(points=((right + 4, y), (right + 14, place)), color=color))
         shapes.append(Text(x=right + 17, y=place + 4, text=cut(name, 18), size=11))
     return Drawing(
-        title=f"Share of kept pixels beyond CIEDE2000 2, 5, 10; {len(drawn)} systems",
+        title=f"Share of kept pixels beyond CIEDE2000 {CURVE[0]:g} to {CURVE[-1]:g}; "
+        f"{len(drawn)} systems",
         width=_SIDE,
         height=bottom + 44,
         shapes=tuple(shapes),
     )
+
+
+def _curve(
+    places: Sequence[float],
+    values: Sequence[float],
+    up: Scale,
+    color: str,
+    width: float,
+) -> Line:
+    points = tuple((x, up(value)) for x, value in zip(places, values, strict=True))
+    return Line(points=points, color=color, width=width)
+
+
+def _thresholds(across: Scale, bottom: float) -> list[Shape]:
+    """The scale below, and what is counted above."""
+    shapes: list[Shape] = [
+        Text(x=0, y=12, text="share of kept pixels beyond", size=11, color="muted")
+    ]
+    for threshold in _TOLD:
+        x = across(math.log(threshold))
+        label = f"{threshold:g}"
+        shapes.append(
+            Text(
+                x=x, y=bottom + 16, text=label, size=11, color="muted", anchor="middle"
+            )
+        )
+    middle = (across.start + across.end) / 2
+    told = "CIEDE2000"
+    return [
+        *shapes,
+        Text(x=middle, y=bottom + 34, text=told, size=11, anchor="middle"),
+    ]
 
 
 def _crosshair(across: Scale, down: Scale, right: str, below: str) -> list[Shape]:

@@ -15,6 +15,12 @@ from tbstar_jax.evaluation.report.markup import Html, join, tag
 from tbstar_jax.evaluation.report.style import POLICY, page_style
 from tbstar_jax.evaluation.run.results import SystemResult
 
+_NO_VAE = Absent(
+    reason="no autoencoder was given, so the ceiling of a model that encodes the photo "
+    "is not known; run the same command again with --vae=DIR, the folder of the model "
+    "whose pictures these are"
+)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Section:
@@ -123,9 +129,12 @@ def _sections(
             boards.run_difference(content.results, content.previous),
         ),
     ]
-    if all(one.kind != "anchor" for one in content.results.systems):
+    anchors = {one.name for one in content.results.systems if one.kind == "anchor"}
+    if not anchors:
         reason = "no anchor was scored, so the scores have no yardstick"
         found.append(("anchors", "Anchors", Absent(reason=reason)))
+    elif "reference_vae" not in anchors:
+        found.append(("vae", "The reference through an autoencoder", _NO_VAE))
     named = [Section(id=id, title=title, body=body) for id, title, body in found]
     return [*named, run]
 

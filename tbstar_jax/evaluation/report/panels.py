@@ -110,7 +110,8 @@ def preservation_panel(drawings: Mapping[str, Drawing | Absent]) -> Html | Absen
         "which P is not reduced, and 8 px, where it is 0.",
         "drift": "Mean change of a* and b* of the kept region, one arrow per answer.",
         "kept": "Share of kept pixels that are off by more than a colour difference, "
-        "mean over tasks; grey: anchors.",
+        "mean over tasks, as answers lie; thin: with the motion undone, where that "
+        "differs; grey: anchors.",
     }
     plates = [plate(one, captions[name]) for name, one in named.items()]
     return tag("div", *plates, class_="plates")
@@ -132,16 +133,21 @@ def text_panel(
             ("macro", sliced.macro),
             ("tag script=en", sliced.tags.get("script=en")),
             ("tag script=zh", sliced.tags.get("script=zh")),
+            ("tag script=number", sliced.tags.get("script=number")),
         ):
             key = f"{main.name}|{name}|{label}"
             empty = tag("span", "n/a", class_="none")
             cells.append(empty if one is None else interval(one, 3, key))
         rows.append(cells)
-    heads = ["measure", "all tasks", "English texts", "Chinese texts"]
+    heads = ["measure", "all tasks", "English texts", "Chinese texts", "numbers"]
     caption = "Answers by the character error rate of the text they were asked to write"
     parts = [
         plate(drawing, f"{caption}."),
         table("Texts, with intervals", heads, rows, "numbers"),
+        note(
+            "CER, a perfect edit: what the reader misreads of the reference. Numbers: "
+            "texts without letters, such as prices, are in neither language."
+        ),
     ]
     if content.reads:
         parts.append(_confusions(content))

@@ -71,11 +71,16 @@ def judge_run(run: Run, config: JudgeConfig, check: Check) -> None:
     cases = CaseFolder(run.cases, None)
     found = find_outputs(run.outputs, run.prompts).paths
     canary = check(config) if pending else None
-    _write_judge(run, config, canary)
+    if canary is not None and canary.unstructured:
+        judge.forgo_structure()
+    _write_judge(run, judge, canary)
     if canary is not None:
         canary.require_good()
     work = (_work(run, cases, found, prompt) for prompt in pending)
-    judged = judge_all(judge, work, run.folder / JUDGEMENTS_FILE)
+    try:
+        judged = judge_all(judge, work, run.folder / JUDGEMENTS_FILE)
+    finally:
+        _write_judge(run, judge, canary)
     if judged and not any(one.is_settled for one in judged):
         raise UserError(
             f"the judge {config.model} answered none of {len(judged)} requests "
@@ -94,13 +99,16 @@ def _pending(run: Run, judge: Judge) -> list[str]:
     return [id for id in run.prompts if id not in settled or settled[id] != now[id]]
 
 
-def _write_judge(run: Run, config: JudgeConfig, canary: CanaryResult | None) -> None:
+def _write_judge(run: Run, judge: Judge, canary: CanaryResult | None) -> None:
     """Notes how the judge is asked, and what the canary found; None: it had no need."""
-    told, key = run.judges(), config.fingerprint()
+    config = judge.config
+    told, key = run.judges(), judge.fingerprint
     date = datetime.datetime.now(datetime.UTC).date().isoformat()
     # The earlier entry stays: most of its judgements are of that date.
     entry = {**config.provenance(), "since": date, **told.get(key, {})}
     entry["bug_compatible"] = config.bug_compatible
+    if judge.is_unstructured:
+        entry["structured"] = "unsupported by the server"
     if canary is not None:
         entry["canary"] = dataclasses.asdict(canary)
     write_whole(run.folder / JUDGES_FILE, json_text({**told, key: entry}).encode())

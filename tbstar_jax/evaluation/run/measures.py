@@ -12,6 +12,9 @@ Kind = Literal["score", "preservation", "edit", "text", "learned"]
 _TIES = {"": 0.01, "dB": 0.1, "px": 0.05, "ΔE": 0.1}
 """By unit."""
 
+_LEVEL_TIES = {"l1_reference": 1e-3, "l1_source": 1e-3, "l2_reference": 1e-4}
+"""Of means over whole pictures, a quarter of a level; by name."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Measure:
@@ -39,7 +42,7 @@ class Measure:
     @property
     def tie(self) -> float:
         """Largest difference of two answers that nobody would call one."""
-        return _TIES[self.unit]
+        return _LEVEL_TIES.get(self.name, _TIES[self.unit])
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -86,6 +89,8 @@ MEASURES: tuple[Measure, ...] = (
     _measure("consistency", "C", "score"),
     _measure("edit", "E", "score"),
     _measure("preservation", "P", "score"),
+    _measure("consistency_area", "C by area alone", "score"),
+    _measure("preservation_area", "P by area alone", "score"),
     _measure("psnr_keep", "PSNR", "preservation", True, "dB", True),
     _measure("ssim_keep", "SSIM", "preservation"),
     _measure("shift", "shift", "preservation", False, "px"),
@@ -101,19 +106,35 @@ MEASURES: tuple[Measure, ...] = (
     _measure("keep_within_2", "kept within ΔE 2", "preservation"),
     _measure("keep_within_5", "kept within ΔE 5", "preservation"),
     _measure("keep_within_10", "kept within ΔE 10", "preservation"),
-    _measure("preservation_area", "P by area alone", "preservation"),
+    _measure(
+        "keep_within_registered_2", "kept within ΔE 2, registered", "preservation"
+    ),
+    _measure(
+        "keep_within_registered_5", "kept within ΔE 5, registered", "preservation"
+    ),
+    _measure(
+        "keep_within_registered_10", "kept within ΔE 10, registered", "preservation"
+    ),
     _measure("tile95", "worst tiles", "preservation", False, "ΔE"),
     _measure("worst_tile", "worst tile", "preservation", False, "ΔE"),
     _measure("structure_lost", "structure lost", "preservation", False),
     _measure("share_identical", "bit-identical", "preservation"),
+    _measure("l1_source", "L1 photo, rewards doing nothing", "preservation", False),
+    _measure("edit_accuracy_2", "edit accuracy, ΔE 2", "edit"),
     _measure("edit_accuracy_5", "edit accuracy, ΔE 5", "edit"),
+    _measure("edit_accuracy_10", "edit accuracy, ΔE 10", "edit"),
     _measure("iou_5", "IoU, ΔE 5", "edit"),
+    _measure("l1_reference", "L1 reference", "edit", False),
+    _measure("l2_reference", "L2 reference", "edit", False),
     _measure("text_cer", "CER", "text", False),
+    _measure("text_cer_ceiling", "CER, a perfect edit", "text", None),
     _measure("text_cer_raw", "CER, as it lies", "text", False),
+    _measure("text_ned", "NED", "text"),
     _measure("text_exact", "text exact", "text"),
     _measure("price_exact", "price exact", "text"),
     _measure("glyph_iou", "glyph overlap", "text"),
     _measure("keep_text_cer", "CER of kept text", "text", False),
+    _measure("keep_text_cer_ceiling", "CER of kept text, unchanged", "text", None),
     _measure("keep_text_cer_raw", "CER of kept text, as it lies", "text", False),
     _measure("keep_glyph_iou", "overlap of kept glyphs", "text"),
     _learned("lpips_keep", "LPIPS kept", "lpips", is_higher_better=False),
@@ -127,6 +148,13 @@ MEASURES: tuple[Measure, ...] = (
     _learned("clip_dir", "CLIP-dir", "clip_image", "clip_text"),
 )
 """In the order of reports."""
+
+
+CEILINGS = {
+    "text_cer": "text_cer_ceiling",
+    "keep_text_cer": "keep_text_cer_ceiling",
+}
+"""Error rates to what a perfect edit has: what the reader itself misreads."""
 
 
 def variant_of(measure: Measure, tools: Mapping[str, Any]) -> str:

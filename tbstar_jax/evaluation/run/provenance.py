@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import tbstar_jax
+from tbstar_jax.evaluation.cases.seeds import BENCHMARK_VERSION
 from tbstar_jax.evaluation.run.scoring import SCORES_VERSION
 
 _PACKAGES = ("jax", "numpy", "pillow", "scipy")
@@ -43,6 +44,7 @@ def provenance(
         "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "commit": _commit(),
         "scores_version": SCORES_VERSION,
+        "cases_version": BENCHMARK_VERSION,
         "versions": {
             "tbstar_jax": tbstar_jax.__version__,
             "python": platform.python_version(),

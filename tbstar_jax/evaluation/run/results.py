@@ -12,8 +12,9 @@ import numpy as np
 
 from tbstar_jax.evaluation.files import json_text
 from tbstar_jax.evaluation.run.measures import MEASURES, Measure, variant_of
+from tbstar_jax.evaluation.scores.comparison import CURVE
 from tbstar_jax.evaluation.scores.record import ScoreRecord
-from tbstar_jax.evaluation.statistics.bootstrap import Slices, slices
+from tbstar_jax.evaluation.statistics.bootstrap import Slices, macro_mean, slices
 from tbstar_jax.evaluation.statistics.paired import language_difference
 from tbstar_jax.evaluation.statistics.resample import BootstrapConfig, Interval
 from tbstar_jax.evaluation.statistics.sample import Sample, sample_of
@@ -53,6 +54,8 @@ class SystemResult:
       statuses: answers by status, all samples.
       measures: by name of the measure; only those with a number.
       num_exact: answers left out of a mean because they are identical (PSNR).
+      curves: shares of kept pixels within each CIEDE2000 of `comparison.CURVE`, means
+        over tasks: `raw`, as answers lie, and `registered`; NaN where nothing is kept.
       english_minus_chinese: C, paired by case; None without both languages.
       weakest: task to part of E to the number of answers whose lowest part it is, of
         those with E below 0.5: why edits fail.
@@ -65,6 +68,7 @@ class SystemResult:
     statuses: Mapping[str, int]
     measures: Mapping[str, Slices]
     num_exact: Mapping[str, int]
+    curves: Mapping[str, Sequence[float]]
     english_minus_chinese: Interval | None
     weakest: Mapping[str, Mapping[str, int]]
 
@@ -115,6 +119,7 @@ def summarise(
         statuses=dict(sorted(Counter(row.status for row in rows).items())),
         measures=measures,
         num_exact=num_exact,
+        curves={"raw": _curve(rows, ""), "registered": _curve(rows, "registered_")},
         english_minus_chinese=_language_difference(rows, config),
         weakest=_weakest(rows),
     )
@@ -155,6 +160,11 @@ def measured(records: Iterable[ScoreRecord], measure: Measure) -> Sample:
     if len(known):  # rounding, or a similarity below 0
         least, most = min(least, known.min()), max(most, known.max())
     return dataclasses.replace(sample, bounds=(float(least), float(most)))
+
+
+def _curve(rows: Sequence[ScoreRecord], form: str) -> tuple[float, ...]:
+    names = (f"keep_within_{form}{threshold:g}" for threshold in CURVE)
+    return tuple(macro_mean(sample_of(rows, name)) for name in names)
 
 
 def _language_difference(

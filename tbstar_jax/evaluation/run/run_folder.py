@@ -143,7 +143,8 @@ def read_run(folder: Path) -> Run:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         provenance = content["provenance"]
-        provenance["system"], provenance["cases_sha256"], provenance["tools"]["ocr"]
+        provenance["cases_sha256"], provenance["tools"]["ocr"]
+        dict(provenance["system"])
         list(provenance["cases_not_as_shipped"])
         learned_of(provenance)
         num_samples = int(content.get("num_samples", 1))
@@ -213,16 +214,86 @@ def same_cases(runs: Sequence[Run]) -> None:
         if run.provenance["cases_sha256"] != first.provenance["cases_sha256"]:
             raise UserError(
                 f"{first.folder} and {run.folder} are of different cases, so their "
-                "numbers cannot be compared; run both on the same split"
+                "numbers cannot be compared; run both on the same split, or take the "
+                "difference of one system between two splits with `gap`"
             )
-        # Absent in runs of before it was recorded.
-        versions = [
-            one.provenance.get("scores_version", "3 or lower") for one in (first, run)
-        ]
-        if versions[0] != versions[1]:
-            raise UserError(
-                f"{first.folder} and {run.folder} were scored by different definitions "
-                f"(versions {versions[0]} and {versions[1]}), so their numbers cannot "
-                "be compared; run the command of the older one again, which scores its "
-                "pictures anew"
-            )
+        _same_scores(first, run)
+
+
+def two_splits(first: Run, second: Run) -> None:
+    """Checks that two runs are one system's, on cases that have nothing in common.
+
+    Raises:
+      UserError: they are of the same cases, or of one split and seed; of two systems;
+        of different definitions of scores or of cases; or of prompts chosen otherwise.
+    """
+    both = f"{first.folder} and {second.folder}"
+    told = first.provenance, second.provenance
+    if told[0]["cases_sha256"] == told[1]["cases_sha256"]:
+        raise UserError(
+            f"{both} are of the same cases, so there is no gap between splits; compare "
+            "them prompt by prompt with `compare`"
+        )
+    if _drawn_from(first) == _drawn_from(second):
+        raise UserError(
+            f"{both} are both of {split_name(first)}, of other tasks or drawn by other "
+            "software, so their cases are no two independent samples; run one of them "
+            "on another split or seed"
+        )
+    systems = [{"name": run.name, **_identity(run)} for run in (first, second)]
+    names = dict.fromkeys([*systems[0], *systems[1]])
+    differing = [name for name in names if systems[0].get(name) != systems[1].get(name)]
+    if differing:
+        raise UserError(
+            f"{both} are of two systems (they differ in {' and '.join(differing)}), so "
+            "a gap would not be one of splits; run one system on both, under one --name"
+        )
+    _same_scores(first, second)
+    versions = [one.get("cases_version", "2 or lower") for one in told]
+    if versions[0] != versions[1]:
+        raise UserError(
+            f"{both} are of cases of different versions ({versions[0]} and "
+            f"{versions[1]}), so a gap would not be one of splits; run the older one "
+            "again in a new folder"
+        )
+    limits = [one.get("max_instruction_bytes") for one in told]
+    if limits[0] != limits[1]:
+        raise UserError(
+            f"{both} were asked prompts of different length (--max-instruction-bytes "
+            f"{limits[0]} and {limits[1]}), so a gap would not be one of splits; run "
+            "both with one limit"
+        )
+
+
+def split_name(run: Run) -> str:
+    """The split of a run's cases, with the seed where it has one."""
+    split, seed = _drawn_from(run)
+    return split if seed is None else f"{split}, seed {seed}"
+
+
+def _drawn_from(run: Run) -> tuple[str, Any]:
+    return str(run.provenance.get("split", "")), run.provenance.get("seed")
+
+
+def _identity(run: Run) -> dict[str, Any]:
+    """What decides a system's answers, without where it lies on this machine.
+
+    Weights are known by their hash; of pictures made elsewhere nothing but the name is.
+    """
+    places = ("directory", "outputs")
+    system = dict(run.provenance["system"])
+    return {name: value for name, value in system.items() if name not in places}
+
+
+def _same_scores(first: Run, second: Run) -> None:
+    # Absent in runs of before it was recorded.
+    versions = [
+        run.provenance.get("scores_version", "3 or lower") for run in (first, second)
+    ]
+    if versions[0] != versions[1]:
+        raise UserError(
+            f"{first.folder} and {second.folder} were scored by different definitions "
+            f"(versions {versions[0]} and {versions[1]}), so their numbers cannot be "
+            "compared; run the command of the older one again, which scores its "
+            "pictures anew"
+        )

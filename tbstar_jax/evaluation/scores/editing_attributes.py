@@ -14,17 +14,19 @@ from tbstar_jax.evaluation.scores.editing_measures import (
     LEAST_PIXELS,
     View,
     above_chance,
-    distribution,
     dot,
     far_intactness,
     gradient_likeness,
     relative,
     skill,
     smooth,
-    texture,
 )
 from tbstar_jax.evaluation.scores.editing_outlines import silhouette_score
 from tbstar_jax.evaluation.scores.editing_structure import structure_score
+from tbstar_jax.evaluation.scores.editing_texture import (
+    distribution,
+    texture,
+)
 from tbstar_jax.geometry import erode
 from tbstar_jax.metrics.color import ciede2000, srgb_to_linear, unit_image
 

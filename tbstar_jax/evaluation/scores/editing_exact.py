@@ -20,13 +20,15 @@ from tbstar_jax.evaluation.scores.editing_measures import (
     pattern_skill,
     pixel_skill,
     progress,
-    quietness,
     relative,
     skill,
     smooth,
     visible_difference,
 )
 from tbstar_jax.evaluation.scores.editing_outlines import alpha_score
+from tbstar_jax.evaluation.scores.editing_texture import (
+    quietness,
+)
 from tbstar_jax.geometry import Box
 from tbstar_jax.metrics.color import lab_drift
 from tbstar_jax.metrics.similarity import mean_squared_error, ssim
@@ -45,6 +47,7 @@ _DRIFT, _FREE_DRIFT = 4.0, 0.3
 """Shift of Lab at which a repair without a cast keeps 1 / e, and what noise does."""
 _LEAST_IDENTITY = 0.05
 """Of an arrangement in which one thing is lost: the others are still something."""
+_LEAST_DETAIL = 0.05
 _SSIM_MARGIN = 6
 """What a region grows by, so that whole windows lie in it."""
 
@@ -199,8 +202,8 @@ def repair_parts(view: View) -> dict[str, float | None]:
     `level` is the skill of the root mean square error, which is a PSNR's; `drift` tells
     a repair that tints what it repairs: see `_drift`.
 
-    `detail` is how far SSIM went from the damage's to 1. A cast hardly lowers SSIM, and
-    then it is left out.
+    `detail` is how far SSIM went from the damage's to 1, at least 0.05: grain alone is
+    not the end of a repair. A cast hardly lowers SSIM, and then it is left out.
     """
     case = view.case
     edit = case.masks.edit
@@ -213,10 +216,11 @@ def repair_parts(view: View) -> dict[str, float | None]:
         float(ssim(image, case.reference, around))
         for image in (view.answer, case.source, case.reference)
     ]
+    detail = progress(likeness[0], likeness[1], likeness[2], least=0.02)
     return {
         "clean": pixel_skill(view, edit, sigma=0.0),
         "level": skill(*errors) if errors[1] > 0 else None,
-        "detail": progress(likeness[0], likeness[1], likeness[2], least=0.02),
+        "detail": None if detail is None else max(_LEAST_DETAIL, detail),
         "drift": _drift(view, edit),
         "intact": intactness(view),
     }

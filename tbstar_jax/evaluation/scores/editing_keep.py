@@ -12,22 +12,24 @@ from jaxtyping import Bool, Float
 from tbstar_jax.evaluation.cases.draft import box_of
 from tbstar_jax.evaluation.scores.editing_matching import match_object, match_sized
 from tbstar_jax.evaluation.scores.editing_measures import (
-    GRAIN,
     LEAST_PIXELS,
-    LEAST_TEXTURE,
     View,
     above_chance,
     box_mask,
     dilate,
-    distribution_skill,
     extent,
     far_intactness,
     outline_likeness,
     progress,
     relative,
     skill,
-    texture,
     visible_difference,
+)
+from tbstar_jax.evaluation.scores.editing_texture import (
+    GRAIN,
+    LEAST_TEXTURE,
+    distribution_skill,
+    texture,
 )
 from tbstar_jax.geometry import Box
 from tbstar_jax.metrics.color import ciede2000

@@ -20,10 +20,6 @@ from tbstar_jax.metrics.color import ciede2000, srgb_to_lab
 
 LEAST_PIXELS = 16
 """A region with fewer pixels is not measured."""
-GRAIN = 0.1
-"""`texture` that a photo's grain adds to a plain ground."""
-LEAST_TEXTURE = 0.05
-"""Score of a texture that is as fine or coarse as any: its colours are something."""
 
 _VISIBLE = 2.0
 """CIEDE2000 at which a difference counts half of its size."""
@@ -44,7 +40,6 @@ _TAKEN = 6.0
 _ROOM = 2.5
 """What another good drawing may take, as a multiple of the reference's."""
 _CHANCE = 0.25
-_QUANTILES = np.linspace(0.05, 0.95, 10)
 _BAND = 3
 """Half the width of the band along an outline, pixels."""
 
@@ -271,61 +266,6 @@ def pattern_skill(view: View, mask: Bool[np.ndarray, "h w"]) -> float | None:
     rest = (view.answer[mask] - reference).ravel()
     power = dot(pattern, pattern)
     return skill(abs(dot(rest, pattern)), power) if power > 0 else None
-
-
-def texture(lab: Float[np.ndarray, "h w 3"], mask: Bool[np.ndarray, "h w"]) -> float:
-    """Log of the mean fine contrast of L* over a region: 0 for a flat one."""
-    light = lab[..., 0]
-    fine = np.abs(
-        ndimage.gaussian_filter(light, 0.8) - ndimage.gaussian_filter(light, 2.5)
-    )
-    return math.log1p(float(fine[mask].mean()))
-
-
-def quietness(view: View, mask: Bool[np.ndarray, "h w"]) -> float | None:
-    """1 where a region has no more fine contrast than the reference's, 0.05 at 3 times.
-
-    Noise over what was to vanish has the right colours on average. A smoother fill than
-    the reference's costs nothing here.
-    """
-    if np.count_nonzero(mask) < LEAST_PIXELS:
-        return None
-    excess = texture(view.answer_lab, mask) - texture(view.reference_lab, mask)
-    return min(1.0, max(LEAST_TEXTURE, 1.0 - (excess - GRAIN)))
-
-
-def distribution(
-    lab: Float[np.ndarray, "h w 3"], mask: Bool[np.ndarray, "h w"]
-) -> Float[np.ndarray, "10 3"]:
-    """Ten quantiles of L*, a* and b* over a region."""
-    return np.quantile(lab[mask], _QUANTILES, axis=0)
-
-
-def distribution_distance(
-    lab: Float[np.ndarray, "h w 3"],
-    reference: Float[np.ndarray, "h w 3"],
-    mask: Bool[np.ndarray, "h w"],
-    texture_weight: float = 3.0,
-) -> float:
-    """Distance of the colours of a region, wherever they are in it.
-
-    The sum over L*, a*, b* of the Wasserstein-1 distance, and the texture's.
-    """
-    quantiles = [distribution(smooth(one, 1.0), mask) for one in (lab, reference)]
-    apart = np.abs(quantiles[0] - quantiles[1])
-    fine = abs(texture(lab, mask) - texture(reference, mask))
-    return float(apart.mean(axis=0).sum()) + texture_weight * fine
-
-
-def distribution_skill(
-    view: View, mask: Bool[np.ndarray, "h w"], texture_weight: float = 3.0
-) -> float:
-    """Skill of `distribution_distance` from the reference."""
-    error, source_error = (
-        distribution_distance(lab, view.reference_lab, mask, texture_weight)
-        for lab in (view.answer_lab, view.source_lab)
-    )
-    return skill(error, source_error)
 
 
 def gradients(

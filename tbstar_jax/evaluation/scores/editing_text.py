@@ -13,6 +13,7 @@ from tbstar_jax.evaluation.scores.editing_measures import (
     box_mask,
     dilate,
     extent,
+    smooth,
 )
 from tbstar_jax.evaluation.text.glyphs import ink_color_error, ink_height_ratio
 from tbstar_jax.evaluation.text.ink import find_ink, window_of
@@ -34,8 +35,8 @@ _FREE_INK = 0.25
 """Of a text's ink: a line, a frame or a mark beside it."""
 _FREE_HEIGHT = 2.0
 """Factor of the reference's height within which a new text's is free."""
-_COVERED_SHARE = 0.25
-"""Of the product outside the zone: so much covered scores 0."""
+_COVERED_SHARE, _LEAST_CLEAR = 0.25, 0.05
+"""Of the product outside the zone: so much covered scores the latter."""
 
 
 def text_replacement_parts(
@@ -198,6 +199,7 @@ def _clear(view: View, written: Sequence[Written]) -> float | None:
     product = view.case.masks.product & ~zone & ~is_meant
     if np.count_nonzero(product) < LEAST_PIXELS:
         return None
-    change = ciede2000(view.answer_lab[product], view.source_lab[product])
-    share = float((change > _COVERED).mean())
-    return max(0.0, 1.0 - share / _COVERED_SHARE)
+    # Grain is preservation's matter, and no cover.
+    answer, source = (smooth(lab, 1.5)[product] for lab in view.labs[:2])
+    share = float((ciede2000(answer, source) > _COVERED).mean())
+    return max(_LEAST_CLEAR, 1.0 - share / _COVERED_SHARE)

@@ -9,7 +9,7 @@ from jaxtyping import Bool, UInt8
 from PIL import Image
 
 from tbstar_jax.evaluation.cases.kept import guard_region
-from tbstar_jax.evaluation.scores.preservation import THRESHOLDS
+from tbstar_jax.evaluation.scores.comparison import THRESHOLDS
 from tbstar_jax.metrics.color import unit_image
 from tbstar_jax.metrics.similarity import (
     ciede2000_map,
@@ -63,18 +63,23 @@ def edit_pixels(
     }
 
 
-def reference_distances(
-    reference: UInt8[np.ndarray, "h w 3"], answer: UInt8[np.ndarray, "ah aw 3"]
+def whole_distances(
+    source: UInt8[np.ndarray, "h w 3"],
+    reference: UInt8[np.ndarray, "h w 3"],
+    answer: UInt8[np.ndarray, "ah aw 3"],
 ) -> dict[str, float]:
-    """L1 and L2 of a whole picture as it lies (MagicBrush, image_eval.py).
+    """L1 and L2 of a whole picture as it lies.
 
     Args:
+      source: the photo, on the canvas of the answer.
       reference: the right edit.
       answer: of any size; resized to the reference's as MagicBrush does, bicubic.
 
     Returns:
-      `l1_reference`, `l2_reference`: mean absolute and squared difference of levels in
-      [0, 1].
+      Means over pixels and channels of levels in [0, 1]: `l1_reference` and
+      `l2_reference`, absolute and squared differences from the reference (MagicBrush,
+      image_eval.py); `l1_source`, absolute ones from the photo (Emu Edit), which
+      rewards doing nothing.
     """
     height, width = reference.shape[:2]
     if answer.shape != reference.shape:
@@ -86,4 +91,5 @@ def reference_distances(
     return {
         "l1_reference": float(np.abs(error).mean()),
         "l2_reference": float(np.square(error).mean()),
+        "l1_source": float(np.abs(unit_image(source) - unit_image(answer)).mean()),
     }

@@ -28,12 +28,17 @@ import dataclasses
 import math
 
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, UInt8
 
 from tbstar_jax.evaluation.cases.kept import kept_region
+from tbstar_jax.evaluation.scores.comparison import (
+    CURVE,
+    THRESHOLDS,
+    Comparison,
+    tile_side,
+)
 from tbstar_jax.evaluation.scores.structure import structure_lost
-from tbstar_jax.geometry import erode
-from tbstar_jax.metrics.color import ciede2000, lab_drift, srgb_to_lab
+from tbstar_jax.metrics.color import srgb_to_lab
 from tbstar_jax.metrics.registration import (
     STILL,
     UNKNOWN,
@@ -43,22 +48,8 @@ from tbstar_jax.metrics.registration import (
     shown,
     unregistered,
 )
-from tbstar_jax.metrics.similarity import (
-    SSIM_WINDOW,
-    masked_mean,
-    psnr,
-    share_identical,
-    share_within,
-    ssim,
-    tile95,
-    worst_tile,
-)
+from tbstar_jax.metrics.similarity import share_identical
 
-THRESHOLDS = (2.0, 5.0, 10.0)
-"""CIEDE2000: just visible, plain, another colour."""
-
-_TILES = 8
-"""Tiles along the longer side: what is lost weighs the same at every size."""
 _FREE_TILE, _LOST_TILE = 5.0, 50.0
 """Mean CIEDE2000 of a tile: plainly visible, and as far as black from grey."""
 _FREE_LOSS = 0.25
@@ -119,8 +110,8 @@ class Preservation:
       ssim_keep_registered: likewise.
       drift: mean signed change of L*, a*, b*, as it lies.
       ciede2000_keep: mean difference, as it lies.
-      within: shares within CIEDE2000 2, 5 and 10, as it lies.
-      within_registered: the same after undoing the motion.
+      curve: shares within each CIEDE2000 of `CURVE`, as it lies.
+      curve_registered: the same after undoing the motion.
       tile95: 95th percentile of the means of 32 x 32 tiles, registered.
       worst_tile: the largest mean of tiles of an eighth of the longer side, registered.
       structure_lost: share of structure lost in the worst such tile, registered.
@@ -141,8 +132,8 @@ class Preservation:
     ssim_keep_registered: float
     drift: tuple[float, float, float]
     ciede2000_keep: float
-    within: tuple[float, float, float]
-    within_registered: tuple[float, float, float]
+    curve: tuple[float, ...]
+    curve_registered: tuple[float, ...]
     tile95: float
     worst_tile: float
     structure_lost: float
@@ -158,6 +149,16 @@ class Preservation:
     def drift_norm(self) -> float:
         """Length of the drift, in Lab units."""
         return math.hypot(*self.drift)
+
+    @property
+    def within(self) -> tuple[float, ...]:
+        """Shares within CIEDE2000 2, 5 and 10, as it lies."""
+        return _at_thresholds(self.curve)
+
+    @property
+    def within_registered(self) -> tuple[float, ...]:
+        """The same after undoing the motion."""
+        return _at_thresholds(self.curve_registered)
 
     def as_metrics(self) -> dict[str, float]:
         """Returns all measures but P by flat names."""
@@ -184,12 +185,16 @@ class Preservation:
         metrics["preservation_area"] = self.area
         metrics |= dict(zip(("drift_l", "drift_a", "drift_b"), self.drift, strict=True))
         for name, shares in (
-            ("keep_within", self.within),
-            ("keep_within_registered", self.within_registered),
+            ("keep_within", self.curve),
+            ("keep_within_registered", self.curve_registered),
         ):
-            for threshold, share in zip(THRESHOLDS, shares, strict=True):
-                metrics[f"{name}_{threshold:.0f}"] = share
+            for threshold, share in zip(CURVE, shares, strict=True):
+                metrics[f"{name}_{threshold:g}"] = share
         return metrics
+
+
+def _at_thresholds(curve: tuple[float, ...]) -> tuple[float, ...]:
+    return tuple(curve[CURVE.index(threshold)] for threshold in THRESHOLDS)
 
 
 def preservation(
@@ -214,21 +219,21 @@ def preservation(
         return _nothing_kept(reference, edited, is_reframed=is_reframed)
     lab = srgb_to_lab(source)
     motion = register(source, edited, kept)
-    raw = _Comparison.of(source, lab, edited, kept)
+    raw = Comparison.of(source, lab, edited, kept)
     registered, visible = raw, kept
     if motion.is_known and not motion.is_still:
         both = kept & shown((kept.shape[0], kept.shape[1]), motion)
         if both.any():
             back = unregistered(edited, motion, fill=source)
-            moved = _Comparison.of(source, lab, back, both)
+            moved = Comparison.of(source, lab, back, both)
             if _is_moved(raw, moved):
                 registered, visible = moved, both
             else:
                 motion = STILL
     lost = structure_lost(
-        lab[..., 0], registered.lab[..., 0], visible, _tile_side(visible)
+        lab[..., 0], registered.lab[..., 0], visible, tile_side(visible)
     )
-    area = float(np.mean(registered.within)) * factor(motion)
+    area = float(np.mean(_at_thresholds(registered.curve))) * factor(motion)
     return Preservation(
         score=area * _tile_factor(registered.worst_tile) * _structure_factor(lost),
         area=area,
@@ -242,8 +247,8 @@ def preservation(
         ssim_keep_registered=registered.ssim,
         drift=raw.drift,
         ciede2000_keep=raw.mean,
-        within=raw.within,
-        within_registered=registered.within,
+        curve=raw.curve,
+        curve_registered=registered.curve,
         tile95=registered.tile95,
         worst_tile=registered.worst_tile,
         structure_lost=lost,
@@ -264,7 +269,7 @@ def factor(motion: Registration, limits: Limits = IN_PLACE) -> float:
     )
 
 
-def _is_moved(raw: "_Comparison", moved: "_Comparison") -> bool:
+def _is_moved(raw: "Comparison", moved: "Comparison") -> bool:
     """Whether a motion that registration found is there.
 
     A pattern of lines fits itself in many places, and a soft picture, slightly blurred,
@@ -272,7 +277,7 @@ def _is_moved(raw: "_Comparison", moved: "_Comparison") -> bool:
     where nothing visible differs as it lies, much: true motions of such pictures gain
     ten decibels and more.
     """
-    least = _LEAST_GAIN if raw.within[0] < _ALL else _CLEAR_GAIN
+    least = _LEAST_GAIN if _at_thresholds(raw.curve)[0] < _ALL else _CLEAR_GAIN
     return moved.psnr - raw.psnr >= least
 
 
@@ -284,10 +289,6 @@ def _tile_factor(worst: float) -> float:
 def _structure_factor(lost: float) -> float:
     """Likewise."""
     return 1.0 if math.isnan(lost) else 1.0 - max(0.0, lost - _FREE_LOSS) * _LOSS_COST
-
-
-def _tile_side(mask: Bool[np.ndarray, "h w"]) -> int:
-    return max(1, max(mask.shape) // _TILES)
 
 
 def _ramp(value: float, free: float, lost: float) -> float:
@@ -318,78 +319,11 @@ def _nothing_kept(
         ssim_keep_registered=_NAN,
         drift=(_NAN, _NAN, _NAN),
         ciede2000_keep=_NAN,
-        within=(_NAN, _NAN, _NAN),
-        within_registered=(_NAN, _NAN, _NAN),
+        curve=(_NAN,) * len(CURVE),
+        curve_registered=(_NAN,) * len(CURVE),
         tile95=_NAN,
         worst_tile=_NAN,
         structure_lost=_NAN,
         share_identical=_NAN,
         undone=motion if is_reframed and score > 0 else UNKNOWN,
     )
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class _Comparison:
-    """One picture against the source, over a mask; `lab` is the picture's there."""
-
-    lab: Float[np.ndarray, "h w 3"]
-    psnr: float
-    ssim: float
-    drift: tuple[float, float, float]
-    mean: float
-    within: tuple[float, float, float]
-    tile95: float
-    worst_tile: float
-
-    @classmethod
-    def of(
-        cls,
-        source: UInt8[np.ndarray, "h w 3"],
-        lab: Float[np.ndarray, "h w 3"],
-        edited: UInt8[np.ndarray, "h w 3"],
-        mask: Bool[np.ndarray, "h w"],
-    ) -> "_Comparison":
-        """Compares over a mask that is not empty.
-
-        Colours are converted only where pixels differ, which the gate's hardly do.
-        """
-        differs = mask & np.any(source != edited, axis=-1)
-        there = lab.copy()
-        there[differs] = srgb_to_lab(edited[differs])
-        difference = np.zeros(mask.shape)
-        difference[differs] = ciede2000(lab[differs], there[differs])
-        drift = lab_drift(lab, there, mask)
-        return cls(
-            lab=there,
-            psnr=float(psnr(source, edited, mask)),
-            ssim=_ssim(source, edited, mask, is_same=not differs.any()),
-            drift=(float(drift[0]), float(drift[1]), float(drift[2])),
-            mean=float(masked_mean(difference, mask)),
-            within=_shares(difference, mask),
-            tile95=float(tile95(difference, mask)),
-            worst_tile=float(worst_tile(difference, mask, _tile_side(mask))),
-        )
-
-
-def _ssim(
-    source: UInt8[np.ndarray, "h w 3"],
-    edited: UInt8[np.ndarray, "h w 3"],
-    mask: Bool[np.ndarray, "h w"],
-    *,
-    is_same: bool,
-) -> float:
-    """SSIM over a mask, known without computing where nothing differs."""
-    if not is_same:
-        return float(ssim(source, edited, mask))
-    reach = SSIM_WINDOW // 2
-    has_window = erode(mask, reach)[reach:-reach, reach:-reach].any()
-    return 1.0 if has_window else _NAN
-
-
-def _shares(
-    difference: Float[np.ndarray, "h w"], mask: Bool[np.ndarray, "h w"]
-) -> tuple[float, float, float]:
-    first, second, third = (
-        float(share_within(difference, threshold, mask)) for threshold in THRESHOLDS
-    )
-    return first, second, third

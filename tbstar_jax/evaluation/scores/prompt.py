@@ -19,7 +19,7 @@ from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.cases.case import Case, Prompt
 from tbstar_jax.evaluation.learned.measure import LearnedMeasure
 from tbstar_jax.evaluation.scores.editing import edit_score
-from tbstar_jax.evaluation.scores.pixels import edit_pixels, reference_distances
+from tbstar_jax.evaluation.scores.pixels import edit_pixels, whole_distances
 from tbstar_jax.evaluation.scores.preservation import Preservation, preservation
 from tbstar_jax.evaluation.scores.record import AnswerStatus, ScoreRecord
 from tbstar_jax.evaluation.text.measures import text_measures
@@ -32,6 +32,9 @@ MAX_FILE_BYTES = 256 << 20
 
 _SAME_ASPECT = 0.01
 """Relative difference of aspect ratios below which a resize does not stretch."""
+
+_ZERO_WITHOUT_ANSWER = ("preservation_area", "consistency_area")
+"""Metrics that are scores."""
 
 
 def decode_answer(path: Path) -> UInt8[np.ndarray, "h w 3"]:
@@ -79,7 +82,9 @@ def score_answer(
       learned: measures by learned models, of this case; None: there are none.
 
     Returns:
-      The record. Without an answer all scores are 0 and there are no parts and metrics.
+      The record. Without an answer all scores are 0, `preservation_area` and
+      `consistency_area` among them, and there are no parts and no other metrics.
+      `consistency_area` is sqrt(E `preservation_area`).
       An answer of another aspect ratio is stretched. Its `aspect_error`, the logarithm
       of the ratio of both, is 0 for the right one; E, P and C of the answer cropped
       instead stand beside: `edit_crop`, `preservation_crop`, `consistency_crop`, NaN
@@ -105,7 +110,7 @@ def score_answer(
         preservation=0.0,
         consistency=0.0,
         edit_parts={},
-        metrics={},
+        metrics=dict.fromkeys(_ZERO_WITHOUT_ANSWER, 0.0),
         output=output,
     )
     return record if answer is None else _scored(record, case, answer, reader, learned)
@@ -145,8 +150,9 @@ def _scored(
         edit_parts=edit.parts,
         metrics={
             **kept.as_metrics(),
+            "consistency_area": math.sqrt(edit.value * kept.area),
             **_cropped_scores(case, answer, reader),
-            **reference_distances(case.reference, answer),
+            **whole_distances(case.source, case.reference, answer),
             **edit_pixels(case.source, case.reference, still, case.masks.edit),
             **texts,
             **({} if learned is None else learned(fitted, still)),

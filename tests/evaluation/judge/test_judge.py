@@ -178,6 +178,15 @@ def test_votes_are_averaged_and_their_range_is_kept():
     assert [request.json()["seed"] for request in server.requests] == [3, 3, 5, 5]
 
 
+@pytest.mark.parametrize(
+    "text", ["As an AI, I cannot evaluate images.", "很遗憾，我不能评价这张图片。"]
+)
+def test_a_refusal_is_asked_once_per_question(text):
+    with answering(text) as (url, server):
+        found = judged(url, mode="strict", re_asks=3)
+    assert (found.status, len(server.requests)) == ("refused", 2)
+
+
 @pytest.mark.parametrize("row", REPLIES, ids=[row[0] for row in REPLIES])
 def test_no_reply_of_the_table_becomes_a_score_it_is_not(row):
     _, text, status, scores = row

@@ -1,5 +1,6 @@
 """Replies read tolerantly: each has a status, and none gets a score it did not give."""
 
+import dataclasses
 import pathlib
 import re
 import time
@@ -9,7 +10,12 @@ import pytest
 from hypothesis import strategies
 
 import tbstar_jax.evaluation.judge
-from tbstar_jax.evaluation.judge.parse import MAX_REASON, read_marks, read_scores
+from tbstar_jax.evaluation.judge.parse import (
+    MAX_REASON,
+    read_marks,
+    read_object,
+    read_scores,
+)
 from tbstar_jax.vlm.asking import NotAnAnswerError
 
 # Name, reply, status, scores. What the reference program makes of them: the first 15
@@ -73,6 +79,62 @@ MORE = [
     ("Chinese refusal", "抱歉，我无法评价这张图片。", "refused", None),
     ("refusal with a brace", "I am unable to answer in {this} form", "refused", None),
 ]
+
+# Without scores each of these; what comes back is the status.
+DECLINED = [
+    ("As an AI, I cannot evaluate the quality of these images.", "refused"),
+    ("As an AI language model, I'm unable to view images.", "refused"),
+    ("I apologize, but I can't assist with that request.", "refused"),
+    ("My apologies, I won't be able to rate this picture.", "refused"),
+    ("Unfortunately, I am not able to help with this.", "refused"),
+    ("I'm sorry, but I can't identify people in images.", "refused"),
+    ("Sorry.", "refused"),
+    ("I must decline to judge this image.", "refused"),
+    ("I do not have the ability to view images.", "refused"),
+    ("We cannot provide an assessment on a scale of 0 to 10.", "refused"),
+    ("<think>People, hm.</think>I can't help with that.", "refused"),
+    ("很遗憾，我不能评价这张图片。", "refused"),
+    ("作为AI，我无法对这张图片进行评分。", "refused"),
+    ("作为一个人工智能语言模型，我不能提供此类评价。", "refused"),
+    ("非常抱歉，无法协助。", "refused"),
+    ("對不起，我無法評估這張圖片。", "refused"),
+    ("我无法查看图片。", "refused"),
+    ("I cannot see any difference between the two images.", "unparsed"),
+    ("I cannot find the watermark any more, well done.", "unparsed"),
+    ("Sorry, I don't see the price tag: success 8, restraint 9.", "unparsed"),
+    ("As an AI, I would rate both highly.", "unparsed"),
+    ("I cannot assess the seam, but success: 8", "unparsed"),
+    ("The edit cannot be assessed as good; I'd say eight and nine.", "unparsed"),
+    ("我无法看出两张图的区别，很好。", "unparsed"),
+    ("无法评价边缘，整体得8分。", "unparsed"),
+    ('{"score": [8, 9, "reasoning": "I cannot evaluate the text"}', "unparsed"),
+]
+
+
+@pytest.mark.parametrize(("text", "status"), DECLINED)
+def test_a_refusal_is_told_from_an_answer_that_cannot_be_read(text, status):
+    assert scores_of(text) == (status, None)
+    with pytest.raises(NotAnAnswerError) as caught:
+        read_object(text, _Verdict, lambda value: None)
+    assert caught.value.status == status
+
+
+@pytest.mark.parametrize(
+    "reason",
+    ["I cannot evaluate the text", "As an AI, I cannot assess it", "抱歉，我无法评价"],
+)
+def test_a_reason_that_speaks_of_inability_takes_no_score_away(reason):
+    text = f'{{"score": [8, 9], "reasoning": "{reason}"}}'
+    assert scores_of(text) == ("ok", (8, 9))
+    assert scores_of(f"{reason}. [8, 9]") == ("ok", (8, 9))
+    told = f'{reason}. {{"reason": "{reason}", "success": 8}}'
+    assert read_object(told, _Verdict, lambda value: None).success == 8
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Verdict:
+    reason: str
+    success: int
 
 
 def scores_of(text):
@@ -172,6 +234,9 @@ def test_marks_of_unknown_names_are_three_lines_in_their_order(text, marks):
         "a: " * 60_000,
         ":\n" * 90_000,
         "*" * 190_000,
+        "I am sorry " * 17_000,
+        "as an ai " * 20_000,
+        "我无法" * 60_000,
         "Compliance: " + "4" * 180_000,
         "x" * 10**7,
         '{"score": ["' + "1" * 180_000 + '", 1]}',

@@ -1,10 +1,13 @@
 """Many judged, interrupted, resumed: nothing is asked or written twice."""
 
 import json
+import socket
+import time
 
 import pytest
 
 from tbstar_jax.errors import UserError
+from tbstar_jax.evaluation.judge.config import JudgeConfig
 from tbstar_jax.evaluation.judge.judge import Judge
 from tbstar_jax.evaluation.judge.judgement import Judgement
 from tbstar_jax.evaluation.judge.quirks import reference_outcome
@@ -141,6 +144,29 @@ def test_a_dead_server_stops_the_run_early(tmp_path):
             run(url, path, work(200), concurrency=1)
     assert len(server.requests) <= 2 * (GIVE_UP_AFTER + 2)
     assert path.read_text() == ""
+
+
+@pytest.mark.parametrize("options", [{}, {"retries": 0, "rpm": 60.0}])
+def test_a_judge_that_was_never_there_ends_the_run_in_seconds(tmp_path, options):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
+        judge = Judge(JudgeConfig(base_url=url, model="judge", **options))
+        begin = time.monotonic()
+        with pytest.raises(UserError, match=rf"nothing answers at {url} \(connection"):
+            judge_all(judge, work(40), tmp_path / "judgements.jsonl")
+    assert time.monotonic() - begin < 10
+    assert judge.totals.num_requests <= 4 * judge.config.concurrency
+
+
+def test_a_judge_that_dies_meanwhile_is_waited_for(tmp_path):
+    path = tmp_path / "judgements.jsonl"
+    with answering(VIE) as (url, _):
+        judge = Judge(config(url, mode="vie-2024", retries=1))
+        judge_all(judge, work(1), path)
+    found = judge_all(judge, work(3), path)
+    assert [one.status for one in found] == ["ok", "http_error", "http_error"]
+    assert judge.unreachable is None
 
 
 def test_a_replay_that_finds_nothing_says_so_of_every_picture(tmp_path):

@@ -17,6 +17,17 @@ from tests.evaluation.judge.judged import judgement
 
 CONFIG = BootstrapConfig(num_resamples=40)
 HOSTILE = "</title></script><script>alert(1)</script><img src=x onerror=alert(2)>'\"&"
+KEPT = {
+    "0.5": 0.25,
+    "1": 0.25,
+    "2": 0.5,
+    "3": 0.5,
+    "5": 0.75,
+    "7": 0.75,
+    "10": 1.0,
+    "15": 1.0,
+    "20": 1.0,
+}
 TASKS = ("bg_white", "recolor", "text_add")
 
 
@@ -44,9 +55,9 @@ def record(system, task, index, language, score, **changes):
             "drift_norm": 1.0,
             "drift_a": 0.6,
             "drift_b": -0.8,
-            "keep_within_2": 0.5,
-            "keep_within_5": 0.75,
-            "keep_within_10": 1.0,
+            **{f"keep_within_{t}": share for t, share in KEPT.items()},
+            **{f"keep_within_registered_{t}": 1.0 for t in KEPT},
+            "text_cer_ceiling": 0.125 if task == "text_add" else float("nan"),
             "text_cer": 0.25 if task == "text_add" else float("nan"),
         },
         "output": "",

@@ -90,7 +90,8 @@ def test_the_headline_is_one_line_of_scores():
     assert f"C{consistency.mean:.3f}{consistency.low:.3f} to" in text
     assert "drift1.00 ΔE" in text
     assert "shift0.50 px" in text
-    assert "CER-EN0.250CER-ZH0.250" in text
+    best = "a perfect edit: 0.125"
+    assert f"CER-EN0.250{best}CER-ZH0.250{best}drift" in text
     assert "VIE-O7.00qwen-2026-01-01: strict (own rubric), coverage 100.0 %" in text
 
 
@@ -189,6 +190,49 @@ def test_the_leaderboard_has_the_best_first_and_anchors_last():
     rows = next(rows for caption, rows in again.cells.items() if "anchors" in caption)
     names = [row[0] for row in rows[1:]]
     assert names == ["ours", "other", "ground truth", "copy input"]
+
+
+def test_an_error_rate_stands_beside_what_a_perfect_edit_has():
+    page = page_of(content())
+    rows = next(rows for caption, rows in page.cells.items() if "anchors" in caption)
+    heads = rows[0]
+    for head in ("CER-EN", "CER-ZH"):
+        cell = rows[1][heads.index(head)]
+        assert cell.startswith("0.250")
+        assert cell.endswith("a perfect edit: 0.125")
+    assert "perfect" not in rows[1][heads.index("SSIM")]
+    texts = next(rows for name, rows in page.cells.items() if name.startswith("Texts,"))
+    assert ["CER, a perfect edit", "0.125"] == [row[:5] for row in texts][2][
+        :2
+    ] or texts
+
+
+def test_numbers_are_a_column_of_their_own():
+    prices = [
+        dataclasses.replace(row, tags={"script": "number"})
+        for row in records("ours")
+        if row.case.endswith("000")
+    ]
+    rows = {"ours": [*prices, *(r for r in records("ours") if r.case[-3:] != "000")]}
+    page = page_of(content(rows=rows))
+    found = next(rows for name, rows in page.cells.items() if name.startswith("Texts,"))
+    assert found[0][-1] == "numbers"
+    assert page.numbers["ours|text_cer|tag script=number|mean"][0] == 0.25
+
+
+def test_an_anchor_without_an_autoencoder_is_told_with_the_way_to_get_it():
+    page = page_of(content())
+    absent = page.text[page.text.index("Not in this report") :]
+    assert "The reference through an autoencoder: no autoencoder was given" in absent
+    assert "--vae=DIR" in absent
+    named = [
+        dataclasses.replace(one, name="reference_vae") if one.kind == "anchor" else one
+        for one in content().results.systems[:3]
+    ]
+    made = content()
+    results_ = dataclasses.replace(made.results, systems=named)
+    page = page_of(dataclasses.replace(made, results=results_))
+    assert "--vae=DIR" not in page.text
 
 
 def test_the_best_of_several_samples_stands_below_its_system():

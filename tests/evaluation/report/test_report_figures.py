@@ -5,7 +5,15 @@ import dataclasses
 import pytest
 
 from tbstar_jax.evaluation.report.content import Absent
-from tbstar_jax.evaluation.report.drawing import BLUE, GREY, ORANGE, Dot, Rect, Text
+from tbstar_jax.evaluation.report.drawing import (
+    BLUE,
+    GREY,
+    ORANGE,
+    Dot,
+    Line,
+    Rect,
+    Text,
+)
 from tbstar_jax.evaluation.report.figure_languages import language_means
 from tbstar_jax.evaluation.report.figure_preservation import (
     drift_arrows,
@@ -95,7 +103,36 @@ def test_the_mean_drift_is_told():
 
 
 def test_survival_is_what_is_not_kept():
-    assert survival_shares(content().main_result) == pytest.approx([0.5, 0.25, 0.0])
+    main = content().main_result
+    expected = [0.75, 0.75, 0.5, 0.5, 0.25, 0.25, 0, 0, 0]
+    assert survival_shares(main) == pytest.approx(expected)
+    assert survival_shares(main, "registered") == pytest.approx([0] * 9)
+
+
+def test_the_survival_curve_has_a_point_per_threshold_and_a_thin_twin_undone():
+    made = figures(content())["kept"]
+    lines = [
+        (len(one.points), one.color, one.width)
+        for one in made.shapes
+        if isinstance(one, Line) and len(one.points) > 2
+    ]
+    assert lines.count((9, BLUE, 2.5)) == lines.count((9, BLUE, 1.0)) == 1
+    assert lines.count((9, GREY, 1.2)) == 2  # anchors, which have no twin
+    hints = [one.hint for one in made.shapes if isinstance(one, Dot)]
+    assert "ours: 0.250 beyond 7" in hints
+    assert {"0.5", "20", "CIEDE2000"} <= set(words(made))
+
+
+def test_records_of_before_the_curve_have_none():
+    metrics = {"keep_within_2": 0.5, "keep_within_5": 0.5, "keep_within_10": 0.5}
+    rows = {"ours": [record("ours", "recolor", 0, "en", 0.5, metrics=metrics)]}
+    assert isinstance(figures(content(rows=rows))["kept"], Absent)
+
+
+def test_the_heat_map_tells_what_a_perfect_edit_has_beside_an_error_rate():
+    shapes = figures(content())["tasks"].shapes
+    hints = [one.hint for one in shapes if isinstance(one, Rect)]
+    assert "text_add, CER: 0.25 (a perfect edit: 0.12)" in hints
 
 
 def test_error_rates_are_counted_in_tenths():

@@ -25,7 +25,7 @@ from tbstar_jax.evaluation.run.judging import (
 from tbstar_jax.evaluation.run.run_folder import Run
 from tbstar_jax.input_pipeline.images import encode_png
 from tests.evaluation.judge.judged import VIE, answering, config
-from tests.support.loopback import Answer
+from tests.support.loopback import Answer, completion, serving
 
 CASE = "smoke/recolor/000"
 PROMPTS = (f"{CASE}/en", f"{CASE}/zh")
@@ -140,6 +140,38 @@ def test_the_canary_is_asked_before_pictures_and_only_where_there_are_any(run):
         judge_run(run, judge(url), Checking(off))
     assert summary_of(run).canary.outcome == "off"
     assert judges_of(run)["canary"]["date"] == "2026-11-27"
+
+
+def test_a_server_without_structured_output_judges_and_it_is_written_down(run, caplog):
+    asked = []
+
+    def answer(request, _):
+        asked.append("response_format" in request.json())
+        if asked[-1]:
+            return Answer(status=400, body=b"response_format is not supported")
+        text = '{"reason": "so", "success": 8, "restraint": 9}'
+        if "naturalness" in request.body.decode():
+            text = '{"reason": "so", "naturalness": 7, "cleanness": 9}'
+        return Answer(body=completion(text))
+
+    with serving(answer) as (url, _):
+        judge_run(run, config(url, mode="strict", concurrency=1), Checking())
+    assert asked == [True] + [False] * 4
+    assert {one.status for one in run.judgements()} == {"ok"}
+    (told,) = run.judges().values()
+    assert told["structured"] == "unsupported by the server"
+    assert told["settings"]["structured"] == "schema"
+    assert len(caplog.messages) == 1
+
+
+def test_what_the_canary_found_of_the_server_is_known_to_the_judge(run, caplog):
+    found = dataclasses.replace(GOOD, unstructured=True)
+    with serving(Answer(status=500)) as (url, server), pytest.raises(UserError):
+        judge_run(run, config(url, mode="strict"), Checking(found))
+    assert not any("response_format" in one.json() for one in server.requests)
+    (told,) = run.judges().values()
+    assert told["structured"] == "unsupported by the server"
+    assert caplog.messages == []
 
 
 def test_what_a_proxy_answered_is_asked_again_by_the_next_run(run):

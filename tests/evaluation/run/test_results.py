@@ -19,6 +19,7 @@ from tbstar_jax.evaluation.run.results import (
     to_json,
 )
 from tbstar_jax.evaluation.run.scoring import SCORES_VERSION
+from tbstar_jax.evaluation.scores.comparison import CURVE
 from tbstar_jax.evaluation.scores.record import ScoreRecord
 from tbstar_jax.evaluation.statistics.resample import BootstrapConfig
 
@@ -157,6 +158,21 @@ def test_intervals_of_shares_stay_shares():
     assert (found.low >= 0, found.high) == (True, 1.0)
 
 
+def test_curves_are_macro_means_of_the_shares():
+    shares = {f"keep_within_{t:g}": k / 10 for k, t in enumerate(CURVE)}
+    rows = [
+        record("move", 0, "en", 0.5, metrics=shares),
+        record("move", 1, "en", 0.5, metrics=shares),
+        record("text_add", 0, "en", 0.5, metrics=dict.fromkeys(shares, 1.0)),
+    ]
+    found = summarise(rows, "system", CONFIG)
+    expected = [(k / 10 + 1) / 2 for k in range(len(CURVE))]
+    assert found.curves["raw"] == pytest.approx(expected)
+    means = [found.measures[f"keep_within_{t}"].macro.mean for t in (2, 5, 10)]
+    assert [found.curves["raw"][k] for k in (2, 4, 6)] == pytest.approx(means)
+    assert all(map(math.isnan, found.curves["registered"]))
+
+
 def test_every_measure_has_a_tie_of_its_unit():
     ties = {measure.name: measure.tie for measure in MEASURES}
     assert min(ties.values()) > 0
@@ -164,6 +180,7 @@ def test_every_measure_has_a_tie_of_its_unit():
     assert ties["psnr_keep"] == 0.1
     assert ties["shift"] == 0.05
     assert ties["drift_norm"] == 0.1
+    assert ties["l1_source"] == 0.001  # a level is 1 / 255
 
 
 def results(rows):

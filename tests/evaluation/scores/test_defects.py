@@ -227,6 +227,22 @@ def test_by_area_answers_are_ranked_by_how_much_they_kept():
     assert scores[0] == [1, 1]
 
 
+def test_p_ranks_every_answer_and_the_losses_last():
+    """As by area, but for what took a thing away.
+
+    The wiped label is 2 % of the pixels, which by area costs less than a blur, and all
+    of the structure there: for a shop worse than any cast or motion of these. The
+    redone third, which by area equals the cast, has the worst tile of all.
+    """
+    order = ["blur", "jpeg", "shift_1", "noise", "zoom", "warm", "shift_4"]
+    scores = [table()[name][0].score for name in [*order, "wiped", "third"]]
+    assert [table()[name][0].score for name in ("exact", "copy", "exposure")] == [1] * 3
+    for better, worse in itertools.pairwise([1, *scores]):
+        assert better > worse
+    for name in (*order, "exact", "copy", "exposure"):
+        assert table()[name][0].score == table()[name][0].area, name
+
+
 def test_a_thing_that_is_lost_costs_more_than_its_area():
     lost = {name: kept.area - kept.score for name, (kept, _) in table().items()}
     assert lost["wiped"] > 0.05

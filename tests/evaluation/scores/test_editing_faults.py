@@ -9,7 +9,7 @@ from PIL import Image
 from scipy import ndimage
 
 from tbstar_jax.metrics.color import srgb_to_lab
-from tests.evaluation.scores.answers import case_of, edit, jpeg
+from tests.evaluation.scores.answers import blend, case_of, edit, jpeg
 from tests.evaluation.scores.faults import (
     in_grain,
     levels,
@@ -359,18 +359,50 @@ def test_one_of_two_arranged_things_that_is_lost_leaves_a_little():
         assert 0.05 < score.value < 0.4
 
 
+@pytest.mark.parametrize("num_channels", [1, 3])
 @pytest.mark.parametrize("task", ["text_remove", "watermark_remove", "object_remove"])
-def test_noise_where_something_was_to_vanish_is_no_edit(task):
+def test_noise_where_something_was_to_vanish_is_no_edit(task, num_channels):
     for index in range(4):
         case = case_of(task, index, "mini")
         rng = np.random.default_rng(index)
-        region = case.masks.edit[..., None]
-        values = []
-        for sigma in (8, 24, 72):
-            noisy = case.reference + sigma * rng.standard_normal(case.reference.shape)
-            answer = np.where(region, levels(noisy), case.reference)
-            values.append(edit(case, answer).value)
-        falls(values)
-        assert values[-1] < 0.55
+        grain = rng.standard_normal((*case.size, num_channels))
+        is_thing = near((case.source != case.reference).any(axis=2), 1)
+        # On the letters alone, and over all that may change.
+        for region in (is_thing & case.masks.edit, case.masks.edit):
+            values = []
+            for sigma in (8, 24, 72):
+                noisy = levels(case.reference + sigma * grain)
+                answer = np.where(region[..., None], noisy, case.reference)
+                values.append(edit(case, answer).value)
+            falls(values)
+            assert values[0] > 0.55
+            assert values[-1] < 0.3
         # A fill that is smoother than a photo's grain is none.
         assert edit(*in_grain(case)).parts["quiet"] == 1
+
+
+@pytest.mark.parametrize("task", ["text_remove", "watermark_remove", "object_remove"])
+@pytest.mark.parametrize("index", range(5))
+def test_a_faint_rest_is_no_noise_and_costs_by_what_is_left(task, index):
+    case = case_of(task, index, "mini")
+    scores = [edit(case, blend(case, share)) for share in (0.9, 0.7, 0.5)]
+    assert scores[0].parts["quiet"] > 0.8
+    falls([score.value for score in scores])
+    assert scores[0].value > 0.75
+
+
+@pytest.mark.parametrize("index", range(5))
+def test_a_product_is_covered_by_a_bar_and_not_by_grain(index):
+    case = case_of("text_add", index, "mini")
+    grain = 10 * np.random.default_rng(index).standard_normal(case.reference.shape)
+    assert part(case, levels(case.reference + grain), "clear") > 0.9
+    values = [1.0]
+    for share in (0.3, 0.6, 1.0):
+        rows = np.nonzero(case.masks.product.any(axis=1))[0]
+        reach = rows[0] + round(share * (rows[-1] + 1 - rows[0]))
+        is_bar = case.masks.product & (np.arange(case.size[0]) < reach)[:, None]
+        bar = np.where(is_bar[..., None], 255 - case.reference, case.reference)
+        values.append(part(case, bar, "clear"))
+    falls(values[:2], below=1.01)
+    # So little is left for a product that is not seen, but a right text is something.
+    assert values[-1] == 0.05

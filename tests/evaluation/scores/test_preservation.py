@@ -8,6 +8,7 @@ from scipy import ndimage
 
 from tbstar_jax.evaluation.cases.kept import guard_band, kept_region
 from tbstar_jax.evaluation.cases.make import make_case
+from tbstar_jax.evaluation.scores.comparison import CURVE
 from tbstar_jax.evaluation.scores.preservation import factor, preservation
 from tbstar_jax.metrics.color import srgb_to_lab
 from tbstar_jax.metrics.registration import Registration, register
@@ -76,6 +77,10 @@ def test_shares_are_those_of_the_map():
     difference = ciede2000_map(source, answer)[kept]
     expected = tuple((difference <= limit).mean() for limit in (2, 5, 10))
     assert result.within == result.within_registered == pytest.approx(expected)
+    shares = [(difference <= limit).mean() for limit in CURVE]
+    assert result.curve == pytest.approx(shares)
+    assert list(result.curve) == sorted(result.curve)
+    assert result.curve[0] < result.curve[-1]
     assert result.ciede2000_keep == pytest.approx(difference.mean())
     assert result.score == pytest.approx(np.mean(expected))
     assert result.drift[0] > 0.5
@@ -187,15 +192,14 @@ def test_metrics_have_flat_names():
         "ciede2000_keep",
         "tile95",
         "share_identical",
-        "keep_within_2",
-        "keep_within_5",
-        "keep_within_10",
-        "keep_within_registered_2",
-        "keep_within_registered_5",
-        "keep_within_registered_10",
         "preservation_area",
         "worst_tile",
         "structure_lost",
+        *(
+            f"{name}_{threshold}"
+            for name in ("keep_within", "keep_within_registered")
+            for threshold in ("0.5", "1", "2", "3", "5", "7", "10", "15", "20")
+        ),
     }
     assert all(type(value) is float for value in metrics.values())
     assert metrics["psnr_keep"] == math.inf

@@ -11,7 +11,7 @@ from PIL import Image
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.cases.case import Prompt
 from tbstar_jax.evaluation.scores import prompt as prompt_module
-from tbstar_jax.evaluation.scores.pixels import reference_distances
+from tbstar_jax.evaluation.scores.pixels import whole_distances
 from tbstar_jax.evaluation.scores.prompt import (
     cropped,
     decode_answer,
@@ -48,6 +48,10 @@ def test_c_is_the_geometric_mean_of_e_and_p():
     assert 0 < record.edit < 1
     assert 0 < record.preservation < 1
     assert record.consistency**2 == pytest.approx(record.edit * record.preservation)
+    area = record.metrics["preservation_area"]
+    assert area > record.preservation  # the dark quarter is lost in whole tiles
+    by_area = record.metrics["consistency_area"]
+    assert by_area**2 == pytest.approx(record.edit * area)
 
 
 def test_too_much_edited_costs_p_and_not_e():
@@ -88,7 +92,8 @@ def test_without_a_picture_everything_is_zero(status):
     record = score("recolor", None, status=status)
     assert (record.status, record.size) == (status, None)
     assert (record.edit, record.preservation, record.consistency) == (0.0, 0.0, 0.0)
-    assert (dict(record.edit_parts), dict(record.metrics)) == ({}, {})
+    assert dict(record.edit_parts) == {}
+    assert record.metrics == {"preservation_area": 0.0, "consistency_area": 0.0}
 
 
 @pytest.mark.parametrize("status", ["ok", "missing"])
@@ -156,6 +161,9 @@ def test_distances_from_the_reference_are_of_the_answer_as_it_lies():
     metrics = score("recolor", moved).metrics
     assert metrics["l1_reference"] == pytest.approx(np.abs(error).mean())
     assert metrics["l2_reference"] == pytest.approx(np.square(error).mean())
+    change = np.abs(case.source.astype(np.float64) - moved) / 255
+    assert metrics["l1_source"] == pytest.approx(change.mean())
+    assert score("recolor", case.source).metrics["l1_source"] == 0
 
 
 def test_distances_of_another_size_are_taken_after_a_bicubic_resize():
@@ -164,8 +172,10 @@ def test_distances_of_another_size_are_taken_after_a_bicubic_resize():
     size = (reference.shape[1], reference.shape[0])
     fitted = np.asarray(Image.fromarray(small).resize(size))  # Pillow's default
     expected = np.abs((reference.astype(np.float64) - fitted) / 255).mean()
-    metrics = reference_distances(reference, small)
+    metrics = whole_distances(255 - reference, reference, small)
     assert metrics["l1_reference"] == pytest.approx(expected)
+    inverted = np.abs((255.0 - reference - fitted) / 255).mean()
+    assert metrics["l1_source"] == pytest.approx(inverted)
 
 
 def test_an_outpainting_of_another_size_is_not_done():

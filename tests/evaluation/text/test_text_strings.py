@@ -141,7 +141,6 @@ def test_confusions_are_aligned():
         ("¥8.5折", None),
         ("50% off", None),
         ("3件", None),
-        ("满199减20", None),
         ("原价¥99现价¥59", None),
         ("1.2万元", None),
         ("1.299,00", None),
@@ -150,10 +149,73 @@ def test_confusions_are_aligned():
         ("", None),
         ("9" * 500, None),
         ("¥" + "9" * 500, None),
+        ("满300包邮", None),
+        ("满300", None),
+        ("满300元包邮", "300"),
+        ("-5元", "-5"),
+        ("-¥5", "-5"),
+        ("¥-5", "-5"),
+        ("\u22125.50元", "-5.5"),
+        ("立减-5元", "-5"),
+        ("iPhone-15", None),
+        ("iPhone-15 ¥5999", "5999"),
+        ("iPhone-15元", "15"),
+        ("A4-80g ¥9.9", "9.9"),
+        ("2026-11-26 ¥59", "59"),
+        ("买2-3件¥59.9", "59.9"),
+        ("¥59.9-包邮", "59.9"),
+        ("到手¥59.9", "59.9"),
+        ("5-9折", None),
+        ("¥100 -20%", "100"),
+        ("3-5天", None),
+        ("1-2-3元", None),
+        ("10%-20%", None),
     ],
 )
 def test_prices_are_numbers(text, price):
-    assert parse_price(text) == (None if price is None else Decimal(price))
+    assert parse_price(text) == (None if price is None else (Decimal(price),))
+
+
+@pytest.mark.parametrize(
+    ("text", "low", "high"),
+    [
+        ("$5.99-9.99", "5.99", "9.99"),
+        ("¥5.99-9.99", "5.99", "9.99"),
+        ("$5.99 - $9.99", "5.99", "9.99"),
+        ("¥5.99~9.99", "5.99", "9.99"),
+        ("¥1,299\u20131,599", "1299", "1599"),
+        ("5-9元", "5", "9"),
+        ("5元-9元", "5", "9"),
+        ("5元至9元", "5", "9"),
+        ("5到9元", "5", "9"),
+        ("5.99-9.99", "5.99", "9.99"),
+        ("到手价¥5.9-9.9起", "5.9", "9.9"),
+        ("满300-50", "300", "50"),
+        ("满300减50", "300", "50"),
+        ("满300元减50元", "300", "50"),
+        ("双11满300-50", "300", "50"),
+    ],
+)
+def test_ranges_and_coupons_are_two_numbers(text, low, high):
+    assert parse_price(text) == (Decimal(low), Decimal(high))
+
+
+@pytest.mark.parametrize(
+    ("target", "read"),
+    [
+        ("$5.99-9.99", "$5.99-8.99"),
+        ("$5.99-9.99", "$5.99"),
+        ("5-9元", "5元"),
+        ("5-9元", "9元"),
+        ("满300-50", "满300-5"),
+        ("满300-50", "满200-50"),
+        ("-5元", "5元"),
+        ("5元", "-5元"),
+    ],
+)
+def test_half_a_range_and_a_lost_sign_are_wrong(target, read):
+    assert price_exact(target, read) == 0
+    assert price_exact(target, target) == price_exact(read, read) == 1
 
 
 def test_a_price_is_read_right_or_wrong_or_is_none():
