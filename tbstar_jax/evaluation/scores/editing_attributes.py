@@ -40,6 +40,8 @@ _RIM = 2
 """Pixels of a product's rim that mix with what is behind it."""
 _HIGHLIGHT = 12.0
 """L* above a surface's median at which it shines."""
+_FREE_COLOR = 2.3
+"""Shift of mean a*, b* of a surface that is no other material."""
 _HALF_SPECULAR = 12.0
 """Error of the highlights, in L* of contrast, that halves the score."""
 _FIELD_SIGMA = 0.015
@@ -141,7 +143,8 @@ def material_parts(view: View) -> dict[str, float | None]:
     """`surface`, `specular`, `structure`, `outline` of the product, `intact` beside it.
 
     `surface` is the skill of the statistics that make a material: the distribution of
-    L* (highlights and contrast), mean a* and b*, fine texture. `specular` compares the
+    L* (highlights and contrast), mean a* and b* (2.3 are free: a JPEG's shift of a
+    saturated colour, hardly seen), fine texture. `specular` compares the
     highlights alone: 1 / (1 + e / 12) with e the error of their contrast. `structure`
     is the likeness of lightness gradients to the source's or the reference's, whichever
     is greater, as a share of the reference's; `outline` the silhouette's boundary IoU.
@@ -196,6 +199,7 @@ def _surface_distance(
         distribution(lab, part)[:, 0] - distribution(reference, part)[:, 0]
     ).mean()
     color = np.linalg.norm((lab - reference)[part][:, 1:].mean(axis=0))
+    color = max(0.0, color - _FREE_COLOR)
     fine = abs(texture(lab, part) - texture(reference, part))
     return float(light + color) + 3.0 * fine
 

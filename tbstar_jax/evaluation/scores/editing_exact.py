@@ -146,8 +146,8 @@ def layout_parts(view: View) -> dict[str, float | None]:
     the box in which it is found, moved and resized, with the one asked for, times how
     alike it is there: how far that went from the source's to the reference's. Where the
     source has the same things in these places (others are to go), it is a share of the
-    reference's. `identity` is the likeness alone, of the product that is least alike,
-    at least 0.05.
+    reference's. `identity` is the likeness alone, of the product that is least alike.
+    Both are at least 0.05.
     """
     found = [_found(view, lab) for lab in view.labs]
     values = [_mean(likeness * overlap for likeness, overlap in one) for one in found]
@@ -162,7 +162,7 @@ def layout_parts(view: View) -> dict[str, float | None]:
     return {
         "region": pixel_skill(view, view.case.masks.edit),
         "gone": pattern_skill(view, view.case.masks.edit),
-        "placed": placed,
+        "placed": None if placed is None else max(_LEAST_IDENTITY, placed),
         "identity": min(identity, default=None),
         "quiet": quietness(view, view.case.masks.edit),
         "intact": intactness(view),

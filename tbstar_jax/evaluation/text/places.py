@@ -1,14 +1,18 @@
 """Where an answer wrote a text that may stand anywhere in a zone.
 
-What the answer visibly changes in the zone falls into groups. A group is the text, or
-the text on a plate, in which the ink then lies as it does in the reference. A group
-that is not of the text's size is no text: what is read is a box in the zone, never the
-zone or the picture.
+Two places are where the answer's change, and where the answer itself (a plate hides the
+ground), is likest to the reference's, of the same size: noise and the ringing of a JPEG
+move them little. For others, what the answer visibly
+changes in the zone falls into groups. A group is the text, or the text on a plate, in
+which the ink then lies as it does in the reference. A group that is not of the text's
+size is no text: what is read is a box in the zone, never the zone or the picture.
 """
 
+import dataclasses
+
 import numpy as np
-from jaxtyping import Bool, UInt8
-from scipy import ndimage
+from jaxtyping import Bool, Float, UInt8
+from scipy import ndimage, signal
 
 from tbstar_jax.evaluation.cases.draft import box_of
 from tbstar_jax.evaluation.text.crop import line_height
@@ -36,6 +40,10 @@ _SAME = 0.9
 _BARE = 0.7
 """Likewise of a text's box and of what the reference changes: it has no plate."""
 _SIGMA, _SIGMA_REACH = 1.0, 4
+_RIM = 2
+"""Pixels around a text that are matched with it."""
+_LEAST_SPREAD = 1.0
+"""Lab: an answer's change that varies less is no writing."""
 
 
 def other_places(
@@ -61,16 +69,24 @@ def other_places(
       At most four boxes of ink, the likeliest first; none for source and reference.
     """
     inner = erode(zone, _EDGE)
+    first, second = (_change(source, one, zone) for one in (reference, answer))
+    likest = (
+        _likest(first.lab, second.lab, zone, box),
+        _likest(first.shown, second.shown, zone, box),
+    )
     reach = max(2, round(_JOINED * line_height(text, box)))
     around, own = (
         _union([one for one in _groups(changed, reach) if _common(one, box)])
-        for changed in (_changed(source, reference, region) for region in (zone, inner))
+        for changed in (_changed(first, region) for region in (zone, inner))
     )
-    found = _groups(_changed(source, answer, inner), reach)
+    found = _groups(_changed(second, inner), reach)
     if around is None or not found:
         return ()
     is_bare = _iou(around, box) >= _BARE
     places = [box]
+    for place in filter(None, likest):
+        if all(_iou(place, one) < _SAME for one in places):
+            places.append(place)
     for group in filter(None, (found[0], _union(found), *found[1:])):
         if any(_iou(group, one) >= _SAME for one in (around, own) if one):
             continue
@@ -83,16 +99,31 @@ def other_places(
     return tuple(places[1 : _MOST_PLACES + 1])
 
 
-def _changed(
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Change:
+    """What a picture changes in a zone; all is 0 outside of it.
+
+    Attributes:
+      shown: the smoothed picture, CIE Lab.
+      lab: its difference from the source.
+      size: CIEDE2000 of it.
+    """
+
+    shown: Float[np.ndarray, "h w 3"]
+    lab: Float[np.ndarray, "h w 3"]
+    size: Float[np.ndarray, "h w"]
+
+
+def _change(
     source: UInt8[np.ndarray, "h w 3"],
     picture: UInt8[np.ndarray, "h w 3"],
     zone: Bool[np.ndarray, "h w"],
-) -> Bool[np.ndarray, "h w"]:
-    """Pixels of the zone that visibly differ, by more than its ground does."""
-    changed = np.zeros_like(zone)
+) -> _Change:
+    planes = (*zone.shape, 3)
+    change = _Change(np.zeros(planes), np.zeros(planes), np.zeros(zone.shape))
     box = box_of(zone)
     if box is None:
-        return changed
+        return change
     window = tuple(
         slice(max(0, first - _SIGMA_REACH), first + side + _SIGMA_REACH)
         for first, side in ((box.top, box.height), (box.left, box.width))
@@ -101,10 +132,64 @@ def _changed(
         ndimage.gaussian_filter(srgb_to_lab(one[window]), _SIGMA, axes=(0, 1))
         for one in (source, picture)
     ]
-    difference = ciede2000(labs[0], labs[1])
-    ground = np.quantile(difference[zone[window]], _EVEN)
-    changed[window] = zone[window] & (difference > ground + _VISIBLE)
-    return changed
+    inside = zone[window]
+    change.shown[window] = np.where(inside[..., None], labs[1], 0.0)
+    change.lab[window] = np.where(inside[..., None], labs[1] - labs[0], 0.0)
+    change.size[window] = np.where(inside, ciede2000(labs[0], labs[1]), 0.0)
+    return change
+
+
+def _changed(change: _Change, zone: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+    """Pixels of the zone that visibly differ, by more than its ground does."""
+    if not zone.any():
+        return zone
+    ground = np.quantile(change.size[zone], _EVEN)
+    return zone & (change.size > ground + _VISIBLE)
+
+
+def _likest(
+    reference: Float[np.ndarray, "h w 3"],
+    answer: Float[np.ndarray, "h w 3"],
+    zone: Bool[np.ndarray, "h w"],
+    box: Box,
+) -> Box | None:
+    """The box at which the answer correlates best with the reference in its own box.
+
+    None where the answer shows nothing.
+    """
+    around = box_of(zone)
+    if around is None:
+        return None
+    # One rim more, since a text may touch the zone's edge.
+    pad = [(_RIM, _RIM), (_RIM, _RIM), (0, 0)]
+    pattern, field = (
+        np.pad(one, pad)[at.top : at.top + at.height + 2 * _RIM][
+            :, at.left : at.left + at.width + 2 * _RIM
+        ]
+        for one, at in ((reference, box), (answer, around))
+    )
+    if min(np.subtract(field.shape, pattern.shape)) < 0:
+        return None
+    centred = pattern - pattern.mean(axis=(0, 1))
+    ones = np.ones(pattern.shape[:2])
+
+    def slide(
+        plane: Float[np.ndarray, "fh fw"], kernel: Float[np.ndarray, "kh kw"]
+    ) -> Float[np.ndarray, "nh nw"]:
+        return signal.correlate(plane, kernel, mode="valid") / ones.size
+
+    common = sum(slide(field[..., k], centred[..., k]) for k in range(3))
+    means = sum(slide(field[..., k], ones) ** 2 for k in range(3))
+    variance = np.maximum(slide((field**2).sum(axis=2), ones) - means, 0.0)
+    likeness = np.where(
+        variance > _LEAST_SPREAD**2, common / np.sqrt(variance + 1e-9), -np.inf
+    )
+    row, column = np.unravel_index(np.argmax(likeness), likeness.shape)
+    if not np.isfinite(likeness[row, column]):
+        return None
+    return dataclasses.replace(
+        box, top=around.top + int(row), left=around.left + int(column)
+    )
 
 
 def _groups(changed: Bool[np.ndarray, "h w"], reach: int) -> list[Box]:

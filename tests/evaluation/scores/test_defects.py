@@ -3,6 +3,7 @@
 The scene is a studio photo with a sticker in the kept region; the mask is exact.
 """
 
+import dataclasses
 import functools
 import io
 import itertools
@@ -13,9 +14,17 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
-from tbstar_jax.data_engine.render.sampling import generator
-from tbstar_jax.data_engine.studio.edits import sample_edit
+from tbstar_jax.data_engine.facts import Facts
+from tbstar_jax.data_engine.studio.edits import Edit
 from tbstar_jax.data_engine.studio.pairs import render_pair
+from tbstar_jax.data_engine.studio.scene import (
+    Backdrop,
+    Camera,
+    Item,
+    Label,
+    Light,
+    Scene,
+)
 from tbstar_jax.evaluation.scores.pixels import edit_pixels
 from tbstar_jax.evaluation.scores.preservation import preservation
 
@@ -34,11 +43,75 @@ def with_sticker(image):
     return np.asarray(picture)
 
 
+def thing(family, color, material, accent, proportions, place, scale, label=None):
+    x, z, turn = place
+    return Item(
+        family=family,
+        color=color,
+        material=material,
+        accent=accent[0],
+        accent_material=accent[1],
+        proportions=proportions,
+        x=x,
+        z=z,
+        turn=turn,
+        scale=scale,
+        grain=0.7,
+        label=label,
+    )
+
+
+def product_scene():
+    """A tube with a label between a plant and a glass ball, on pale pink paper."""
+    label = Label(text="买一送一", plate=(250, 249, 246), ink=(178, 30, 36))
+    sides = (0.49, 0.61, 0.89, 0.92)
+    tube = thing(
+        *("tube", "grey", "matte", ("brown", "metal")),
+        *(sides, (0.149, 0.0, -19.5), 1.034, label),
+    )
+    plant = thing(
+        *("plant", "orange", "ceramic", ("green", "matte")),
+        *((0.17, 0.59, 0.14, 0.82), (-0.414, 0.19, -22.2), 0.855),
+    )
+    ball = thing(
+        *("ball", "teal", "glass", ("grey", "plastic")),
+        *((0.02, 0.12, 0.24, 0.29), (0.563, -0.029, 11.6), 0.681),
+    )
+    return Scene(
+        size=SIZE,
+        items=(tube, plant, ball),
+        light=Light(
+            azimuth=-38.1,
+            elevation=51.6,
+            warmth=0.18,
+            softness=0.113,
+            key=0.957,
+            fill=0.558,
+            shadow=0.82,
+        ),
+        backdrop=Backdrop(
+            kind="plain", tone=(244, 208, 212), accent=None, wall=None, phase=0.13
+        ),
+        camera=Camera(pitch=9.6, distance=4.62, height=0.416, field_of_view=24.8),
+        supersampling=1,
+    )
+
+
 @functools.cache
 def scene():
     """Source, reference, edit mask."""
-    rng = generator("tests", 0, 117, "defects")
-    pair = render_pair(sample_edit(rng, "recolor", SIZE, 1))
+    before = product_scene()
+    red = dataclasses.replace(before.items[0], color="red")
+    edit = Edit(
+        task="recolor",
+        before=before,
+        after=dataclasses.replace(before, items=(red, *before.items[1:])),
+        extent="surface",
+        touched_before=(0,),
+        touched_after=(0,),
+        facts=Facts(),
+    )
+    pair = render_pair(edit)
     assert not pair.region[STICKER].any()
     return with_sticker(pair.source), with_sticker(pair.target), pair.region
 

@@ -48,7 +48,7 @@ def dilated(case, width):
     return np.where(ring[..., None], pushed(case.reference, product), case.reference)
 
 
-@pytest.mark.parametrize("index", [0, 2])
+@pytest.mark.parametrize("index", [2, 4])
 @pytest.mark.parametrize("fault", [fringe, eroded, dilated])
 def test_a_wrong_alpha_costs_by_its_width(index, fault):
     case = case_of("bg_white", index, "mini")
@@ -60,7 +60,7 @@ def test_a_wrong_alpha_costs_by_its_width(index, fault):
     assert 0.2 < scores[-1].value < scores[0].value < 0.97
 
 
-@pytest.mark.parametrize("index", [0, 2])
+@pytest.mark.parametrize("index", [2, 4])
 def test_a_hard_aliased_edge_costs_more_than_a_jpeg(index):
     case = case_of("bg_white", index, "mini")
     product = case.masks.product_after
@@ -238,11 +238,8 @@ def has_room(case):
 
 
 def test_a_text_written_again_costs_each_time():
-    case = next(
-        case_of("text_add", index, "mini")
-        for index in range(5)
-        if has_room(case_of("text_add", index, "mini"))
-    )
+    case = case_of("text_add", 8, "dev")
+    assert has_room(case)
     scores = [edit(case, again(case, times)) for times in (1, 2, 3)]
     falls([score.parts["once"] for score in scores], below=0.65)
     falls([score.value for score in scores], below=0.8)
@@ -309,7 +306,7 @@ def test_a_slightly_tinted_white_is_nearly_white(tint):
 
 
 def test_a_pale_colour_of_the_next_hue_is_no_other_colour():
-    case = case_of("recolor", 0, "mini")
+    case = case_of("recolor", 1, "mini")
     changed = (case.source != case.reference).any(axis=2)[..., None]
     dark = np.where(changed, np.uint8(30), case.source)
     beige, rose = (
@@ -347,13 +344,15 @@ def test_the_wrong_fine_contrast_leaves_a_little(task):
     assert values[-1].value > 0.2
 
 
-def test_one_of_two_arranged_things_that_is_lost_leaves_a_little():
-    case = case_of("layout", 1, "mini")
+@pytest.mark.parametrize("index", [0, 1, 3])
+def test_one_of_two_arranged_things_that_is_lost_leaves_a_little(index):
+    case = case_of("layout", index, "mini")
     boxes = [one.after for one in case.target_objects if one.after is not None]
     assert len(boxes) == 2
     for box in boxes:
         answer = case.reference.copy()
-        answer[box.slices] = np.median(answer[box.slices][:2], axis=(0, 1))
+        above = np.s_[box.top - 3 : box.top, box.left : box.left + box.width]
+        answer[box.slices] = np.median(answer[above], axis=(0, 1))
         score = edit(case, answer)
         assert score.parts["identity"] == 0.05
         assert 0.05 < score.value < 0.4
@@ -374,7 +373,8 @@ def test_noise_where_something_was_to_vanish_is_no_edit(task, num_channels):
                 noisy = levels(case.reference + sigma * grain)
                 answer = np.where(region[..., None], noisy, case.reference)
                 values.append(edit(case, answer).value)
-            falls(values)
+            # A faint thing is less than strong noise in its place.
+            assert values == sorted(values, reverse=True)
             assert values[0] > 0.55
             assert values[-1] < 0.3
         # A fill that is smoother than a photo's grain is none.

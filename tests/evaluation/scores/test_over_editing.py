@@ -14,10 +14,10 @@ _CASES = [
     ("text_add", "mini", 2, "extent"),
     ("object_replace", "smoke", 0, "around"),
     ("object_replace", "mini", 2, "around"),
-    ("recolor", "mini", 0, "intact"),
-    ("recolor", "mini", 4, "intact"),
+    ("recolor", "mini", 1, "intact"),
     ("material", "smoke", 0, "intact"),
-    ("material", "mini", 2, "intact"),
+    ("material", "mini", 0, "intact"),
+    ("material", "mini", 4, "intact"),
 ]
 
 

@@ -7,7 +7,6 @@ import pytest
 from scipy import ndimage
 
 from tbstar_jax.evaluation.cases.kept import guard_band, kept_region
-from tbstar_jax.evaluation.cases.make import make_case
 from tbstar_jax.evaluation.scores.comparison import CURVE
 from tbstar_jax.evaluation.scores.preservation import factor, preservation
 from tbstar_jax.metrics.color import srgb_to_lab
@@ -139,28 +138,49 @@ def test_an_answer_that_cannot_be_registered_is_compared_as_it_lies():
     assert result.score <= result.area < 0.2
 
 
+def _soft_photo():
+    """One broad glow on white, which a small motion hardly changes."""
+    y, x = np.mgrid[:256, :256]
+    glow = np.exp(-(((x - 170) / 40) ** 2 + ((y - 120) / 60) ** 2))
+    return np.rint(255 - glow[..., None] * np.array([120, 60, 20])).astype(np.uint8)
+
+
+def _brushed_lines():
+    """Lines along the rows, which fit themselves when moved along, under a glow."""
+    rows = ndimage.gaussian_filter1d(np.random.default_rng(0).standard_normal(256), 0.8)
+    lines = np.rint(170 + 4 * rows / rows.std())[:, None, None] + np.array([0, 2, 5])
+    glow = 30 * np.exp(-(((np.arange(256) - 200) / 120) ** 2))
+    return np.rint(lines - glow[:, None]).astype(np.uint8)
+
+
+def _edited(source):
+    """Reference and edit mask."""
+    mask = np.zeros(source.shape[:2], bool)
+    mask[90:150, 40:100] = True
+    return np.where(mask[..., None], np.uint8((200, 60, 50)), source), mask
+
+
 @pytest.mark.parametrize("sigma", [0.7, 1.5])
-@pytest.mark.parametrize("index", [0, 1])
-def test_a_blur_of_a_soft_photo_or_of_lines_is_no_motion(index, sigma):
-    # A phone on plain white, and lines of brushed metal that fit themselves anywhere.
-    case = make_case("mini", "material", index)
-    blurred = ndimage.gaussian_filter(case.reference, (sigma, sigma, 0))
+@pytest.mark.parametrize("photo", [_soft_photo, _brushed_lines])
+def test_a_blur_of_a_soft_photo_or_of_lines_is_no_motion(photo, sigma):
+    source = photo()
+    reference, mask = _edited(source)
+    blurred = ndimage.gaussian_filter(reference, (sigma, sigma, 0))
     # Registration alone is taken in.
-    assert register(case.source, blurred, kept_region(case.masks.edit)).shift > 1
-    result = preservation(case.source, case.reference, blurred, case.masks.edit)
+    assert register(source, blurred, kept_region(mask)).shift > 1
+    result = preservation(source, reference, blurred, mask)
     assert (result.shift, result.zoom) == (0, 1)
     assert result.area > 0.98
-    assert result.score > 0.85
+    assert result.score > 0.8
 
 
-@pytest.mark.parametrize("index", [0, 1])
-def test_a_motion_of_a_soft_photo_or_of_lines_costs(index):
-    case = make_case("mini", "material", index)
-    moved = moved_back(case.reference, Motion(zoom=1.0, rows=-1.5, columns=1.0))
-    result = preservation(case.source, case.reference, moved, case.masks.edit)
+def test_a_motion_of_lines_costs():
+    source = _brushed_lines()
+    reference, mask = _edited(source)
+    moved = moved_back(reference, Motion(zoom=1.0, rows=-1.5, columns=1.0))
+    result = preservation(source, reference, moved, mask)
     assert result.score < 0.9
-    if index == 0:
-        assert result.shift == pytest.approx(math.hypot(1.5, 1.0), abs=0.1)
+    assert result.shift == pytest.approx(math.hypot(1.5, 1.0), abs=0.1)
 
 
 def test_a_flat_photo_has_no_motion_and_keeps_its_colour():
