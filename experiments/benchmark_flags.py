@@ -188,7 +188,7 @@ def parse_run(argv: list[str]) -> RunFlags:
         out=options.out or RUNS / name / what,
         judge=options.judge,
         learned=options.learned,
-        vae=system.directory if isinstance(system, Checkpoint) else None,
+        vae=system.directory if isinstance(system, Checkpoint) else options.vae,
         samples=options.samples,
     )
 
@@ -206,6 +206,13 @@ def _add_system_options(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=0,
         help="of every edit (%(default)s); further samples count on from it",
+    )
+    parser.add_argument(
+        "--vae",
+        type=Path,
+        metavar="DIR",
+        help="with --outputs or --endpoint: weights whose autoencoder the references "
+        "go through, as an anchor (a --checkpoint has its own)",
     )
     server = parser.add_argument_group("with --endpoint")
     add = server.add_argument
@@ -269,6 +276,7 @@ def _refuse_unused(
     for names, is_used, who in (
         (of_model, is_model, "--checkpoint"),
         (of_server, is_server, "--endpoint"),
+        (("vae",), not is_model, "--outputs or --endpoint"),
         (("noise_seed",), is_model or is_server, "--checkpoint or --endpoint"),
     ):
         for name in names:
