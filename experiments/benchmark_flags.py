@@ -2,22 +2,34 @@
 
 import argparse
 import dataclasses
+import difflib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
 from data.parser import Parser
+from experiments.benchmark_commands import PROGRAM, command_lines
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.answers.answer import System
 from tbstar_jax.evaluation.answers.checkpoint import Checkpoint, Modules
 from tbstar_jax.evaluation.answers.endpoint import Endpoint
-from tbstar_jax.evaluation.cases.case import Language, Split
+from tbstar_jax.evaluation.cases.case import BENCHMARK_TASKS, Language, Split
+from tbstar_jax.evaluation.cases.photo_cases import PHOTO_TASKS
 from tbstar_jax.inference.pipeline import SHIPPED_WEIGHTS
 from tbstar_jax.inference.preserve import Preserve
-from tbstar_jax.tasks import task_by_id
+from tbstar_jax.vlm.exchange import check_url
 from tbstar_jax.vlm.server import ServerConfig
 
 RUNS = Path("runs/benchmark")
 _REPLY_BYTES = 64 << 20
+_ABOUT = """\
+Scores a checkpoint, a folder of outputs or an endpoint that edits.
+
+When nothing is given, the tiny checkpoint that is shipped edits the split mini (80
+cases, each in English and Chinese) on this machine: minutes on a CPU. Pictures, scores
+and report.html are then in runs/benchmark/tiny/mini. To score your own system, give
+one of --checkpoint, --outputs and --endpoint.
+"""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -99,9 +111,8 @@ def case_flags(options: argparse.Namespace) -> CaseFlags:
       UserError: an unknown task, a seed without `fresh` or the reverse, no worker,
         or photos that are not named.
     """
-    tasks = tuple(name for name in options.tasks.split(",") if name)
-    for name in tasks:
-        task_by_id(name)
+    tasks = tuple(name.strip() for name in options.tasks.split(",") if name.strip())
+    _require_tasks(tasks, PHOTO_TASKS if options.photos else BENCHMARK_TASKS)
     if options.photos is not None and options.split not in ("mini", "photo"):
         raise UserError(f"--split={options.split} has no effect with --photos")
     if options.split == "photo" and options.photos is None:
@@ -135,6 +146,19 @@ def case_flags(options: argparse.Namespace) -> CaseFlags:
     )
 
 
+def _require_tasks(tasks: Sequence[str], known: Sequence[str]) -> None:
+    """Raises for one that is not asked on such cases."""
+    for name in tasks:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            where = "benchmark" if known is BENCHMARK_TASKS else "benchmark on photos"
+            raise UserError(
+                f"--tasks names {name[:40]!r}, which is no task of the {where}{hint}; "
+                f"its {len(known)} tasks are {', '.join(known)}"
+            )
+
+
 def parse_run(argv: list[str]) -> RunFlags:
     """Reads the command line of a run.
 
@@ -142,10 +166,10 @@ def parse_run(argv: list[str]) -> RunFlags:
       UserError: options that are not valid, or contradict each other.
     """
     parser = Parser(
-        prog="python -m experiments.benchmark",
-        description="Scores a checkpoint, a folder of outputs or an endpoint. Further "
-        "commands: list, cases, compare, gap, report, judge, canary, audit, "
-        "preference, public; each has its own --help.",
+        prog=PROGRAM,
+        description=_ABOUT,
+        epilog=f"commands, each with a --help of its own:\n{command_lines()}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     add = parser.add_argument
@@ -241,6 +265,14 @@ def _system(options: argparse.Namespace) -> System | None:
     if options.endpoint is not None:
         if options.model is None:
             raise UserError("--endpoint needs --model, the name the server knows it by")
+        if options.concurrency < 1:
+            raise UserError(
+                f"--concurrency is {options.concurrency}, but must be at least 1"
+            )
+        try:
+            check_url(options.endpoint)
+        except UserError as error:
+            raise UserError(f"--endpoint: {error}") from error
         return Endpoint(
             name=name,
             server=ServerConfig(

@@ -19,6 +19,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from experiments.benchmark_checks import require_places
 from experiments.benchmark_flags import RUNS, CaseFlags, RunFlags
 from experiments.benchmark_judging import judged_report
 from experiments.benchmark_report import report_runs
@@ -103,8 +104,12 @@ def run(flags: RunFlags, command: Sequence[str]) -> str:
     if learned is not None:
         with open_learned(learned):
             pass
+    require_places(flags, flags.out / OUTPUTS)
     cases = open_cases(flags.cases)
     ids = _asked(flags.cases, cases)
+    if flags.outputs is not None:
+        # Before the run's folder is made: a folder without answers makes no run.
+        find_outputs(flags.outputs, sample_names(ids, flags.samples))
     about = _describe(flags, cases, ids, command, learned)
     write_run(about)
     paths = _answers(flags, cases, ids)

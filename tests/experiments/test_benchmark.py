@@ -305,6 +305,7 @@ def test_what_is_wrong_is_said_before_anything_is_made(
 def test_a_folder_without_outputs_is_said_to_be(chosen, root, tmp_path):
     shutil.copytree(root / "cases", tmp_path / "cases")
     (tmp_path / "empty").mkdir()
+    (tmp_path / "empty/shot.png").write_bytes(b"")
     with pytest.raises(UserError, match="none of the 6 prompts"):
         benchmark.main(
             [*chosen, f"--outputs={tmp_path / 'empty'}", f"--out={tmp_path / 'run'}"]
