@@ -257,7 +257,7 @@ def test_people_compare_the_runs(runs, tmp_path, capsys):
         ["preference", "count", str(file), f"--key={key}", f"--out={runs['good']}"]
     )
     told = capsys.readouterr().out
-    assert "| good against lazy | 2 | 1.000 |" in told
+    assert "| good against lazy | all | 2 | 2 | 0 | 0 | 0 | 1.000 |" in told
     benchmark.main(["report", str(runs["good"])])
     assert "User preference" in (runs["good"] / "report.html").read_text()
 

@@ -173,6 +173,15 @@ def test_curves_are_macro_means_of_the_shares():
     assert all(map(math.isnan, found.curves["registered"]))
 
 
+def test_an_error_rate_of_the_reader_is_at_least_zero():
+    rows = [
+        record("text_add", k, "en", metrics={"text_cer_ceiling": value})
+        for k, value in enumerate((0.0, 0.9))
+    ]
+    found = summarise(rows, "system", CONFIG).measures["text_cer_ceiling"].macro
+    assert (found.low, found.mean) == (0.0, 0.45)
+
+
 def test_every_measure_has_a_tie_of_its_unit():
     ties = {measure.name: measure.tie for measure in MEASURES}
     assert min(ties.values()) > 0
