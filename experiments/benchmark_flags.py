@@ -89,12 +89,14 @@ class RunFlags:
 def add_case_options(parser: argparse.ArgumentParser) -> None:
     """Adds what chooses cases."""
     add = parser.add_argument
-    add("--split", choices=get_args(Split), default="mini", help="%(default)s")
+    add("--split", choices=get_args(Split), default="mini", help="cases (%(default)s)")
     add("--seed", type=int, help="of the split fresh: any number not used before")
     add("--cases", type=Path, metavar="DIR", help="where the cases are, or are made")
     add("--photos", type=Path, metavar="DIR", help="your own photos instead of a split")
     add("--tasks", default="", metavar="ID,ID", help="some tasks (default: all)")
-    add("--language", choices=("en", "zh", "both"), default="both", help="%(default)s")
+    add(
+        "--language", choices=("en", "zh", "both"), default="both", help="(%(default)s)"
+    )
     add(
         "--max-instruction-bytes",
         type=int,
