@@ -108,12 +108,13 @@ def test_an_endpoint_that_is_gone_ends_a_run_that_goes_on_in_seconds(here):
     with serving(Answer()) as (url, _):
         pass
     (here / "run/outputs").mkdir(parents=True)
-    options = ["--split=smoke", "--tasks=recolor", "--workers=1", f"--endpoint={url}"]
-    benchmark.main(["cases", *options[:3]])
+    options = ["--split=smoke", "--tasks=recolor", "--workers=1"]
+    benchmark.main(["cases", *options])
+    options += [f"--endpoint={url}", "--model=m", "--concurrency=1", "--samples=4"]
 
     def go_on():
         with pytest.raises(UserError, match=f"nothing answers at {url} .connection"):
-            benchmark.main([*options, "--model=m", "--out=run", "--samples=4"])
+            benchmark.main([*options, "--out=run"])
 
     assert elapsed(go_on)[0] < 10
 
