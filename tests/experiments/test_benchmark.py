@@ -270,6 +270,8 @@ def test_list_names_everything(capsys):
     told = capsys.readouterr().out
     for word in ("text_replace_zh", "中文改字", "fresh", "keep_within_2", "vie-2024"):
         assert word in told
+    (row,) = [line.split() for line in told.splitlines() if "l2_reference" in line]
+    assert row == ["l2_reference", "down", "0.0001", "L2", "reference"]
 
 
 @pytest.mark.parametrize(
