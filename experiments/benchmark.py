@@ -6,22 +6,21 @@ python -m experiments.benchmark --outputs=DIR                another system's pi
 python -m experiments.benchmark --endpoint=URL --model=NAME  a server that edits
 python -m experiments.benchmark ... --judge=judge.yaml       and a judge's scores
 
-list          tasks, splits, measures and modes of judges
-cases         writes the cases of a split, for other systems
-compare A B   two runs, prompt by prompt
-gap A B       one system on two splits, such as test and fresh
-report RUN..  several runs in one report
-judge RUN     judges a run again, later or by another model
-canary        whether a judge still judges as it did
-audit         which planted defects a judge finds
-preference    a blind page for people, and what their votes say
-public        other benchmarks, from a copy of your own
+python -m experiments.benchmark COMMAND ...                  see `benchmark_commands`
+python -m experiments.benchmark --help
 """
 
 import sys
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
+from experiments.benchmark_commands import (
+    COMMANDS,
+    PARTS,
+    PROGRAM,
+    parts_help,
+    unknown_command,
+)
 from tbstar_jax.errors import UserError, run_command
 
 Command: TypeAlias = Callable[[Sequence[str]], None]
@@ -29,19 +28,24 @@ Command: TypeAlias = Callable[[Sequence[str]], None]
 
 def main(argv: Sequence[str]) -> None:
     """Runs one of the commands above."""
-    command = _command(argv[0]) if argv else None
-    if command is not None:
+    if argv and not argv[0].startswith("-"):
+        command = _command(argv[0])
+        if argv[0] in PARTS and list(argv[1:2]) in (["-h"], ["--help"]):
+            print(parts_help(argv[0]))
+            sys.exit(0)
         command(argv[1:])
         return
     # Imported here: the commands without a model should not wait for jax.
     from experiments.benchmark_flags import parse_run
     from experiments.benchmark_run import run
 
-    print(run(parse_run(list(argv)), ["python", "-m", "experiments.benchmark", *argv]))
+    print(run(parse_run(list(argv)), [*PROGRAM.split(), *argv]))
 
 
-def _command(name: str) -> Command | None:
-    """What a name stands for, imported when it is asked for; None: no command."""
+def _command(name: str) -> Command:
+    """What a name stands for, imported when it is asked for."""
+    if name not in COMMANDS:
+        raise unknown_command(name)
     match name:
         case "compare":
             from experiments.benchmark_compare import compare
@@ -59,10 +63,10 @@ def _command(name: str) -> Command | None:
                 "cases": tables.cases,
                 "report": tables.report,
             }[name]
-        case "judge":
-            from experiments.benchmark_judging import judge
+        case "judge" | "rejudge":
+            from experiments.benchmark_judging import judge, rejudge
 
-            return judge
+            return {"judge": judge, "rejudge": rejudge}[name]
         case "canary" | "audit":
             try:
                 from experiments.benchmark_audit import audit
@@ -82,7 +86,7 @@ def _command(name: str) -> Command | None:
             from experiments.benchmark_public import public
 
             return public
-    return None
+    raise AssertionError(name)
 
 
 if __name__ == "__main__":

@@ -2,22 +2,34 @@
 
 import argparse
 import dataclasses
+import difflib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
 from data.parser import Parser
+from experiments.benchmark_commands import PROGRAM, command_lines
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.answers.answer import System
 from tbstar_jax.evaluation.answers.checkpoint import Checkpoint, Modules
 from tbstar_jax.evaluation.answers.endpoint import Endpoint
-from tbstar_jax.evaluation.cases.case import Language, Split
+from tbstar_jax.evaluation.cases.case import BENCHMARK_TASKS, Language, Split
+from tbstar_jax.evaluation.cases.photo_cases import PHOTO_TASKS
 from tbstar_jax.inference.pipeline import SHIPPED_WEIGHTS
 from tbstar_jax.inference.preserve import Preserve
-from tbstar_jax.tasks import task_by_id
+from tbstar_jax.vlm.exchange import check_url
 from tbstar_jax.vlm.server import ServerConfig
 
 RUNS = Path("runs/benchmark")
 _REPLY_BYTES = 64 << 20
+_ABOUT = """\
+Scores a checkpoint, a folder of outputs or an endpoint that edits.
+
+When nothing is given, the tiny checkpoint that is shipped edits the split mini (80
+cases, each in English and Chinese) on this machine: minutes on a CPU. Pictures, scores
+and report.html are then in runs/benchmark/tiny/mini. To score your own system, give
+one of --checkpoint, --outputs and --endpoint.
+"""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -77,12 +89,14 @@ class RunFlags:
 def add_case_options(parser: argparse.ArgumentParser) -> None:
     """Adds what chooses cases."""
     add = parser.add_argument
-    add("--split", choices=get_args(Split), default="mini", help="%(default)s")
+    add("--split", choices=get_args(Split), default="mini", help="cases (%(default)s)")
     add("--seed", type=int, help="of the split fresh: any number not used before")
     add("--cases", type=Path, metavar="DIR", help="where the cases are, or are made")
     add("--photos", type=Path, metavar="DIR", help="your own photos instead of a split")
     add("--tasks", default="", metavar="ID,ID", help="some tasks (default: all)")
-    add("--language", choices=("en", "zh", "both"), default="both", help="%(default)s")
+    add(
+        "--language", choices=("en", "zh", "both"), default="both", help="(%(default)s)"
+    )
     add(
         "--max-instruction-bytes",
         type=int,
@@ -99,9 +113,8 @@ def case_flags(options: argparse.Namespace) -> CaseFlags:
       UserError: an unknown task, a seed without `fresh` or the reverse, no worker,
         or photos that are not named.
     """
-    tasks = tuple(name for name in options.tasks.split(",") if name)
-    for name in tasks:
-        task_by_id(name)
+    tasks = tuple(name.strip() for name in options.tasks.split(",") if name.strip())
+    _require_tasks(tasks, PHOTO_TASKS if options.photos else BENCHMARK_TASKS)
     if options.photos is not None and options.split not in ("mini", "photo"):
         raise UserError(f"--split={options.split} has no effect with --photos")
     if options.split == "photo" and options.photos is None:
@@ -135,6 +148,19 @@ def case_flags(options: argparse.Namespace) -> CaseFlags:
     )
 
 
+def _require_tasks(tasks: Sequence[str], known: Sequence[str]) -> None:
+    """Raises for one that is not asked on such cases."""
+    for name in tasks:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            where = "benchmark" if known is BENCHMARK_TASKS else "benchmark on photos"
+            raise UserError(
+                f"--tasks names {name[:40]!r}, which is no task of the {where}{hint}; "
+                f"its {len(known)} tasks are {', '.join(known)}"
+            )
+
+
 def parse_run(argv: list[str]) -> RunFlags:
     """Reads the command line of a run.
 
@@ -142,10 +168,10 @@ def parse_run(argv: list[str]) -> RunFlags:
       UserError: options that are not valid, or contradict each other.
     """
     parser = Parser(
-        prog="python -m experiments.benchmark",
-        description="Scores a checkpoint, a folder of outputs or an endpoint. Further "
-        "commands: list, cases, compare, gap, report, judge, canary, audit, "
-        "preference, public; each has its own --help.",
+        prog=PROGRAM,
+        description=_ABOUT,
+        epilog=f"commands, each with a --help of its own:\n{command_lines()}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     add = parser.add_argument
@@ -188,7 +214,7 @@ def parse_run(argv: list[str]) -> RunFlags:
         out=options.out or RUNS / name / what,
         judge=options.judge,
         learned=options.learned,
-        vae=system.directory if isinstance(system, Checkpoint) else None,
+        vae=system.directory if isinstance(system, Checkpoint) else options.vae,
         samples=options.samples,
     )
 
@@ -206,6 +232,13 @@ def _add_system_options(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=0,
         help="of every edit (%(default)s); further samples count on from it",
+    )
+    parser.add_argument(
+        "--vae",
+        type=Path,
+        metavar="DIR",
+        help="with --outputs or --endpoint: weights whose autoencoder the references "
+        "go through, as an anchor (a --checkpoint has its own)",
     )
     server = parser.add_argument_group("with --endpoint")
     add = server.add_argument
@@ -234,6 +267,14 @@ def _system(options: argparse.Namespace) -> System | None:
     if options.endpoint is not None:
         if options.model is None:
             raise UserError("--endpoint needs --model, the name the server knows it by")
+        if options.concurrency < 1:
+            raise UserError(
+                f"--concurrency is {options.concurrency}, but must be at least 1"
+            )
+        try:
+            check_url(options.endpoint)
+        except UserError as error:
+            raise UserError(f"--endpoint: {error}") from error
         return Endpoint(
             name=name,
             server=ServerConfig(
@@ -269,6 +310,7 @@ def _refuse_unused(
     for names, is_used, who in (
         (of_model, is_model, "--checkpoint"),
         (of_server, is_server, "--endpoint"),
+        (("vae",), not is_model, "--outputs or --endpoint"),
         (("noise_seed",), is_model or is_server, "--checkpoint or --endpoint"),
     ):
         for name in names:

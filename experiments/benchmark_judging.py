@@ -1,5 +1,6 @@
 """The command `judge`: a finished run judged, again, or against others."""
 
+import datetime
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,11 +28,21 @@ _COMMAND = "python -m experiments.benchmark"
 
 def judge(argv: Sequence[str]) -> None:
     """Judges a finished run, or judges it again to see what moved."""
-    parser = Parser(prog=f"{_COMMAND} judge", allow_abbrev=False)
+    parser = Parser(
+        prog=f"{_COMMAND} judge",
+        description="Judges a finished run; `rejudge RUN` is `judge RUN --again`.",
+        allow_abbrev=False,
+    )
     add = parser.add_argument
     add("run", type=Path, help="folder of a run")
     add("--judge", type=Path, required=True, metavar="FILE", help="judge.yaml")
-    add("--again", metavar="LABEL", help="judge again, e.g. a date, and compare")
+    add(
+        "--again",
+        nargs="?",
+        const=datetime.datetime.now(datetime.UTC).date().isoformat(),
+        metavar="LABEL",
+        help="judge again under this label (default: today's date), and compare",
+    )
     add("--against", nargs="+", type=Path, default=[], metavar="RUN", help="in pairs")
     add(
         "--diff", type=Path, metavar="FILE", help="another judge of it, to compare with"
@@ -58,6 +69,12 @@ def judge(argv: Sequence[str]) -> None:
         print(judged_report(run.folder, config))
         return
     _print_difference(judge_again(run, config, options.again))
+
+
+def rejudge(argv: Sequence[str]) -> None:
+    """`judge --again`, under the name that it is looked for by."""
+    is_given = any(one.partition("=")[0] == "--again" for one in argv)
+    judge([*argv, *(() if is_given else ("--again",))])
 
 
 def judged_report(folder: Path, config: JudgeConfig) -> str:

@@ -154,8 +154,8 @@ def preference_table(summary: PreferenceSummary) -> Table:
     ]
     alpha = summary.agreement
     notes.append(
-        f"agreement of raters: ordinal alpha {alpha.alpha:.2f} ({alpha.low:.2f} to "
-        f"{alpha.high:.2f}); the left side was chosen in "
+        f"agreement of raters: ordinal alpha {_told(alpha.alpha)} ({_told(alpha.low)} "
+        f"to {_told(alpha.high)}); the left side was chosen in "
         f"{100 * summary.left_share.mean:.0f} % of the votes with a side"
     )
     return Table(

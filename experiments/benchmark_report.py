@@ -4,18 +4,16 @@ import dataclasses
 import functools
 import json
 import math
-import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from experiments.benchmark_notes import reading_notes
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.anchors import ANCHORS
-from tbstar_jax.evaluation.answers.answer import SECONDS, sample_name
+from tbstar_jax.evaluation.answers.answer import sample_name
 from tbstar_jax.evaluation.answers.folder import find_output
 from tbstar_jax.evaluation.cases.folder import CaseFolder
 from tbstar_jax.evaluation.files import json_text, write_whole
-from tbstar_jax.evaluation.journal import read_journal
 from tbstar_jax.evaluation.judge.judgement import Judgement
 from tbstar_jax.evaluation.judge.mock import mock_judgement
 from tbstar_jax.evaluation.report.content import (
@@ -29,6 +27,7 @@ from tbstar_jax.evaluation.report.headline import headline_picture
 from tbstar_jax.evaluation.report.write import write_report
 from tbstar_jax.evaluation.run.judging import judge_summaries, judgements_now
 from tbstar_jax.evaluation.run.learned_columns import comparable
+from tbstar_jax.evaluation.run.provenance import wall_time
 from tbstar_jax.evaluation.run.results import (
     Results,
     SystemResult,
@@ -194,17 +193,11 @@ def _results(
         if name in by_system
     ]
     return Results(
-        provenance={**runs[0].provenance, "seconds_per_edit": _seconds(runs[0])},
+        provenance={**runs[0].provenance, "wall_time": wall_time(runs[0].outputs)},
         systems=[*systems, *anchors],
         judges=[],
         notes=reading_notes(runs, by_system, anchors, cases),
     )
-
-
-def _seconds(run: Run) -> float | None:
-    """Median time of an edit; None where the pictures were made elsewhere."""
-    took = [entry["seconds"] for entry in read_journal(run.outputs / SECONDS)]
-    return round(statistics.median(took), 3) if took else None
 
 
 def _judgements(runs: Sequence[Run]) -> tuple[list[Judgement], list[str]]:

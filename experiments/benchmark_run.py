@@ -10,6 +10,7 @@ A run that is stopped goes on where it was: pictures, scores and judgements that
 there are not made again.
 """
 
+import dataclasses
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from experiments.benchmark_checks import require_places
 from experiments.benchmark_flags import RUNS, CaseFlags, RunFlags
 from experiments.benchmark_judging import judged_report
 from experiments.benchmark_report import report_runs
@@ -45,7 +47,7 @@ from tbstar_jax.evaluation.judge.config import read_judge
 from tbstar_jax.evaluation.judge.judge import Judge
 from tbstar_jax.evaluation.learned.config import LearnedConfig, read_learned
 from tbstar_jax.evaluation.learned.models import open_learned
-from tbstar_jax.evaluation.run.provenance import provenance
+from tbstar_jax.evaluation.run.provenance import provenance, wall_time
 from tbstar_jax.evaluation.run.run_folder import (
     RECORDS_FILE,
     Run,
@@ -102,10 +104,17 @@ def run(flags: RunFlags, command: Sequence[str]) -> str:
     if learned is not None:
         with open_learned(learned):
             pass
+    require_places(flags, flags.out / OUTPUTS)
     cases = open_cases(flags.cases)
     ids = _asked(flags.cases, cases)
-    write_run(_describe(flags, cases, ids, command, learned))
+    if flags.outputs is not None:
+        # Before the run's folder is made: a folder without answers makes no run.
+        find_outputs(flags.outputs, sample_names(ids, flags.samples))
+    about = _describe(flags, cases, ids, command, learned)
+    write_run(about)
     paths = _answers(flags, cases, ids)
+    took = {"wall_time": wall_time(about.outputs)}
+    write_run(dataclasses.replace(about, provenance={**about.provenance, **took}))
     if flags.vae is not None:
         _encode_references(flags.out, flags.vae, cases)
     score_all(
@@ -172,7 +181,7 @@ def _describe(
             **about,
             "seed": flags.cases.seed,
             "cases_not_as_shipped": cases.not_as_shipped,
-            "device": _device(flags),
+            **_settings(flags),
             "max_instruction_bytes": flags.cases.max_instruction_bytes,
             "num_not_asked": len(cases.ids) * len(flags.cases.languages) - len(ids),
         },
@@ -180,11 +189,15 @@ def _describe(
     )
 
 
-def _device(flags: RunFlags) -> str:
-    """What our own model runs on; empty where another made the pictures."""
-    if not isinstance(flags.system, Checkpoint):
-        return ""
-    return f"{jax.devices()[0].device_kind} ({jax.device_count()})"
+def _settings(flags: RunFlags) -> dict[str, Any]:
+    """How our own model edits, and on what; whose autoencoder is an anchor."""
+    if isinstance(flags.system, Checkpoint):
+        device = f"{jax.devices()[0].device_kind} ({jax.device_count()})"
+        return {"settings": dict(flags.system.settings()), "device": device}
+    found: dict[str, Any] = {"settings": {}, "device": ""}  # another's: not known
+    if flags.vae is not None:
+        found["autoencoder"] = dict(Autoencoder(directory=flags.vae).describe())
+    return found
 
 
 def _answers(

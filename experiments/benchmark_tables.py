@@ -34,7 +34,7 @@ def list_all(argv: Sequence[str]) -> None:
     for measure in MEASURES:
         arrow = {True: "up", False: "down", None: "-"}[measure.is_higher_better]
         told = f"{measure.label} {measure.unit}".strip()
-        print(f"    {measure.name:<22}{arrow:<6}{measure.tie:<6}{told}")
+        print(f"    {measure.name:<27}{arrow:<6}{measure.tie:<8}{told}")
     print(f"\nmodes of judges\n    {', '.join(get_args(Mode))}")
 
 

@@ -75,7 +75,7 @@ def parse_two_runs(
       `first`, `second`: paths; `by`: text or None; `out`: path or None.
 
     Raises:
-      UserError: `--out` names a file of another kind.
+      UserError: `--out` names a file of another kind, or both runs are one folder.
     """
     parser = Parser(
         prog=f"python -m experiments.benchmark {command}", allow_abbrev=False
@@ -89,6 +89,11 @@ def parse_two_runs(
     if options.out is not None and options.out.suffix not in (".json", ".csv"):
         raise UserError(
             f"--out is {options.out}; name a file that ends in .json or .csv"
+        )
+    if options.first.resolve() == options.second.resolve():
+        raise UserError(
+            f"{options.first} and {options.second} are one folder, and a run differs "
+            f"in nothing from itself; name two runs to `{command}`"
         )
     return options
 

@@ -39,8 +39,15 @@ def _values_in(path: Path, noun: str) -> Any:
     try:
         data = path.read_bytes()
         text = data.decode()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read: {error}") from error
+    except FileNotFoundError as error:
+        raise UserError(
+            f"there is no file {path}; it should hold the settings of the {noun}, in "
+            "YAML or JSON"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is no text in UTF-8: {error.reason}") from error
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from error
     if len(data) > _MAX_BYTES:
         raise UserError(f"{path} has {len(data)} bytes; no {noun} needs so many")
     is_json = path.suffix == ".json"

@@ -17,7 +17,7 @@ from jax.sharding import Mesh
 from jaxtyping import UInt8
 
 from tbstar_jax.array_types import Variables
-from tbstar_jax.convert.folder import load_weights
+from tbstar_jax.convert.folder import BASE_PARTS, load_weights, read_manifest
 from tbstar_jax.convert.lora import read_loras
 from tbstar_jax.convert.lora_file import LoraFile
 from tbstar_jax.convert.lora_merge import merged_params
@@ -152,11 +152,7 @@ def load_model(
       UserError: the folder is neither, lacks something, or is of another architecture,
         a LoRA does not fit, or a dimension is not divided by the mesh.
     """
-    is_public = (
-        not (directory / "tbstar_config.json").exists()
-        and (directory / "model_index.json").exists()
-    )
-    if is_public:
+    if _is_public(directory):
         config = published_config(directory, _preset(directory))
         first = make_mesh(MeshShape(data=1, model=1), jax.devices()[:1])
         checkpoint = open_public(directory, config)
@@ -179,6 +175,32 @@ def load_model(
         dtype=dtype,
         mesh=mesh,
         attention=attention,
+    )
+
+
+def model_of(directory: Path) -> tuple[ModelConfig, frozenset[str]]:
+    """What a folder holds, known without reading a weight.
+
+    Args:
+      directory: as `load_model` takes it.
+
+    Returns:
+      The configuration, and the names of the parts.
+
+    Raises:
+      UserError: the folder is no model, or is damaged.
+    """
+    if _is_public(directory):
+        config = published_config(directory, _preset(directory))
+        return config, frozenset(BASE_PARTS)
+    config, identities = read_manifest(directory)
+    return config, frozenset(identities)
+
+
+def _is_public(directory: Path) -> bool:
+    return (
+        not (directory / "tbstar_config.json").exists()
+        and (directory / "model_index.json").exists()
     )
 
 

@@ -103,6 +103,25 @@ def check_url(url: str) -> None:
         )
 
 
+def require_listener(url: str, timeout_s: float) -> None:
+    """Connects to a server, TLS included, and sends nothing.
+
+    Args:
+      url: as for `post`.
+      timeout_s: seconds until connected.
+
+    Raises:
+      ExchangeError: there is no connection.
+      UserError: the address is not acceptable.
+    """
+    check_url(url)
+    connection = _connection(url, timeout_s)
+    try:
+        _connect(connection)
+    finally:
+        connection.close()
+
+
 def post(
     url: str, body: bytes, headers: Mapping[str, str], limits: Limits
 ) -> HttpReply:

@@ -16,6 +16,7 @@ from experiments import benchmark
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.cases.store import load_cases
 from tbstar_jax.evaluation.text.reader import find_reader
+from tbstar_jax.inference.pipeline import SHIPPED_WEIGHTS
 from tbstar_jax.input_pipeline.images import decode_image, encode_png
 
 TASKS = ("recolor", "text_replace_zh", "outpaint")
@@ -103,7 +104,15 @@ def test_a_run_leaves_pictures_scores_and_a_report(ours, cases):
     assert provenance["num_cases"] == len(CASES)
     assert provenance["device"].startswith("cpu")
     shown = json.loads((ours / "results.json").read_text())["provenance"]
-    assert shown["seconds_per_edit"] > 0
+    assert shown["wall_time"] == provenance["wall_time"]
+    took = provenance["wall_time"]
+    assert took["num_edits"] == len(ANSWERED)
+    assert took["seconds"] > took["seconds_per_edit"] > 0
+    settings = provenance["settings"]
+    assert settings["num_steps"] == 2
+    assert {"sampler", "guidance", "seed", "preserve", "modules", "resize"} <= {
+        *settings
+    }
     assert provenance["cases_not_as_shipped"] == []
     with (ours / "results.csv").open() as file:
         assert {"ours", "reference", "copy_input"} <= {
@@ -173,6 +182,28 @@ def test_another_systems_folder_is_scored_with_every_status(theirs):
     assert "Read this first" in (theirs / "report.html").read_text()
 
 
+def test_references_go_through_an_autoencoder_that_is_named(theirs, chosen, root):
+    assert "--vae=DIR" in (theirs / "report.html").read_text()
+    out = shutil.copytree(theirs, root / "encoded")
+    again = [*chosen, f"--outputs={root / 'outputs'}", f"--out={out}"]
+    benchmark.main([*again, "--name=theirs", f"--vae={SHIPPED_WEIGHTS}"])
+    assert 0 < macro(out, "reference_vae") < 1
+    assert "--vae=DIR" not in (out / "report.html").read_text()
+    told = json.loads((out / "run.json").read_text())["provenance"]
+    assert told["autoencoder"]["directory"] == str(SHIPPED_WEIGHTS)
+    assert (told["settings"], told["wall_time"]) == ({}, None)
+    area = macro(theirs, "theirs", "consistency_area")
+    rows = [row for row in records(theirs) if row["system"] == "theirs"]
+    tasks = {row["task"] for row in rows}
+    expected = [
+        np.mean(
+            [row["metrics"]["consistency_area"] for row in rows if row["task"] == t]
+        )
+        for t in tasks
+    ]  # answers that are missing count as zero
+    assert area == pytest.approx(np.mean(expected))
+
+
 def test_runs_are_compared_and_put_into_one_report(ours, theirs, root, capsys):
     benchmark.main(["compare", str(theirs), str(ours)])
     table = capsys.readouterr().out
@@ -239,6 +270,8 @@ def test_list_names_everything(capsys):
     told = capsys.readouterr().out
     for word in ("text_replace_zh", "中文改字", "fresh", "keep_within_2", "vie-2024"):
         assert word in told
+    (row,) = [line.split() for line in told.splitlines() if "l2_reference" in line]
+    assert row == ["l2_reference", "down", "0.0001", "L2", "reference"]
 
 
 @pytest.mark.parametrize(
@@ -250,6 +283,7 @@ def test_list_names_everything(capsys):
         (["--outputs=x", "--steps=2"], "--steps has no effect without --checkpoint"),
         (["--protocol=json"], "--protocol has no effect without --endpoint"),
         (["--outputs=x", "--noise-seed=2"], "--noise-seed has no effect"),
+        (["--vae=x"], "--vae has no effect without --outputs or --endpoint"),
         (["--endpoint=http://127.0.0.1:1"], "--endpoint needs --model"),
         (["--workers=0"], "--workers is 0"),
         (["--split=fresh", "--seed=-1"], "--seed is -1"),
@@ -273,6 +307,7 @@ def test_what_is_wrong_is_said_before_anything_is_made(
 def test_a_folder_without_outputs_is_said_to_be(chosen, root, tmp_path):
     shutil.copytree(root / "cases", tmp_path / "cases")
     (tmp_path / "empty").mkdir()
+    (tmp_path / "empty/shot.png").write_bytes(b"")
     with pytest.raises(UserError, match="none of the 6 prompts"):
         benchmark.main(
             [*chosen, f"--outputs={tmp_path / 'empty'}", f"--out={tmp_path / 'run'}"]

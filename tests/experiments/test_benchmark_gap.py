@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -47,6 +48,8 @@ def test_runs_on_test_and_on_fresh_have_a_gap(tmp_path, monkeypatch, capsys):
 
     monkeypatch.setattr(benchmark_run, "write_split", drawn)
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "answers").mkdir()
+    (tmp_path / "answers/cover.png").write_bytes(b"")
     runs = []
     for options in (["--split=test"], ["--split=fresh", "--seed=11"]):
         runs.append(str(tmp_path / options[0][8:]))
@@ -60,8 +63,9 @@ def test_runs_on_test_and_on_fresh_have_a_gap(tmp_path, monkeypatch, capsys):
     assert out.startswith("answers: test minus fresh, seed 11,")
     assert lines(out)[1]["C"][1:4] == ["1.000", "0.500", "+0.500"]
     assert lines(out)[1]["C"][-1] == "2 and 2"
+    shutil.copytree(runs[0], tmp_path / "copy")
     with pytest.raises(UserError, match="are of the same cases"):
-        benchmark.main(["gap", runs[0], runs[0]])
+        benchmark.main(["gap", runs[0], str(tmp_path / "copy")])
     with pytest.raises(UserError, match="with `gap`"):
         benchmark.main(["compare", *runs])
 

@@ -1,5 +1,6 @@
 """Judges and people by the benchmark's commands, on one smoke case."""
 
+import datetime
 import json
 import re
 
@@ -138,19 +139,29 @@ def test_runs_of_one_name_are_not_compared(runs, tmp_path):
         )
 
 
-def test_judging_again_says_what_moved(runs, tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("command", "label"),
+    [
+        (["judge", "--again=2026-12-01"], "2026-12-01"),
+        (["rejudge", "--again=2026-12-02"], "2026-12-02"),
+        (["rejudge"], datetime.datetime.now(datetime.UTC).date().isoformat()),
+    ],
+)
+def test_judging_again_says_what_moved(runs, tmp_path, capsys, command, label):
+    (runs["lazy"] / "judgements.jsonl").unlink(missing_ok=True)
     with serving(strict()) as (url, _):
         flag = judge_file(tmp_path / "judge.yaml", url, concurrency=1)
         benchmark.main(["judge", str(runs["lazy"]), flag])
     with serving(strict((6, 9), (6, 9))) as (url, _):
         flag = judge_file(tmp_path / "judge.yaml", url, concurrency=1)
         capsys.readouterr()
-        benchmark.main(["judge", str(runs["lazy"]), flag, "--again=2026-12-01"])
+        name, *options = command
+        benchmark.main([name, str(runs["lazy"]), flag, *options])
     told = capsys.readouterr().out
     assert "2 pictures were judged both times" in told
     shift = float(re.search(r"\| overall .*\| ([+-][\d.]+) \|", told)[1])
     assert shift < -1
-    assert (runs["lazy"] / "judgements-2026-12-01.jsonl").exists()
+    assert (runs["lazy"] / f"judgements-{label}.jsonl").exists()
 
 
 def test_a_judge_that_fails_has_no_score(runs, tmp_path, capsys):
@@ -246,7 +257,7 @@ def test_people_compare_the_runs(runs, tmp_path, capsys):
         ["preference", "count", str(file), f"--key={key}", f"--out={runs['good']}"]
     )
     told = capsys.readouterr().out
-    assert "| good against lazy | 2 | 1.000 |" in told
+    assert "| good against lazy | all | 2 | 2 | 0 | 0 | 0 | 1.000 |" in told
     benchmark.main(["report", str(runs["good"])])
     assert "User preference" in (runs["good"] / "report.html").read_text()
 

@@ -163,7 +163,7 @@ def test_other_weights_stand_in_no_common_column(ours, options, settings, root, 
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        (None, "cannot be read"),
+        (None, "there is no file"),
         ("dyno: {}", "has no setting 'dyno'"),
         (
             "dino: {name: D, path: gone.onnx, normalisation: clip}",

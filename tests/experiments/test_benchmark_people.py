@@ -75,3 +75,4 @@ def test_it_says_how_ties_count(table):
     told = table.notes[0]
     assert "none is dropped or forced" in told
     assert "half a win" in told
+    assert "alpha n/a (n/a to n/a)" in table.notes[1]  # of one rater

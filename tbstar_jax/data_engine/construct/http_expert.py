@@ -190,9 +190,13 @@ class HttpExpert:
             path = "/images/edits"
             content_type, body = _as_multipart(fields)
         answered = server.ask(path, body, {"Content-Type": content_type})
+        if server.unreachable is not None:
+            raise UserError(server.unreachable)
         reply = answered.reply
         if reply is None or reply.status not in _FINAL:
-            what = str(answered.error) if reply is None else f"HTTP {reply.status}"
+            what = str(answered.error)
+            if reply is not None:
+                what = f"HTTP {reply.status} for {path}"
             kind = answered.error.kind if answered.error else ""
             if kind in ("too_large", "encoded"):
                 raise CannotEdit(f"{self.name}: {what}", is_garbled=True)

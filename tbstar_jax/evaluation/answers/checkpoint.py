@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from jaxtyping import UInt8
@@ -16,7 +16,7 @@ from tbstar_jax.evaluation.cases.case import Prompt
 from tbstar_jax.evaluation.files import file_digest
 from tbstar_jax.geometry import OutpaintPlan
 from tbstar_jax.inference.image_file import outpaint_source, source_from_array
-from tbstar_jax.inference.loaded_model import load_model
+from tbstar_jax.inference.loaded_model import load_model, model_of
 from tbstar_jax.inference.pipeline import EditPipeline
 from tbstar_jax.inference.preserve import Preserve
 from tbstar_jax.inference.round_trip import round_trip
@@ -24,6 +24,8 @@ from tbstar_jax.inference.round_trip import round_trip
 Modules: TypeAlias = Literal["base", "stage1", "stage2"]
 """Which of a weights folder's modules are on: none, the pattern-shifting modules, or
 these and the consistency modules."""
+
+_PRESERVE_WITHOUT_GATE = "off; pixel where the canvas grows, which has a mask"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -47,8 +49,15 @@ class Autoencoder:
         return 1
 
     def describe(self) -> Mapping[str, str]:
-        """The folder."""
-        return {"directory": str(self.directory)}
+        """The folder, and its contents as a whole.
+
+        Raises:
+          UserError: there is no such folder, or nothing in it.
+        """
+        return {
+            "directory": str(self.directory),
+            "weights_sha256": _contents(self.directory),
+        }
 
     @contextlib.contextmanager
     def open(self) -> Iterator[Answer]:
@@ -96,6 +105,8 @@ class Checkpoint:
     def describe(self) -> Mapping[str, str]:
         """Folder, its contents, and modules and sampler as far as they were given.
 
+        This is what tells systems apart; what it comes to, `settings` says.
+
         The contents are read as a whole: other weights in the same folder are another
         system, whose pictures must not be mixed with the first one's.
 
@@ -110,6 +121,40 @@ class Checkpoint:
         }
         return {**told, "weights_sha256": _contents(self.directory)}
 
+    def settings(self) -> Mapping[str, Any]:
+        """How it edits, with what the checkpoint says where nothing was given.
+
+        Returns:
+          `sampler`; `num_steps`; `guidance`, 1 for none; `seed`; `modules`; `preserve`
+          (see `EditPipeline`); `resize`, what becomes of the photo's size.
+
+        Raises:
+          UserError: there is no such folder, or it is no model.
+        """
+        config, held = model_of(self.directory)
+        stages = [part for part in STAGE_PARTS if part in held]
+        if self.modules is not None:
+            stages = list(STAGE_PARTS[: _NUM_STAGES[self.modules]])
+        names = {count: name for name, count in _NUM_STAGES.items()}
+        steps, guidance = self.num_steps, self._guidance
+        kept = "pixel" if "consistency" in stages else _PRESERVE_WITHOUT_GATE
+        return {
+            "sampler": "Euler steps along the velocity",
+            "num_steps": config.num_steps if steps is None else steps,
+            "guidance": config.guidance_scale if guidance is None else guidance,
+            "seed": self.seed,
+            "modules": names[len(stages)],
+            "preserve": self.preserve or kept,
+            "resize": "the photo's canvas, extended by its edges to whole tokens; "
+            f"above {config.pixel_budget} pixels scaled there and back, Lanczos; never "
+            "stretched",
+        }
+
+    @property
+    def _guidance(self) -> float | None:
+        """None: the checkpoint's."""
+        return 1.0 if self.modules == "base" else self.guidance
+
     @contextlib.contextmanager
     def open(self) -> Iterator[Answer]:
         """Loads the model.
@@ -118,7 +163,6 @@ class Checkpoint:
           UserError: there is no such folder, it is damaged, or lacks the modules.
         """
         pipeline = self._pipeline()
-        guidance = 1.0 if self.modules == "base" else self.guidance
 
         def answer(prompt: Prompt, sample: int) -> UInt8[np.ndarray, "h w 3"]:
             case = prompt.case
@@ -133,7 +177,7 @@ class Checkpoint:
                     mask=mask,
                     seed=self.seed + sample,
                     num_steps=self.num_steps,
-                    guidance=guidance,
+                    guidance=self._guidance,
                     preserve=self.preserve,
                 )
             except UserError as error:  # such as an instruction that is too long

@@ -59,7 +59,10 @@ class Endpoint:
         Raises:
           UserError: its environment variable is empty.
         """
-        asks = {language: self._expert(language).connect() for language in ("en", "zh")}
+        asks = {
+            language: self._expert(language).connect(must_be_up=True)
+            for language in ("en", "zh")
+        }
 
         def answer(prompt: Prompt, sample: int) -> UInt8[np.ndarray, "h w 3"]:
             photo, mask = _asked(prompt)

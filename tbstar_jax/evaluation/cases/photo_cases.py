@@ -79,7 +79,10 @@ def photo_cases(
             f"seed is {seed} and max_side {max_side}, but must be at least 0 and "
             f"{LEAST_SIDE}"
         )
-    for number, path in enumerate(_paths(photos)):
+    paths = _paths(photos)
+    for path in paths:
+        _read(path, max_side)  # one that cannot be used is known before any is drawn on
+    for number, path in enumerate(paths):
         photo, sha256 = _read(path, max_side)
         for task in tasks:
             case = _case(photo, sha256, task, number, seed, licence)
@@ -124,11 +127,17 @@ def _paths(photos: Path) -> list[Path]:
     elif photos.suffix.lower() == ".json" and photos.is_file():
         found = [photos.parent / name for name in _named(photos)]
     else:
+        hint = ""
+        if photos.suffix.lower() in _SUFFIXES and photos.is_file():
+            hint = f"; for a photo, name its folder, {photos.parent}"
         raise UserError(
             f"{photos} is neither a folder of photos nor a JSON file that lists some"
+            f"{hint}"
         )
     if not found:
-        raise UserError(f"{photos} has no photos ({', '.join(_SUFFIXES)})")
+        raise UserError(
+            f"{photos} has no photos: files {', '.join(_SUFFIXES)} directly in it"
+        )
     return found
 
 

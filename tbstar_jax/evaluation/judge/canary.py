@@ -207,6 +207,7 @@ def run_canary(
             f"{config.mode})"
         )
     judge = Judge(dataclasses.replace(config, cache=None))
+    judge.require_there(journal)
     rungs = ladder(num)
     work = [Work(system="canary", item=one.item, answer=one.answer) for one in rungs]
     with tempfile.TemporaryDirectory() as folder:

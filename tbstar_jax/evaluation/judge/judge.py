@@ -1,6 +1,7 @@
 """One picture judged, in any mode but `pairwise`."""
 
 import hashlib
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
@@ -22,6 +23,7 @@ from tbstar_jax.evaluation.judge.questions import Question, questions_of
 from tbstar_jax.vlm.asking import ask_until_read
 from tbstar_jax.vlm.client import VlmClient
 from tbstar_jax.vlm.cost import Totals
+from tbstar_jax.vlm.exchange import ExchangeError, require_listener
 
 
 class Judge:
@@ -53,6 +55,27 @@ class Judge:
     def unreachable(self) -> str | None:
         """One sentence where no connection to the server was ever made (`Server`)."""
         return self._client.unreachable
+
+    def require_there(self, journal: Path | None = None) -> None:
+        """Checks that somebody listens, where the server will surely be asked.
+
+        Args:
+          journal: which may hold all that is wanted, if it exists.
+
+        Raises:
+          UserError: nobody does.
+        """
+        is_kept = journal is not None and journal.exists()
+        if self.config.replay or self.config.cache is not None or is_kept:
+            return
+        server = self.config.vlm().server
+        try:
+            require_listener(server.base_url, server.connect_timeout_s)
+        except ExchangeError as error:
+            raise UserError(
+                f"the judge cannot be asked: nothing answers at {server.base_url} "
+                f"({error}); start the server, or correct base_url in the judge's file"
+            ) from error
 
     @property
     def is_unstructured(self) -> bool:

@@ -68,6 +68,8 @@ def judge_run(run: Run, config: JudgeConfig, check: Check) -> None:
     judge = Judge(config)
     pending = _pending(run, judge)
     # Before the canary: what is not there should be known before requests are paid.
+    if pending:
+        judge.require_there()
     cases = CaseFolder(run.cases, None)
     found = find_outputs(run.outputs, run.prompts).paths
     canary = check(config) if pending else None

@@ -51,7 +51,8 @@ class Measure:
             return -1.0, 1.0  # cosines
         if self.is_higher_better and not self.unit:
             return 0.0, 1.0
-        return (0.0 if self.is_higher_better is False else -math.inf), math.inf
+        is_error = self.is_higher_better is False or self.name in CEILINGS.values()
+        return (0.0 if is_error else -math.inf), math.inf
 
 
 def _measure(

@@ -4,13 +4,17 @@ import datetime
 import hashlib
 import importlib.metadata
 import platform
+import statistics
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import tbstar_jax
+from tbstar_jax.errors import UserError
+from tbstar_jax.evaluation.answers.answer import SECONDS
 from tbstar_jax.evaluation.cases.seeds import BENCHMARK_VERSION
+from tbstar_jax.evaluation.journal import read_journal
 from tbstar_jax.evaluation.run.scoring import SCORES_VERSION
 
 _PACKAGES = ("jax", "numpy", "pillow", "scipy")
@@ -58,6 +62,35 @@ def digest_of(case_digests: Mapping[str, str]) -> str:
     """SHA-256 of a set of cases: of the sorted lines `<id> <digest>`."""
     lines = "".join(f"{id} {case_digests[id]}\n" for id in sorted(case_digests))
     return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def wall_time(outputs: Path) -> dict[str, float | int] | None:
+    """How long the edits of a run took.
+
+    Args:
+      outputs: folder of its pictures.
+
+    Returns:
+      `num_edits`; `seconds`, their sum (edits at a server run several at once);
+      `seconds_per_edit`, the median. Of a picture that was made again the last time
+      counts; the first one's has the compilation in it. None where the pictures were
+      made elsewhere.
+
+    Raises:
+      UserError: the file is not what `ask_system` writes.
+    """
+    path = outputs / SECONDS
+    try:
+        took = {one["prompt"]: float(one["seconds"]) for one in read_journal(path)}
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path} holds no times ({error!r}); delete it") from error
+    if not took:
+        return None
+    return {
+        "num_edits": len(took),
+        "seconds": round(sum(took.values()), 3),
+        "seconds_per_edit": round(statistics.median(took.values()), 3),
+    }
 
 
 def learned_of(provenance: Mapping[str, Any]) -> dict[str, dict[str, str]]:

@@ -101,36 +101,48 @@ class Run:
 def write_run(run: Run) -> None:
     """Writes `run.json`.
 
+    The autoencoder of an anchor that is there already stays named.
+
     Raises:
-      UserError: the folder holds a run of another system or of other cases, or cannot
-        be written.
+      UserError: the folder holds a run of another system or of other cases, an anchor
+        through another autoencoder, or cannot be written.
     """
     path = run.folder / RUN_FILE
+    told = dict(run.provenance)
     if path.exists():
         before = read_run(run.folder)
-        changed = [
-            name
-            for name in ("system", "cases_sha256")
-            if before.provenance[name] != run.provenance[name]
-        ]
-        if before.name != run.name:
-            changed.append("name")
+        changed = _changed(before, run)
         # A run that failed before its first answer, e.g. of a mistyped folder, holds
         # nothing that another could spoil.
-        if changed and any(entry.name != RUN_FILE for entry in run.folder.iterdir()):
+        holds = any(entry.name != RUN_FILE for entry in run.folder.iterdir())
+        if changed and holds:
             raise UserError(
                 f"{run.folder} holds another run ({' and '.join(changed)} differ); "
                 "choose another folder with --out, or delete it"
             )
+        if holds and "autoencoder" in before.provenance:
+            told.setdefault("autoencoder", before.provenance["autoencoder"])
     content = {
         "name": run.name,
         "prompts": run.prompts,
         "cases": _told_place(run.cases, run.folder),
         "outputs": _told_place(run.outputs, run.folder),
         "num_samples": run.num_samples,
-        "provenance": run.provenance,
+        "provenance": told,
     }
     write_whole(path, json_text(content).encode())
+
+
+def _changed(before: Run, run: Run) -> list[str]:
+    """What of a run is not what the folder holds."""
+    old, new = before.provenance, run.provenance
+    changed = [name for name in ("system", "cases_sha256") if old[name] != new[name]]
+    if before.name != run.name:
+        changed.append("name")
+    vaes = [one["autoencoder"] for one in (old, new) if "autoencoder" in one]
+    if len({one["weights_sha256"] for one in vaes}) > 1:
+        changed.append("autoencoder")
+    return changed
 
 
 def read_run(folder: Path) -> Run:
@@ -147,6 +159,8 @@ def read_run(folder: Path) -> Run:
         dict(provenance["system"])
         list(provenance["cases_not_as_shipped"])
         learned_of(provenance)
+        if "autoencoder" in provenance:
+            str(provenance["autoencoder"]["weights_sha256"])
         num_samples = int(content.get("num_samples", 1))
         if num_samples < 1:
             raise ValueError(f"num_samples is {num_samples}")

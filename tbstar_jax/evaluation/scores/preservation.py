@@ -13,7 +13,7 @@ cost as little as its area: the tile factor is 1 while no tile, an eighth of the
 side, differs by more than 5 in the mean, and falls linearly to 0 at 50. What was pale
 differs little when it is gone: the structure factor is 1 while no such tile lost more
 than a quarter of its structure (`structure_lost`), and falls linearly to 1/2 where all
-of it is gone. `area` is P without these two.
+of it is gone. `area` is P without these two, as evaluation.md 4.6 has it.
 
 Where registration fails, the answer is compared as it lies and the factors are 1: what
 moved then shows in the shares. Where the edit may change everything, nothing is kept

@@ -1,6 +1,7 @@
 """Folders of another system, a server that edits, and our own weights."""
 
 import base64
+import dataclasses
 import json
 
 import numpy as np
@@ -140,6 +141,46 @@ def test_the_base_runs_without_modules_and_guidance():
         edited = answer(ASKED[0], 0)
     assert (edited != ASKED[0].case.photo).mean() > 0.5  # nothing keeps the photo
     assert system.describe()["modules"] == "base"
+
+
+def test_settings_are_what_the_pipeline_runs_with():
+    system = Checkpoint(name="tiny", directory=SHIPPED_WEIGHTS)
+    told = system.settings()
+    config = load_weights(SHIPPED_WEIGHTS).config
+    assert (told["num_steps"], told["guidance"], told["seed"]) == (
+        config.num_steps,
+        config.guidance_scale,
+        0,
+    )
+    assert (told["modules"], told["preserve"]) == ("stage2", "pixel")
+    assert told["sampler"].startswith("Euler")
+    assert str(config.pixel_budget) in told["resize"]
+    explicit = dataclasses.replace(
+        system,
+        **{name: told[name] for name in ("num_steps", "guidance", "modules")},
+        preserve=told["preserve"],
+    )
+    assert explicit.settings() == told
+    with system.open() as ours, explicit.open() as same:
+        assert np.array_equal(ours(ASKED[0], 0), same(ASKED[0], 0))
+    assert "num_steps" not in system.describe()  # which tells systems apart
+
+
+def test_settings_that_were_given_are_told_and_a_base_has_no_guidance():
+    given = Checkpoint(
+        name="tiny",
+        directory=SHIPPED_WEIGHTS,
+        modules="base",
+        seed=3,
+        num_steps=2,
+        guidance=4.0,
+    ).settings()
+    assert (given["num_steps"], given["seed"], given["guidance"]) == (2, 3, 1.0)
+    assert given["preserve"].startswith("off; pixel where the canvas grows")
+    estimated = Checkpoint(
+        name="tiny", directory=SHIPPED_WEIGHTS, preserve="estimated"
+    ).settings()
+    assert estimated["preserve"] == "estimated"
 
 
 def test_the_photo_on_a_growing_canvas_is_kept():

@@ -118,7 +118,7 @@ def test_what_is_wrong_is_said_with_the_file(tmp_path, text, message):
 
 
 def test_a_missing_file_and_one_that_is_no_mapping(tmp_path):
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(UserError, match=r"there is no file .* settings of the judge"):
         read_judge(tmp_path / "judge.yaml")
     with pytest.raises(UserError, match="is no JSON"):
         read_judge(written(tmp_path, "{", "judge.json"))

@@ -142,6 +142,23 @@ def test_the_canary_is_asked_before_pictures_and_only_where_there_are_any(run):
     assert judges_of(run)["canary"]["date"] == "2026-11-27"
 
 
+def test_a_judge_that_is_not_there_is_missed_before_the_canary(run, tmp_path):
+    with serving(Answer()) as (url, _):
+        pass
+    checking = Checking()
+    with pytest.raises(UserError, match=rf"nothing answers at {url} .* base_url"):
+        judge_run(run, config(url), checking)
+    assert checking.num_asked == 0
+    assert not run.judgements()
+    # With replies at hand nobody need be there.
+    with answering(VIE) as (url, _):
+        cached = config(url, mode="vie-2024", cache=tmp_path / "replies")
+        judge_run(run, cached, Checking())
+    (run.folder / "judgements.jsonl").unlink()
+    judge_run(run, cached, Checking())
+    assert {one.status for one in run.judgements()} == {"ok"}
+
+
 def test_a_server_without_structured_output_judges_and_it_is_written_down(run, caplog):
     asked = []
 

@@ -10,7 +10,7 @@ import pytest
 
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.run.measures import MEASURES, measure_by_name
-from tbstar_jax.evaluation.run.provenance import digest_of, provenance
+from tbstar_jax.evaluation.run.provenance import digest_of, provenance, wall_time
 from tbstar_jax.evaluation.run.results import (
     Results,
     best_of,
@@ -173,6 +173,15 @@ def test_curves_are_macro_means_of_the_shares():
     assert all(map(math.isnan, found.curves["registered"]))
 
 
+def test_an_error_rate_of_the_reader_is_at_least_zero():
+    rows = [
+        record("text_add", k, "en", metrics={"text_cer_ceiling": value})
+        for k, value in enumerate((0.0, 0.9))
+    ]
+    found = summarise(rows, "system", CONFIG).measures["text_cer_ceiling"].macro
+    assert (found.low, found.mean) == (0.0, 0.45)
+
+
 def test_every_measure_has_a_tie_of_its_unit():
     ties = {measure.name: measure.tie for measure in MEASURES}
     assert min(ties.values()) > 0
@@ -244,3 +253,20 @@ def test_provenance_names_the_cases_whatever_their_order(tmp_path):
     assert found["scores_version"] == SCORES_VERSION
     assert found["cases_sha256"] == digest_of(digests)
     json.dumps(found)
+
+
+def test_wall_time_is_of_the_last_making_of_each_picture(tmp_path):
+    assert wall_time(tmp_path) is None
+    path = tmp_path / "seconds.jsonl"
+    took = (("a", 9.0), ("b", 2.0), ("a", 1.0), ("c", 6.0))
+    path.write_text(
+        "".join(json.dumps({"prompt": k, "seconds": v}) + "\n" for k, v in took)
+    )
+    assert wall_time(tmp_path) == {
+        "num_edits": 3,
+        "seconds": 9.0,
+        "seconds_per_edit": 2.0,
+    }
+    path.write_text('{"prompt": "a", "seconds": "soon"}\n')
+    with pytest.raises(UserError, match="holds no times"):
+        wall_time(tmp_path)

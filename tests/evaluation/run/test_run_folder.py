@@ -45,6 +45,22 @@ def test_a_run_that_answered_nothing_gives_its_folder_to_another(run):
     assert read_run(run.folder) == other
 
 
+def test_the_autoencoder_of_an_anchor_stays_named_and_is_not_exchanged(run):
+    def encoded(weights):
+        told = {"directory": weights, "weights_sha256": weights}
+        return dataclasses.replace(
+            run, provenance={**run.provenance, "autoencoder": told}
+        )
+
+    write_run(run)
+    (run.folder / "records.jsonl").write_text("")
+    write_run(encoded("a"))  # an anchor may be added
+    write_run(run)
+    assert read_run(run.folder) == encoded("a")
+    with pytest.raises(UserError, match=r"holds another run \(autoencoder differ"):
+        write_run(encoded("b"))
+
+
 @pytest.mark.parametrize(
     "missing", ["system", "cases_sha256", "tools", "cases_not_as_shipped"]
 )
