@@ -132,8 +132,7 @@ def answer_notes(system: str, rows: Sequence[ScoreRecord], outputs: Path) -> lis
     return [
         f"{len(empty)} of {len(rows)} answers of {system} are missing or cannot be "
         "decoded: C, E and P, also by area, count them as zero, all other measures "
-        "leave them out"
-        + (f" (e.g. {reason})" if reason else "")
+        "leave them out" + (f" (e.g. {reason})" if reason else "")
     ]
 
 
