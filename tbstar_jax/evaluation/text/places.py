@@ -42,6 +42,7 @@ _BARE = 0.7
 _SIGMA, _SIGMA_REACH = 1.0, 4
 _RIM = 2
 """Pixels around a text that are matched with it."""
+_LEAST_LIKENESS = 0.5
 _LEAST_SPREAD = 1.0
 """Lab: an answer's change that varies less is no writing."""
 
@@ -155,7 +156,7 @@ def _likest(
 ) -> Box | None:
     """The box at which the answer correlates best with the reference in its own box.
 
-    None where the answer shows nothing.
+    None where it correlates below 0.5 everywhere, as noise does.
     """
     around = box_of(zone)
     if around is None:
@@ -181,11 +182,11 @@ def _likest(
     common = sum(slide(field[..., k], centred[..., k]) for k in range(3))
     means = sum(slide(field[..., k], ones) ** 2 for k in range(3))
     variance = np.maximum(slide((field**2).sum(axis=2), ones) - means, 0.0)
-    likeness = np.where(
-        variance > _LEAST_SPREAD**2, common / np.sqrt(variance + 1e-9), -np.inf
-    )
+    own = float((centred**2).sum() / ones.size)
+    likeness = common / np.sqrt((variance + 1e-9) * (own + 1e-9))
+    likeness[variance <= _LEAST_SPREAD**2] = -1.0
     row, column = np.unravel_index(np.argmax(likeness), likeness.shape)
-    if not np.isfinite(likeness[row, column]):
+    if likeness[row, column] < _LEAST_LIKENESS:
         return None
     return dataclasses.replace(
         box, top=around.top + int(row), left=around.left + int(column)
