@@ -198,10 +198,10 @@ def _surface_distance(
     light = np.abs(
         distribution(lab, part)[:, 0] - distribution(reference, part)[:, 0]
     ).mean()
-    color = np.linalg.norm((lab - reference)[part][:, 1:].mean(axis=0))
-    color = max(0.0, color - _FREE_COLOR)
+    shift = float(np.linalg.norm((lab - reference)[part][:, 1:].mean(axis=0)))
+    color = max(0.0, shift - _FREE_COLOR)
     fine = abs(texture(lab, part) - texture(reference, part))
-    return float(light + color) + 3.0 * fine
+    return float(light) + color + 3.0 * fine
 
 
 def light_parts(view: View) -> dict[str, float | None]:
