@@ -79,17 +79,6 @@ def micro_gap(first: Sample, second: Sample, config: BootstrapConfig) -> Gap | N
     return _gap({"": one}, {"": other}, _bounds(first, second), left_out, config)
 
 
-def task_gaps(first: Sample, second: Sample, config: BootstrapConfig) -> dict[str, Gap]:
-    """Difference of each task that both have, by name."""
-    one, other = strata_of(first), strata_of(second)
-    bounds = _bounds(first, second)
-    return {
-        task: _gap({task: one[task]}, {task: other[task]}, bounds, (), config)
-        for task in one
-        if task in other
-    }
-
-
 def _bounds(first: Sample, second: Sample) -> tuple[float, float]:
     """Between which a difference lies."""
     return first.bounds[0] - second.bounds[1], first.bounds[1] - second.bounds[0]
