@@ -224,17 +224,19 @@ def test_our_own_score_sees_what_it_is_for(tmp_path):
         if row.detections["C"].num_missing < row.detections["C"].num_pairs
     }
     assert set(found) == set(STEPS)
-    assert [found[step].num_pairs for step in STEPS] == [7, 7, 7, 5]
+    assert [found[step].num_pairs for step in STEPS] == [7, 7, 7, 4]
     assert all(one.rate == 1 for one in found.values())
     # An exact score falls at everything, so at a JPEG that nobody sees, too ...
     assert result.false_alarms["C"].faint.rate > 0.8
-    assert result.false_alarms["C"].faint.mean_drop < 0.03
+    faint = result.false_alarms["C"].faint.mean_drop
+    # (fine patterns of 128 px do lose colour by it)
+    assert faint < 0.04
     # ... and makes clearly more of these,
     for step in STEPS[:3]:
         assert found[step].clear_rate == 1
     # A lost text is small: by area alone it would cost one or two per cent.
     assert found["lost text 1"].clear_rate == 1
-    assert found["lost text 1"].mean_drop > 0.05
+    assert found["lost text 1"].mean_drop > max(0.05, 2 * faint)
 
 
 def test_scores_are_resumed(tmp_path):
