@@ -1,11 +1,12 @@
 """Where an answer wrote a text that may stand anywhere in a zone.
 
-Two places are where the answer's change, and where the answer itself (a plate hides the
-ground), is likest to the reference's, of the same size: noise and the ringing of a JPEG
-move them little. For others, what the answer visibly
-changes in the zone falls into groups. A group is the text, or the text on a plate, in
-which the ink then lies as it does in the reference. A group that is not of the text's
-size is no text: what is read is a box in the zone, never the zone or the picture.
+Where anything visible changes, two places are looked for first: where the change, and
+where the picture (a plate hides the ground), is likest to the reference's, of the same
+size; noise and the ringing of a JPEG move them little. For others, what the answer
+visibly changes in the zone falls into groups. A group is the text, or the text on a
+plate, in which the ink then lies as it does in the reference. A group that is not of
+the text's size is no text: what is read is a box in the zone, never the zone or the
+picture.
 """
 
 import dataclasses
@@ -71,10 +72,6 @@ def other_places(
     """
     inner = erode(zone, _EDGE)
     first, second = (_change(source, one, zone) for one in (reference, answer))
-    likest = (
-        _likest(first.lab, second.lab, zone, box),
-        _likest(first.shown, second.shown, zone, box),
-    )
     reach = max(2, round(_JOINED * line_height(text, box)))
     around, own = (
         _union([one for one in _groups(changed, reach) if _common(one, box)])
@@ -85,6 +82,10 @@ def other_places(
         return ()
     is_bare = _iou(around, box) >= _BARE
     places = [box]
+    likest = (
+        _likest(first.lab, second.lab, zone, box),
+        _likest(first.shown, second.shown, zone, box),
+    )
     for place in filter(None, likest):
         if all(_iou(place, one) < _SAME for one in places):
             places.append(place)
@@ -102,10 +103,11 @@ def other_places(
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Change:
-    """What a picture changes in a zone; all is 0 outside of it.
+    """What a picture changes in a zone; nothing outside of it.
 
     Attributes:
-      shown: the smoothed picture, CIE Lab.
+      shown: the smoothed picture, CIE Lab; outside the mean of the source's zone, so
+        that the zone has no outline.
       lab: its difference from the source.
       size: CIEDE2000 of it.
     """
@@ -134,7 +136,8 @@ def _change(
         for one in (source, picture)
     ]
     inside = zone[window]
-    change.shown[window] = np.where(inside[..., None], labs[1], 0.0)
+    change.shown[:] = labs[0][inside].mean(axis=0)
+    change.shown[window] = np.where(inside[..., None], labs[1], change.shown[window])
     change.lab[window] = np.where(inside[..., None], labs[1] - labs[0], 0.0)
     change.size[window] = np.where(inside, ciede2000(labs[0], labs[1]), 0.0)
     return change
@@ -162,9 +165,9 @@ def _likest(
     if around is None:
         return None
     # One rim more, since a text may touch the zone's edge.
-    pad = [(_RIM, _RIM), (_RIM, _RIM), (0, 0)]
+    pad = ((_RIM, _RIM), (_RIM, _RIM), (0, 0))
     pattern, field = (
-        np.pad(one, pad)[at.top : at.top + at.height + 2 * _RIM][
+        np.pad(one, pad, mode="edge")[at.top : at.top + at.height + 2 * _RIM][
             :, at.left : at.left + at.width + 2 * _RIM
         ]
         for one, at in ((reference, box), (answer, around))
