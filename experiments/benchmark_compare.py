@@ -15,6 +15,7 @@ from experiments.benchmark_two_runs import (
     parse_two_runs,
     print_notes,
     prompt_groups,
+    rounded_count,
     side_by_side,
     write_rows,
 )
@@ -40,7 +41,7 @@ def compare(argv: Sequence[str]) -> None:
     runs = (read_run(options.first), read_run(options.second))
     same_cases(runs)
     two = side_by_side(runs)
-    pairs = measure_pairs(two)
+    pairs = measure_pairs(two, "where neither is identical")
     lines = [
         _Line(group=group, pair=pair, found=found)
         for group, prompts in prompt_groups(two.rows[0], options.by).items()
@@ -86,7 +87,7 @@ def _table(lines: Sequence[_Line], by: str | None) -> str:
         return table
     return (
         f"{table}\n\n{len(shown)} comparisons: p is not corrected for their number, so "
-        f"about {len(shown) / 20:.1g} would lie below 0.05 by chance."
+        f"about {rounded_count(len(shown) / 20)} would lie below 0.05 by chance."
     )
 
 

@@ -19,6 +19,7 @@ from experiments.benchmark_two_runs import (
     parse_two_runs,
     print_notes,
     prompt_groups,
+    rounded_count,
     side_by_side,
     write_rows,
 )
@@ -55,7 +56,7 @@ def gap(argv: Sequence[str]) -> None:
     two_splits(*runs)
     two = _of_both(side_by_side(runs))
     groups, group_notes = _groups(two, options.by)
-    pairs = measure_pairs(two)
+    pairs = measure_pairs(two, "of answers that are not identical")
     lines = [
         line
         for group, prompts in groups.items()
@@ -143,7 +144,8 @@ def _table(lines: Sequence[_Line], names: Sequence[str], by: str | None) -> str:
         return table
     return (
         f"{table}\n\n{len(lines)} differences: intervals are not widened for their "
-        f"number, so about {len(lines) / 20:.1g} would leave out 0 by chance."
+        f"number, so about {rounded_count(len(lines) / 20)} would leave out 0 by "
+        "chance."
     )
 
 

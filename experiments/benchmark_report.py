@@ -27,7 +27,6 @@ from tbstar_jax.evaluation.report.headline import headline_picture
 from tbstar_jax.evaluation.report.write import write_report
 from tbstar_jax.evaluation.run.judging import judge_summaries, judgements_now
 from tbstar_jax.evaluation.run.learned_columns import comparable
-from tbstar_jax.evaluation.run.provenance import wall_time
 from tbstar_jax.evaluation.run.results import (
     Results,
     SystemResult,
@@ -193,7 +192,7 @@ def _results(
         if name in by_system
     ]
     return Results(
-        provenance={**runs[0].provenance, "wall_time": wall_time(runs[0].outputs)},
+        provenance=runs[0].provenance,
         systems=[*systems, *anchors],
         judges=[],
         notes=reading_notes(runs, by_system, anchors, cases),

@@ -113,7 +113,9 @@ def run(flags: RunFlags, command: Sequence[str]) -> str:
     about = _describe(flags, cases, ids, command, learned)
     write_run(about)
     paths = _answers(flags, cases, ids)
-    took = {"wall_time": wall_time(about.outputs)}
+    # Files beside pictures that others made say nothing of this run.
+    is_ours = flags.outputs is None
+    took = {"wall_time": wall_time(about.outputs) if is_ours else None}
     write_run(dataclasses.replace(about, provenance={**about.provenance, **took}))
     if flags.vae is not None:
         _encode_references(flags.out, flags.vae, cases)

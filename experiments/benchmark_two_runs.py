@@ -132,8 +132,13 @@ def side_by_side(runs: tuple[Run, Run]) -> TwoRuns:
     )
 
 
-def measure_pairs(two: TwoRuns) -> list[MeasurePair]:
-    """Measures that have a better side, and what the same judge said of both."""
+def measure_pairs(two: TwoRuns, exact_note: str) -> list[MeasurePair]:
+    """Measures that have a better side, and what the same judge said of both.
+
+    Args:
+      two: the runs.
+      exact_note: follows measures that are infinite, and left out, of exact answers.
+    """
     pairs = []
     for measure in with_variants(two.runs[0].provenance["tools"]):
         if measure.is_higher_better is None:
@@ -142,7 +147,7 @@ def measure_pairs(two: TwoRuns) -> list[MeasurePair]:
             continue
         label = f"{measure.label} {measure.unit}".strip()
         if measure.is_infinite_exact:
-            label += ", where neither is identical"
+            label += f", {exact_note}"
         first, second = (measured(rows, measure) for rows in two.rows)
         pair = MeasurePair(
             label=label,
@@ -233,3 +238,8 @@ def write_rows(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
 def _cell(value: Any) -> Any:
     """Blank where there is no number, as in `results.csv`."""
     return "" if isinstance(value, float) and math.isnan(value) else value
+
+
+def rounded_count(count: float) -> str:
+    """An expected number, to one digit below ten: `0.3`, `4`, `12`."""
+    return f"{count:.0f}" if count >= 9.5 else f"{count:.1g}"

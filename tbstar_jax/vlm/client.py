@@ -153,14 +153,12 @@ class VlmClient:
             # Its server may have been asked without.
             return self._ask(messages, seed, None)[0]
         if status == 200:
-            self._format = "accepted"
+            self._found_accepted()
         if not self._is_suspect(reply, status):
             return reply
         plain, plain_status = self._ask(messages, seed, None)
         if plain_status != 200 and not plain.is_from_cache:
-            if plain_status == status:
-                self._format = "accepted"  # it was something else that was minded
-            return reply
+            return reply  # of the format this says nothing
         self._found_unsupported(reply)
         return dataclasses.replace(
             plain, num_requests=plain.num_requests + reply.num_requests
@@ -173,6 +171,11 @@ class VlmClient:
         if _FORMAT_WORDS.search(reply.detail):
             return True
         return reply.status == "bad_request" and self._format == "unknown"
+
+    def _found_accepted(self) -> None:
+        with self._lock:
+            if self._format == "unknown":
+                self._format = "accepted"
 
     def _found_unsupported(self, reply: Reply) -> None:
         with self._lock:

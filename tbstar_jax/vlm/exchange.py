@@ -177,11 +177,7 @@ def _connect(connection: http.client.HTTPConnection) -> None:
     except TimeoutError as error:
         raise ExchangeError("timeout", "no connection in time", False) from error
     except (OSError, UnicodeError) as error:
-        told = (
-            words for cls, words in _NOT_CONNECTED.items() if isinstance(error, cls)
-        )
-        reason = next(told, _name(error))
-        raise ExchangeError("connection", reason, False) from error
+        raise ExchangeError("connection", _why_not(error), False) from error
 
 
 def _why_not(error: Exception) -> str:

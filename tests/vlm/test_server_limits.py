@@ -81,7 +81,8 @@ def test_what_is_rejected_either_way_is_not_blamed_on_the_format():
         client = client_of(url)
         replies = [client.ask(MESSAGES, seed, SCHEMA) for seed in range(3)]
     assert [one.status for one in replies] == ["bad_request"] * 3
-    assert formats(server) == [True, False, True, True]
+    # It may yet be minded in the next question: none was answered with it.
+    assert formats(server) == [True, False] * 3
     assert not client.lacks_response_format
 
 

@@ -76,7 +76,8 @@ LEAST_SHARE, LARGEST_SHARE = 0.002, 0.995
 GLOBAL_WORDINGS = ("relight", "sharpen", "closeup")
 """Light of another colour, noise, casts and another lens reach every pixel: nothing is
 left to be kept, and `masks.edit` is all. What such an answer preserves cannot be told
-from pixels alone; half of the cases of light and of spoiled photos are local, too."""
+from pixels alone; half of the cases of light and a third of the spoiled photos are
+local, too."""
 
 LEAST_SEEN, LEAST_SEEN_LIGHT = 0.002, 0.02
 """Least share of the canvas that changes by 16 levels or more; the second for light and

@@ -21,7 +21,12 @@ _DECLINES = (
     r"(?:(?:i|we) (?:(?:must|have to|will) )?(?:respectfully |politely )?declin"
     r"|(?:i|we) refuse\b|(?:i'?m|i am) not comfortable\b|(?:i'm|i am) programmed not)"
 )
-_PICTURE = r"(?:\w+ ){0,4}?(?:images?|pictures?|photos?|files?|links?|attachments?)\b"
+# "The logo in this picture" is what is shown, not the picture.
+_PICTURE = (
+    r"(?:(?!(?:in|on|of|between|from|visible|differences?|changes?)\b)\w+ ){0,4}?"
+    r"(?:images?|pictures?|photos?|files?|links?|attachments?)\b"
+)
+_THINK = r"(?:think|believe|feel|consider|like|know)\b"
 _PERCEIVE = r"(?:see|find|notice|spot|detect|tell|perceive|make out)\b"
 _DO = (
     r"(?:assist|help|evaluat|assess|judg|rate\b|score\b|grade\b|critique|review|comply"
@@ -45,9 +50,10 @@ _ENGLISH = re.compile(
     rf"|(?:{_AS_AN_AI})?{_CAN_NOT}\W*$"
     rf"|{_AS_AN_AI}{_DECLINES}"
     rf"|{_SORRY}\W*$"
-    # After an apology anything that cannot be done is a refusal, but what is not seen.
+    # After an apology anything that cannot be done is a refusal, but what is not seen,
+    # and what is not thought.
     rf"|{_SORRY}[^\n]{{0,120}}?\b(?:{_DECLINES}"
-    rf"|{_CAN_NOT}(?! (?:\w+ ){{0,2}}?{_PERCEIVE}(?! {_PICTURE}))))",
+    rf"|{_CAN_NOT}(?! (?:\w+ ){{0,2}}?(?:{_THINK}|{_PERCEIVE}(?! {_PICTURE})))))",
     re.IGNORECASE,
 )
 

@@ -24,7 +24,8 @@ LEAST_TEXTURE = 0.05
 """Score of a texture that is as fine or coarse as any: its colours are something."""
 
 _NOISE_SLOPE = 1.5
-"""What a noise costs by the log of its contrast over the reference's."""
+"""Fall by the log of (1 + a) / (1 + r), of the answer's and the reference's contrast:
+0.05 is reached where it is 2.1."""
 _FINE_COLOR = 1 / 3
 _PLACE, _LEAST_POWER = 4.0, 1e-3
 """Sigma of the windows, pixels, in which a share of the source is told; its least
@@ -33,7 +34,7 @@ _QUANTILES = np.linspace(0.05, 0.95, 10)
 
 
 def texture(lab: Float[np.ndarray, "h w 3"], mask: Bool[np.ndarray, "h w"]) -> float:
-    """Log of the mean fine contrast of L* over a region: 0 for a flat one."""
+    """Log of 1 + the mean fine contrast of L* over a region: 0 for a flat one."""
     return math.log1p(float(fine_contrast(lab[..., :1])[mask].mean()))
 
 
@@ -44,7 +45,7 @@ def fine_contrast(lab: Float[np.ndarray, "h w c"]) -> Float[np.ndarray, "h w c"]
 
 
 def quietness(view: View, mask: Bool[np.ndarray, "h w"]) -> float | None:
-    """1 where a region has no more fine contrast than the reference's, 0.05 at twice.
+    """1 where a region has no more fine contrast than the reference's, 0.05 far beyond.
 
     Noise over what was to vanish has the right colours on average. The contrasts of L*
     and of a*, b* (fine colour is seen less: a third) are means by `change_weights`, so
