@@ -62,7 +62,8 @@ _MIN_SPREAD = 0.05
 """Between the errors of source and reference; with less, a measure tells nothing."""
 
 _READABLE = 0.5
-"""Errors per character in the source above which a reader cannot read a text."""
+"""Errors per character above which a reader cannot read a text, in the picture that has
+it."""
 
 _Drawing: TypeAlias = Callable[..., float]
 
@@ -209,8 +210,9 @@ def text_skill(
 
         skill = clip((e(source) - e(answer)) / (e(source) - e(reference)), 0, 1)
 
-    so a text the reader misreads even in the reference still earns 1. Without a
-    reader, or where it cannot tell source and reference apart, the overlap of the ink
+    so a text the reader misreads a little even in the reference still earns 1. Without
+    a reader, or where it cannot tell source and reference apart or misreads more than
+    half of the reference's characters, the overlap of the ink
     with the reference's takes the place of 1 - e; of a text that is new, what a bar
     over it would overlap is then worth nothing. Where drawings cannot tell either, the
     mean CIEDE2000 to the reference in the text's box takes the place of e. Of a text
@@ -248,12 +250,17 @@ def text_skill(
 
 
 def _reading_skill(target: str, texts: Sequence[str | None]) -> float:
-    """Source, reference, answer; NaN where the reader cannot tell the first two."""
+    """Source, reference, answer; NaN where the reader cannot tell the first two.
+
+    Nor where it misreads half of the reference: what it makes of a picture that differs
+    by a JPEG is then chance.
+    """
     if any(text is None for text in texts):
         return math.nan
     before, best, now = (min(1.0, cer(target, text or "")) for text in texts)
     spread = before - best
-    return (before - now) / spread if spread >= _MIN_SPREAD else math.nan
+    is_read = spread >= _MIN_SPREAD and best <= _READABLE
+    return (before - now) / spread if is_read else math.nan
 
 
 def _drawing_skill(
