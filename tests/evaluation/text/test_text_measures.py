@@ -264,6 +264,15 @@ def test_skill_is_measured_between_source_and_ceiling():
     assert read_as("¥129", "¥59.9", "a long text that is not there") == 0
 
 
+def test_a_reader_that_misreads_the_reference_by_half_is_not_asked():
+    source, reference, text = replaced("¥129", "¥59.9", None)
+    for best, drawn in (("¥55.9", False), ("¥5", True), ("~", True)):
+        for answer, worth in ((reference, 1.0), (source, 0.0)):
+            # What it makes of the answer is the same garbage.
+            found = skill(source, reference, answer, (text,), ["¥129", best, "|"])
+            assert found == (worth if drawn else 0.0)
+
+
 def test_where_reading_tells_nothing_the_drawing_does():
     source, reference, text = replaced("天猫精选", "新品上市")
     for blind in (["", "", ""], [None, None, None], ["x", None, "x"]):
