@@ -97,7 +97,13 @@ def sample_edit(
             f"{', '.join(EDIT_TASKS)}"
         )
     draw = _Draw(rng=rng, size=size, supersampling=supersampling, family=family)
-    return _SAMPLERS[task](draw)
+    edit = _SAMPLERS[task](draw)
+    scenes = edit.before, edit.after
+    if any(sampling.has_tiny_plate(scene) for scene in scenes):
+        # Smaller things, or more of them, have smaller plates.
+        before, after = (sampling.without_logo(scene) for scene in scenes)
+        return dataclasses.replace(edit, before=before, after=after)
+    return edit
 
 
 def _with(scene: Scene, number: int, **changes: object) -> Scene:

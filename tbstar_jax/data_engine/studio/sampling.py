@@ -115,20 +115,28 @@ def sample_scene(
         camera=frame(rng, placed, size, needs.room),
         supersampling=supersampling,
     )
-    return _without_tiny_logo(scene), setting
+    return (without_logo(scene) if has_tiny_plate(scene) else scene), setting
 
 
-def _without_tiny_logo(scene: Scene) -> Scene:
-    """The scene, without the product's logo where text and logo would be too small."""
+def has_tiny_plate(scene: Scene) -> bool:
+    """Whether the product's plate is too small for both text and logo."""
     item, camera = scene.items[0], scene.camera
     plate = shape_of(item.family, item.proportions).plate
     if item.label is None or plate is None:
-        return scene
+        return False
     seen = 2 * math.tan(math.radians(camera.field_of_view) / 2) * camera.distance
-    if 2 * plate.half_height * item.scale >= _LEAST_PLATE * seen:
-        return scene
-    item = dataclasses.replace(item, label=dataclasses.replace(item.label, logo=None))
-    return dataclasses.replace(scene, items=(item, *scene.items[1:]))
+    return 2 * plate.half_height * item.scale < _LEAST_PLATE * seen
+
+
+def without_logo(scene: Scene) -> Scene:
+    """The scene without a logo on any label."""
+    items = tuple(
+        dataclasses.replace(item, label=dataclasses.replace(item.label, logo=None))
+        if item.label
+        else item
+        for item in scene.items
+    )
+    return dataclasses.replace(scene, items=items)
 
 
 def product_families(has_plate: bool) -> tuple[str, ...]:

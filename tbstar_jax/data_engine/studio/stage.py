@@ -41,7 +41,7 @@ from tbstar_jax.errors import UserError
 from tbstar_jax.input_pipeline.images import encode_png
 from tbstar_jax.input_pipeline.records import EditRecord
 
-STUDIO_VERSION = 4
+STUDIO_VERSION = 5
 """Raised whenever the same seed and index would give another record."""
 
 _MAX_ATTEMPTS = 12

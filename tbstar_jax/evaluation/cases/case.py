@@ -252,6 +252,8 @@ class Case:
       target_light: that the edit asks for, if it is about light.
       asked: the edits where the instruction asks for two to four, the task's first;
         else empty. The other fields are about all of them together.
+      object_photo: a second picture that a system is given, which the instruction
+        calls so: what is to be added, alone on white. None: there is none.
     """
 
     id: str
@@ -275,6 +277,7 @@ class Case:
     target_color: TargetColor | None = None
     target_light: TargetLight | None = None
     asked: tuple[AskedEdit, ...] = ()
+    object_photo: UInt8[np.ndarray, "_ _ 3"] | None = None
 
     @property
     def photo(self) -> UInt8[np.ndarray, "_ _ 3"]:

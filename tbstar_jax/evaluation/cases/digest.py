@@ -23,6 +23,9 @@ def case_digest(case: Case) -> str:
     digest.update(json.dumps(words, ensure_ascii=True).encode())
     digest.update(np.ascontiguousarray(case.source).tobytes())
     digest.update(np.ascontiguousarray(case.reference).tobytes())
+    if case.object_photo is not None:
+        digest.update(repr(case.object_photo.shape).encode())
+        digest.update(np.ascontiguousarray(case.object_photo).tobytes())
     _add_masks(digest, case.masks)
     for one in case.asked:
         digest.update(one.task.encode())

@@ -32,9 +32,11 @@ Wording: TypeAlias = Literal[
     "text_add",
     "label_add",
     "object_add",
+    "shown_add",
     "object_remove",
     "part_remove",
     "object_replace",
+    "shown_replace",
     "relight",
     "light_add",
     "light_remove",
@@ -83,6 +85,8 @@ class Draft:
       reference: the right edit.
       masks: regions.
       photo_box: where the photo lies on the canvas; None: it is the canvas.
+      object_photo: a second picture that a system is given: what is to be added, alone
+        on white. None: the instruction alone tells.
       kept_texts: outside the edit.
       target_texts: that the edit is about.
       target_objects: likewise.
@@ -99,6 +103,7 @@ class Draft:
     reference: UInt8[np.ndarray, "h w 3"]
     masks: Masks
     photo_box: Box | None = None
+    object_photo: UInt8[np.ndarray, "_ _ 3"] | None = None
     kept_texts: tuple[KeptText, ...]
     target_texts: tuple[TargetText, ...]
     target_objects: tuple[TargetObject, ...]

@@ -74,6 +74,11 @@ class CaseFolder:
         """Where a picture of a case is; its bytes are checked only when it is read."""
         return self.folder / self._pairs[id][0].files[name].path
 
+    def object_picture(self, id: str) -> Path | None:
+        """Where a case's second picture is; None where it has none."""
+        file = self._pairs[id][0].files.get("object")
+        return None if file is None else self.folder / file.path
+
     def instruction(self, id: str, language: Language) -> str:
         """What a system is told, without reading pictures."""
         return next(

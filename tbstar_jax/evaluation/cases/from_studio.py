@@ -20,6 +20,7 @@ from tbstar_jax.data_engine.studio.edits import Edit, sample_edit
 from tbstar_jax.data_engine.studio.families import family_of
 from tbstar_jax.data_engine.studio.pairs import Pair, pair_of
 from tbstar_jax.data_engine.studio.renderer import Frame, render, render_all
+from tbstar_jax.data_engine.studio.sampling import has_tiny_plate, without_logo
 from tbstar_jax.data_engine.studio.scene import Scene
 from tbstar_jax.data_engine.studio.stage import is_visible, text_boxes
 from tbstar_jax.evaluation.cases.case import (
@@ -102,15 +103,19 @@ def _local_light(
 
 
 def zoomed(edit: Edit, factor: float) -> Edit:
-    """The edit seen at a field of view `factor` times as wide."""
+    """The edit seen at a field of view `factor` times as wide.
+
+    Where that makes the plate too small for a logo, there is none.
+    """
     camera = edit.before.camera
     wide = round(camera.field_of_view * factor, 3)
     camera = dataclasses.replace(camera, field_of_view=wide)
-    return dataclasses.replace(
-        edit,
-        before=dataclasses.replace(edit.before, camera=camera),
-        after=dataclasses.replace(edit.after, camera=camera),
-    )
+    scenes = [
+        dataclasses.replace(scene, camera=camera) for scene in (edit.before, edit.after)
+    ]
+    if any(has_tiny_plate(scene) for scene in scenes):
+        scenes = [without_logo(scene) for scene in scenes]
+    return dataclasses.replace(edit, before=scenes[0], after=scenes[1])
 
 
 def shoot(edit: Edit) -> Shot | None:

@@ -39,6 +39,7 @@ from tbstar_jax.evaluation.cases.kept import kept_region
 from tbstar_jax.evaluation.cases.overlaid import overlay_draft, plain_shot, taken_by
 from tbstar_jax.evaluation.cases.questions import questions
 from tbstar_jax.evaluation.cases.seeds import case_generator
+from tbstar_jax.evaluation.cases.shown import with_object
 from tbstar_jax.evaluation.cases.splits import size_of, split_plan
 from tbstar_jax.evaluation.cases.spoiled import SPOILS, spoiled_draft
 from tbstar_jax.evaluation.cases.tags import case_tags
@@ -89,6 +90,10 @@ _FAMILY_ROUND = 5
 """Cases of a task in the smallest split that is to have all families alike."""
 _HEX_EVERY = 3
 """Every such recolouring names its colour by six hexadecimal digits."""
+_SHOWN_ROUND = 8
+_SHOWN_TURNS = {"object_add": (0, 2, 5, 7), "object_replace": (1, 3, 4, 6)}
+"""Of so many renders of a task, those whose thing a second picture shows: with all
+styles of instructions and, over two rounds, nearly all families."""
 _SUBTLE = ("relight", "light_turn", "material")
 _SEEN = 16
 _ATTEMPTS = 60
@@ -186,6 +191,7 @@ def finish(
         reference=draft.reference,
         masks=draft.masks,
         photo_box=draft.photo_box,
+        object_photo=draft.object_photo,
         facts=draft.asks[0].facts,
         kept_texts=draft.kept_texts,
         target_texts=draft.target_texts,
@@ -228,7 +234,10 @@ def _draft(
             return spoiled_draft(rng, size, family, kind)
         case "studio":
             shot = shoot(sample_shot_edit(rng, task, size, family))
-            return studio_draft(shot, task) if shot else None
+            draft = studio_draft(shot, task) if shot else None
+            if shot and draft and is_shown(task, index):
+                return with_object(draft, shot)
+            return draft
         case "layout":
             card = draw_card(rng, task, size)
             return layout_draft(card, None) if card else None
@@ -240,27 +249,47 @@ def _draft(
 
 
 def family_in_turn(task: str, index: int) -> str:
-    """The product's family of a case: in turn, over the cases that show one of ours.
+    """The product's family of a case: in turn, over those of its task drawn as it is.
 
-    The hard split draws it at random, and cards have no family.
+    Each way of drawing a task has a turn of its own, else families would go with ways.
+    The hard split draws families at random, and cards have none.
     """
-    is_labelled = task in TEXT_TASKS and _way(task, index) == "studio"
+    way = _way(task, index)
+    is_labelled = task in TEXT_TASKS and way == "studio"
     families = product_families(has_plate=is_labelled)
-    # Tasks go on from one another's first cases, so that small splits have all.
-    earlier = BENCHMARK_TASKS[: BENCHMARK_TASKS.index(task)]
-    turn = _num_with_family(task, index) + sum(
-        _num_with_family(one, _FAMILY_ROUND) for one in earlier
-    )
+    turn = _first_turn(task, way) + _num_drawn(task, way, index)
     return families[turn % len(families)]
 
 
-def _num_with_family(task: str, count: int) -> int:
-    """How many of a task's first cases show a product of the studio."""
-    return sum(_way(task, index) != "layout" for index in range(count))
+def _first_turn(task: str, way: Generator) -> int:
+    """Turns go on from one another's first cases, so that small splits have all."""
+    turn = 0
+    for one in BENCHMARK_TASKS:
+        for other in dict.fromkeys(GENERATORS[one]):
+            if (one, other) == (task, way):
+                return turn
+            turn += 0 if other == "layout" else _num_drawn(one, other, _FAMILY_ROUND)
+    raise AssertionError(f"{task} is never drawn by {way}")
+
+
+def _num_drawn(task: str, way: Generator, count: int) -> int:
+    """How many of a task's first cases are drawn in a way."""
+    return sum(_way(task, index) == way for index in range(count))
 
 
 def _way(task: str, index: int) -> Generator:
     return GENERATORS[task][index % len(GENERATORS[task])]
+
+
+def is_shown(task: str, index: int) -> bool:
+    """Whether a second picture shows the thing to add or to put in another's place.
+
+    So it is in half of the renders of these tasks; elsewhere the words alone tell.
+    """
+    if task not in _SHOWN_TURNS or _way(task, index) != "studio":
+        return False
+    turn = _num_drawn(task, "studio", index) % _SHOWN_ROUND
+    return turn in _SHOWN_TURNS[task]
 
 
 def _overlay(rng: np.random.Generator, task: str, under: Shot) -> Draft | None:

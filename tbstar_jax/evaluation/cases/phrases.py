@@ -3,26 +3,14 @@
 Both sides of a pair have the same slots, so that they say the same.
 """
 
-import dataclasses
 from collections.abc import Mapping
 
 from tbstar_jax.evaluation.cases.draft import Wording
-
-
-@dataclasses.dataclass(frozen=True)
-class Phrases:
-    """Phrasings of one kind of edit, each English and Chinese.
-
-    Attributes:
-      cores: clauses that follow "please".
-      terse: a note.
-    """
-
-    cores: tuple[tuple[str, str], ...]
-    terse: tuple[str, str]
-
+from tbstar_jax.evaluation.cases.phrases_things import PHRASES_OF_THINGS
+from tbstar_jax.evaluation.cases.phrasing import Phrases
 
 PHRASES: Mapping[Wording, Phrases] = {
+    **PHRASES_OF_THINGS,
     "bg_white": Phrases(
         (
             (
@@ -174,61 +162,6 @@ PHRASES: Mapping[Wording, Phrases] = {
             ),
         ),
         ("label of the {thing}: {new_quoted}", "{thing}标签：{new_quoted}"),
-    ),
-    "object_add": Phrases(
-        (
-            (
-                "bring in {a_thing} {saying} {at}",
-                "在{at}加入一{measure}{saying}{thing}",
-            ),
-            (
-                "let {a_thing} {saying} appear {at}",
-                "让{at}出现一{measure}{saying}{thing}",
-            ),
-        ),
-        ("{at}: {a_thing} {saying}", "{at}：一{measure}{saying}{thing}"),
-    ),
-    "object_remove": Phrases(
-        (
-            (
-                "clear the {thing} {place} away, along with its shadow",
-                "清走{place}{thing}和它的阴影",
-            ),
-            (
-                "make the {thing} {place} disappear without leaving a shadow",
-                "让{place}{thing}消失，不留阴影",
-            ),
-        ),
-        (
-            "without the {thing} {place} and its shadow",
-            "去{place}{thing}及其阴影",
-        ),
-    ),
-    "part_remove": Phrases(
-        (
-            ("clear the {thing} {place} away", "清走{place}{thing}"),
-            (
-                "make the {thing} {place} disappear and show what is behind it",
-                "让{place}{thing}消失，露出后面的画面",
-            ),
-        ),
-        ("without the {thing} {place}", "去{place}{thing}"),
-    ),
-    "object_replace": Phrases(
-        (
-            (
-                "exchange the {thing} {place} for {a_new_thing} {saying}",
-                "将{place}{thing}替换成一个{saying}{new_thing}",
-            ),
-            (
-                "let {a_new_thing} {saying} take the place of the {thing} {place}",
-                "让一个{saying}{new_thing}取代{place}{thing}",
-            ),
-        ),
-        (
-            "{a_new_thing} {saying} for the {thing} {place}",
-            "{place}{thing}换一个{saying}{new_thing}",
-        ),
     ),
     "relight": Phrases(
         (

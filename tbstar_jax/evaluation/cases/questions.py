@@ -37,6 +37,20 @@ def questions(
     return tuple(found)
 
 
+_ADDED: tuple[_Row, ...] = (
+    ("Is there {a_thing} {at}?", "{at}有一{measure}{thing}吗？", True, "edit"),
+    (
+        "Is the picture without any {object}?",
+        "图中没有任何{object}吗？",
+        False,
+        "edit",
+    ),
+)
+_REPLACED: tuple[_Row, ...] = (
+    ("Is there {a_new_thing}?", "图中有一个{new_thing}吗？", True, "edit"),
+    ("Is there {a_thing}?", "图中有{thing}吗？", False, "edit"),
+)
+
 _ROWS: Mapping[Wording, tuple[_Row, ...]] = {
     "bg_white": (
         ("Is the background pure white?", "背景是纯白色吗？", True, "edit"),
@@ -157,15 +171,8 @@ _ROWS: Mapping[Wording, tuple[_Row, ...]] = {
             "text",
         ),
     ),
-    "object_add": (
-        ("Is there {a_thing} {at}?", "{at}有一{measure}{thing}吗？", True, "edit"),
-        (
-            "Is the picture without any {object}?",
-            "图中没有任何{object}吗？",
-            False,
-            "edit",
-        ),
-    ),
+    "object_add": _ADDED,
+    "shown_add": _ADDED,
     "object_remove": (
         ("Is there {a_thing}?", "图中有{thing}吗？", False, "edit"),
         (
@@ -184,10 +191,8 @@ _ROWS: Mapping[Wording, tuple[_Row, ...]] = {
             "edit",
         ),
     ),
-    "object_replace": (
-        ("Is there {a_new_thing}?", "图中有一个{new_thing}吗？", True, "edit"),
-        ("Is there {a_thing}?", "图中有{thing}吗？", False, "edit"),
-    ),
+    "object_replace": _REPLACED,
+    "shown_replace": _REPLACED,
     "relight": (
         ("Is there {new_light}?", "图中是{new_light}吗？", True, "edit"),
         ("Is there {light}?", "图中是{light}吗？", False, "edit"),

@@ -6,7 +6,9 @@ Fields, one line per prompt:
     bench_version, split, task, index, seed, lang, generator, licence
     drawn_with             versions of the packages that drew the case: {numpy, pillow}
     instruction, instruction_style
-    inputs                 [{path, sha256, role: "photo"}]: what a system is given
+    inputs                 [{path, sha256, role}]: what a system is given: the `photo`
+                           to edit and, in some cases, the `object` to put into it, a
+                           second picture that the instruction calls so
     reference              {path, sha256, gt_level: exact | attributes | keep}
     masks                  {edit, keep, guard, product, product_after, shadow, text}:
                            {path, sha256}
@@ -60,6 +62,12 @@ LANGUAGES: tuple[Language, ...] = get_args(Language)
 PLACES = ("first", "second", "third", "fourth")
 """Of several edits, in names of files."""
 
+ROLES = ("photo", "object")
+"""Of the pictures that a system is given, in this order."""
+
+OBJECT_TASKS = ("object_add", "object_replace")
+"""Tasks that may have an `object`."""
+
 REGIONS = ("keep", "guard")
 """Masks that follow from `edit`, stored for other readers."""
 
@@ -91,14 +99,14 @@ def prompt_record(
     Args:
       case: what is asked.
       language: of the instruction.
-      files: `photo`, `reference`, the masks and `REGIONS` by name; with several
-        edits also `first_undone`, `second_undone`, ..., and the masks of each, named
-        likewise.
+      files: `photo`, `reference`, the masks and `REGIONS` by name; `object` where
+        the case has one; with several edits also `first_undone`, `second_undone`, ...,
+        and the masks of each, named likewise.
       seed: the case was drawn with; 0 where there is none.
       drawn_with: versions of the packages that drew it.
     """
     stored = {name: dataclasses.asdict(file) for name, file in files.items()}
-    photo = stored.pop("photo")
+    inputs = [{**stored[role], "role": role} for role in ROLES if role in stored]
     reference = stored.pop("reference")
     return {
         "id": f"{case.id}/{language}",
@@ -114,7 +122,7 @@ def prompt_record(
         "licence": case.licence,
         "instruction": case.instructions[language],
         "instruction_style": case.style,
-        "inputs": [{**photo, "role": "photo"}],
+        "inputs": inputs,
         "reference": {**reference, "gt_level": GROUND_TRUTH[case.task]},
         "masks": {name: stored[name] for name in (*MASKS, *REGIONS)},
         "size_in": list(case.photo.shape[:2]),
@@ -192,12 +200,8 @@ def read_prompt(line: Fields) -> ReadPrompt:
     """
     case_id, language = _names(line)
     task, split = line.text("task"), line.text("split")
-    inputs = line.objects("inputs")
-    if len(inputs) != 1:
-        line.refuse("inputs", "a list of one photo")
-    inputs[0].text("role", ("photo",))
     files = {
-        "photo": _file(inputs[0]),
+        **_inputs(line, task),
         "reference": _file(line.object("reference")),
         **_mask_files(line, (*MASKS, *REGIONS)),
     }
@@ -238,6 +242,19 @@ def read_prompt(line: Fields) -> ReadPrompt:
         asked=asked,
         fields=fields,
     )
+
+
+def _inputs(line: Fields, task: str) -> dict[str, StoredFile]:
+    """The photo, and the object where the task has one to put into it."""
+    inputs = line.objects("inputs")
+    roles = ROLES if task in OBJECT_TASKS else ROLES[:1]
+    if not 1 <= len(inputs) <= len(roles):
+        line.refuse("inputs", f"a list of the {' and perhaps the '.join(roles)}")
+    found = {}
+    for role, one in zip(roles, inputs, strict=False):
+        one.text("role", (role,))
+        found[role] = _file(one)
+    return found
 
 
 def _names(line: Fields) -> tuple[str, Language]:

@@ -13,7 +13,7 @@ from importlib import metadata
 
 import numpy as np
 
-BENCHMARK_VERSION = 3
+BENCHMARK_VERSION = 4
 """Raised whenever a case would have other pixels, masks or words."""
 
 PACKAGES = ("numpy", "pillow")

@@ -1,9 +1,9 @@
 """Cases in a folder: PNG files and one JSON line per prompt, written once and checked.
 
     cases.jsonl                              all lines, case by case
-    pictures/<split>/<task>/<index>/*.png    photo, reference and masks; with several
-                                             edits, also each one's masks and what
-                                             lacks it
+    pictures/<split>/<task>/<index>/*.png    photo, reference and masks; the object
+                                             where there is one; with several edits,
+                                             also each one's masks and what lacks it
     pictures/<split>/<task>/<index>/case.json    the lines of this case, written last
 
 A case is there when its `case.json` is and every file has the hash that it tells, so
@@ -178,6 +178,8 @@ def _write_case(case: Case, folder: Path, seed: int) -> None:
         "photo": encode_png(case.photo),
         "reference": encode_png(case.reference),
     }
+    if case.object_photo is not None:
+        pictures["object"] = encode_png(case.object_photo)
     pictures |= _encoded(case.masks, "")
     pictures |= {
         name: _encoded_mask(region) for name, region in _regions(case.masks).items()
@@ -313,6 +315,7 @@ def load_case(pair: PromptPair, folder: Path) -> Case:
     reference = _picture(first.files["reference"], folder)
     for picture in (source, reference):
         _require_size(picture, size, id)
+    shown = first.files.get("object")
     masks = _masks(first, "", folder)
     for name, region in _regions(masks).items():
         stored = _mask(first.files[name], folder)
@@ -328,6 +331,7 @@ def load_case(pair: PromptPair, folder: Path) -> Case:
         reference=reference,
         masks=masks,
         photo_box=first.photo_box,
+        object_photo=None if shown is None else _picture(shown, folder),
         asked=_asked(first, folder),
         **first.fields,
     )

@@ -109,6 +109,9 @@ alike, `around` the same (half of it suffices) where another thing may have anot
 shape, and `extent` falls when an open zone changes in more than 2.5 times the pixels.
 """
 
+SHOWN_EXPONENTS: Mapping[str, float] = {"identity": 0.5}
+"""Of further parts, where a second picture shows the thing."""
+
 _PREFIXES = ("", "second_", "third_", "fourth_")
 """Of the names of parts, by edit."""
 
@@ -225,7 +228,8 @@ def _single_score(
         case task:
             parts = _MEASURES[task](view)
     known = {name: value for name, value in parts.items() if value is not None}
-    return _scored(combine(known, PART_EXPONENTS[case.task]), known)
+    shown = SHOWN_EXPONENTS if case.object_photo is not None else {}
+    return _scored(combine(known, {**PART_EXPONENTS[case.task], **shown}), known)
 
 
 def _scored(value: float, parts: Mapping[str, float]) -> EditScore:

@@ -10,7 +10,11 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from tbstar_jax.evaluation.cases.draft import box_of
-from tbstar_jax.evaluation.scores.editing_matching import match_object, match_sized
+from tbstar_jax.evaluation.scores.editing_matching import (
+    aligned,
+    match_object,
+    match_sized,
+)
 from tbstar_jax.evaluation.scores.editing_measures import (
     LEAST_PIXELS,
     View,
@@ -23,6 +27,7 @@ from tbstar_jax.evaluation.scores.editing_measures import (
     progress,
     relative,
     skill,
+    smooth,
     visible_difference,
 )
 from tbstar_jax.evaluation.scores.editing_texture import (
@@ -33,6 +38,9 @@ from tbstar_jax.evaluation.scores.editing_texture import (
 )
 from tbstar_jax.geometry import Box
 from tbstar_jax.metrics.color import ciede2000
+
+_SHARP = 48
+_LEAST_IDENTITY = 0.05
 
 
 def scene_background_parts(view: View) -> dict[str, float | None]:
@@ -79,7 +87,8 @@ def added_object_parts(view: View) -> dict[str, float | None]:
     `color` the skill of the distribution of colours in the zone; `shape` how far the
     best match of the reference's thing, anywhere near and in 0.8 to 1.25 of its size,
     went from the source's to 1;
-    `extent`: no more of the open zone changes than the thing takes.
+    `extent`: no more of the open zone changes than the thing takes. `identity`, where
+    a second picture shows the thing: see `_identity`.
     """
     zone, box = _zone(view)
     return {
@@ -87,6 +96,7 @@ def added_object_parts(view: View) -> dict[str, float | None]:
         "color": distribution_skill(view, zone),
         "shape": _shape(view, box),
         "extent": extent(view),
+        "identity": _identity(view, box),
     }
 
 
@@ -94,7 +104,8 @@ def replaced_object_parts(view: View) -> dict[str, float | None]:
     """`gone` (the old thing is not found any more), `color` and `shape` of the new.
 
     `around` is what stays as it was 6 pixels and more from what the reference changes,
-    doubled up to 1: another good thing may reach into half of it.
+    doubled up to 1: another good thing may reach into half of it. `identity`, where a
+    second picture shows the new thing: see `_identity`.
     """
     zone, box = _zone(view)
     kept = far_intactness(view)
@@ -103,6 +114,7 @@ def replaced_object_parts(view: View) -> dict[str, float | None]:
         "color": distribution_skill(view, zone),
         "shape": _shape(view, box),
         "around": None if kept is None else min(1.0, 2.0 * kept),
+        "identity": _identity(view, box),
     }
 
 
@@ -125,6 +137,28 @@ def _shape(view: View, box: Box) -> float | None:
     values = [match_sized(lab, view.reference_lab, box).likeness for lab in view.labs]
     way = progress(values[0], values[1], values[2], least=0.05)
     return None if way is None else above_chance(way)
+
+
+def _identity(view: View, box: Box) -> float | None:
+    """Whether it is the thing that was shown, not one that the words fit, too.
+
+    The skill of the visible difference from the reference's thing, over its pixels and
+    at the place and size at which it is best found; at least 0.05. None where no
+    picture shows the thing: then any that is called so will do.
+    """
+    case = view.case
+    thing = case.masks.product_after
+    if case.object_photo is None or np.count_nonzero(thing) < LEAST_PIXELS:
+        return None
+    # Large things are found to 1/48 of their size only.
+    sigma = max(1.0, min(box.height, box.width) / _SHARP)
+    reference = smooth(view.reference_lab, sigma)[thing]
+    errors = []
+    for lab in (view.answer_lab, view.source_lab):
+        found = aligned(lab, match_sized(lab, view.reference_lab, box), box)
+        difference = visible_difference(smooth(found, sigma)[thing], reference)
+        errors.append(float(difference.mean()))
+    return max(_LEAST_IDENTITY, skill(*errors)) if errors[1] > 0 else None
 
 
 def _gone(view: View) -> float | None:

@@ -111,6 +111,29 @@ def match_sized(
     return best if best.likeness > own.likeness + _CLEARLY else own
 
 
+def aligned(
+    lab: Float[np.ndarray, "h w 3"], match: Match, box: Box
+) -> Float[np.ndarray, "h w 3"]:
+    """The picture moved and resized so that what was found lies where it belongs.
+
+    Args:
+      lab: in which it was looked for.
+      match: where it was found.
+      box: where it belongs.
+    """
+    middle = np.array([box.top + box.height / 2, box.left + box.width / 2]) - 0.5
+    start = middle * (1 - match.scale) + (match.rows, match.columns)
+    return np.stack(
+        [
+            ndimage.affine_transform(
+                lab[..., k], np.full(2, match.scale), start, order=1, mode="nearest"
+            )
+            for k in range(3)
+        ],
+        axis=-1,
+    )
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class _Prepared:
     """Smoothed pictures, every `step` pixels of them, and where the thing is."""
