@@ -109,6 +109,7 @@ def _pairs(runs: Sequence[Run], num_prompts: int | None) -> list[Pair]:
                 first=first,
                 second=second,
                 reference=cases.picture(case, "reference"),
+                object_photo=cases.object_picture(case),
             )
             for index, first in enumerate(answers)
             for second in answers[index + 1 :]

@@ -44,6 +44,7 @@ class HeldoutPair:
       target: the right edit.
       change_mask: True where they differ.
       context: the instruction, encoded ahead, `[m d]`; None leaves it to the editor.
+      references: further pictures that the instruction speaks of, RGB 0..255.
     """
 
     key: str
@@ -53,6 +54,12 @@ class HeldoutPair:
     target: UInt8[np.ndarray, "h w 3"]
     change_mask: Bool[np.ndarray, "h w"]
     context: Float[np.ndarray, "m d"] | None = None
+    references: tuple[UInt8[np.ndarray, "_ _ 3"], ...] = ()
+
+    @property
+    def pictures(self) -> tuple[UInt8[np.ndarray, "_ _ 3"], ...]:
+        """All that a model is shown: the source first."""
+        return self.source, *self.references
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,7 +137,7 @@ def edit_pairs(
     Args:
       editor: compiled functions of the model.
       parts: base and the stage modules to use.
-      pairs: sizes may differ; each size is its own batch shape.
+      pairs: sizes and the number of pictures may differ; each is its own batch shape.
       options: how to sample.
       batch_size: pairs per call; a multiple of the mesh's data axis.
 
@@ -138,13 +145,15 @@ def edit_pairs(
       One edit per pair, in order.
     """
     edits: dict[int, HeldoutEdit] = {}
-    for rows in _batches([pair.source.shape for pair in pairs], batch_size):
+    shapes = [tuple(one.shape for one in pair.pictures) for pair in pairs]
+    for rows in _batches(shapes, batch_size):
         padded = [*rows, *[rows[-1]] * (batch_size - len(rows))]
-        images = np.stack([pairs[row].source for row in padded])
+        columns = zip(*(pairs[row].pictures for row in padded), strict=True)
+        images = [np.stack(column) for column in columns]
         keys = jax.vmap(lambda row: jax.random.fold_in(jax.random.key(0), row))(
             np.asarray(padded, np.uint32)
         )
-        prepared = editor.prepare(parts, images)
+        prepared = editor.prepare(parts, *images)
         instructions = _instructions(pairs, padded)
         edited = editor.generate(parts, prepared, instructions, keys, options)
         decoded = _fetch(edited.image)
@@ -213,8 +222,10 @@ def summary_of(
     return summarize(score_pairs(pairs, edits))
 
 
-def _batches(shapes: Sequence[tuple[int, ...]], batch_size: int) -> Iterator[list[int]]:
-    """Rows of equal image size, at most `batch_size` at a time."""
+def _batches(
+    shapes: Sequence[tuple[tuple[int, ...], ...]], batch_size: int
+) -> Iterator[list[int]]:
+    """Rows whose pictures have equal sizes, at most `batch_size` at a time."""
     for shape in sorted(set(shapes)):
         rows = [row for row, each in enumerate(shapes) if each == shape]
         for start in range(0, len(rows), batch_size):

@@ -4,8 +4,9 @@
 
 The subset is the first cases of every task, drawn in this process and the same in every
 run. Two kinds of prompts are not in it: `outpaint`, which keeps the photo by a mask of
-the user's that batched editing does not take, and instructions longer than the
-conditioner's limit, which are counted.
+the user's that batched editing does not take, and what the model cannot read, which is
+counted: longer instructions than the conditioner takes, and cases with a second picture
+where there is one embedding of sources only.
 
 The scores are `score_answer`'s without OCR: letters are compared by their drawings. A
 few cases of a small split tell the steps of one run apart, not systems; results come
@@ -13,8 +14,11 @@ from `experiments.benchmark`.
 """
 
 import dataclasses
+import math
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+from jaxtyping import UInt8
 from tqdm import tqdm
 
 from tbstar_jax.errors import UserError
@@ -39,7 +43,8 @@ class Subset:
 
     Attributes:
       prompts: at least one, ordered by task, case and language.
-      num_left_out: prompts of `TASKS` whose instruction is too long for the model.
+      num_left_out: prompts of `TASKS` whose instruction is too long for the model, or
+        has more pictures than it takes.
     """
 
     prompts: tuple[Prompt, ...]
@@ -56,6 +61,7 @@ class Subset:
                 source=prompt.case.source,
                 target=prompt.case.reference,
                 change_mask=prompt.case.masks.edit,
+                references=_references(prompt),
             )
             for prompt in self.prompts
         ]
@@ -120,7 +126,13 @@ def draw_subset(
         for language in config.languages
     ]
     conditioner = model.byte_conditioner
-    kept = tuple(p for p in prompts if _is_readable(p.instruction, conditioner))
+    most = model.pattern_shifting.num_source_embeddings or math.inf
+    kept = tuple(
+        prompt
+        for prompt in prompts
+        if _is_readable(prompt.instruction, conditioner)
+        and 1 + len(_references(prompt)) <= most
+    )
     if not kept:
         raise UserError(
             f"none of the {len(prompts)} instructions of evaluation.benchmark fits "
@@ -128,6 +140,11 @@ def draw_subset(
             "conditioner takes; leave evaluation.benchmark out"
         )
     return Subset(prompts=kept, num_left_out=len(prompts) - len(kept))
+
+
+def _references(prompt: Prompt) -> tuple[UInt8[np.ndarray, "_ _ 3"], ...]:
+    shown = prompt.case.object_photo
+    return () if shown is None else (shown,)
 
 
 def is_due(step: int, every: int, last_step: int) -> bool:

@@ -6,7 +6,7 @@ diffusers' layout    model_index.json and the config.json of every part say it
 
 import dataclasses
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,9 @@ from tbstar_jax.model.attention import AttentionKernel
 from tbstar_jax.model.conditioner.byte import ByteConditionerConfig
 from tbstar_jax.model.conditioner.qwen25_config import Qwen25VLConfig
 from tbstar_jax.model.conditioner.qwen25_processor import Positions, PromptProcessor
+from tbstar_jax.model.conditioner.qwen25_prompt import template_of
 from tbstar_jax.model.layers import unsharded
+from tbstar_jax.model.pattern_shifting import COLLECTION as PATTERN_SHIFTING
 from tbstar_jax.model.presets import (
     qwen_image,
     qwen_image_edit,
@@ -63,6 +65,11 @@ class LoadedModel:
     editor: Editor
     reader: QwenReader | None
     timesteps: TimestepConfig
+
+    @property
+    def max_photos(self) -> int | None:
+        """How many photos an edit may have, the edited one included; None: any."""
+        return most_photos(self.config, self.parts)
 
     def read(
         self,
@@ -125,6 +132,23 @@ def make_ready(
         reader=reader,
         timesteps=TimestepConfig() if timesteps is None else timesteps,
     )
+
+
+def most_photos(config: ModelConfig, parts: Collection[str]) -> int | None:
+    """How many photos an edit may have, the edited one included; None: any number.
+
+    Args:
+      config: of the model.
+      parts: names of those in use.
+    """
+    limits: list[int] = []
+    if isinstance(config.conditioner, Qwen25VLConfig):
+        template = template_of(config.conditioner, has_sources=True)
+        limits += [] if template.max_pictures is None else [template.max_pictures]
+    num_embeddings = config.pattern_shifting.num_source_embeddings
+    if num_embeddings and PATTERN_SHIFTING in parts:
+        limits.append(num_embeddings)
+    return min(limits, default=None)
 
 
 def load_model(

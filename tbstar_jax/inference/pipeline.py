@@ -171,6 +171,11 @@ class EditPipeline:
             )
         return cls(model, lightning)
 
+    @property
+    def max_photos(self) -> int | None:
+        """How many photos an edit may have, references included; None: any number."""
+        return self._model.max_photos
+
     def __call__(
         self,
         image: SourceImage | UInt8[np.ndarray, "h w 3"],
@@ -313,20 +318,16 @@ class EditPipeline:
         self, images: Sequence[SourceImage | UInt8[np.ndarray, "_ _ 3"]]
     ) -> tuple[SourceImage, list[UInt8[np.ndarray, "_ _ 3"]]]:
         """The photo that is edited, and the sRGB pixels of all."""
-        self._require_room(len(images))
+        limit = self.max_photos
+        if limit is not None and len(images) > limit:
+            raise UserError(
+                f"this checkpoint takes at most {limit} photos, not {len(images)}; "
+                "leave some references out"
+            )
         sources = [
             source_from_array(x) if isinstance(x, np.ndarray) else x for x in images
         ]
         return sources[0], [source.srgb for source in sources]
-
-    def _require_room(self, num_photos: int) -> None:
-        config = self._model.config.pattern_shifting
-        limit = config.num_source_embeddings
-        if limit and PATTERN_SHIFTING in self._model.parts and num_photos > limit:
-            raise UserError(
-                f"this checkpoint takes at most {limit} photos, not {num_photos}; "
-                "leave some references out"
-            )
 
     def _options(
         self,

@@ -2,17 +2,18 @@
 
 Two protocols. `openai_edits` is the image-edit request of OpenAI-compatible servers:
 multipart fields `model`, `prompt`, `n`, `response_format` (`b64_json`), `seed`, `image`
-(PNG) and, where the request has a mask, `mask` (PNG whose transparent pixels may
-change), posted to `/images/edits`; the answer is `{"data": [{"b64_json": ...}]}`. An
-answer with an address instead of an image is refused: nothing is fetched that the user
-did not name.
+(PNG; with references, `image[]` once for the photo and for each of them) and, where the
+request has a mask, `mask` (PNG whose transparent pixels may change), posted to
+`/images/edits`; the answer is `{"data": [{"b64_json": ...}]}`. An answer with an
+address instead of an image is refused: nothing is fetched that the user did not name.
 
 `json` is ours, posted to the base URL's `/edit`:
 
     {"image": base64 PNG, "mask": base64 PNG or null (255 = may change),
      "task": id, "instruction_en": text, "instruction_zh": text,
      "regions": [{"label", "top", "left", "bottom", "right"}], "parameters": {...},
-     "seed": int}
+     "seed": int,
+     "references": [base64 PNG of each further picture], absent without any}
 
 and answered by `{"image": base64 PNG, JPEG or WebP, "mask": the same or null}`, or by
 `{"cannot_edit": "one sentence"}`.
@@ -140,6 +141,7 @@ class HttpExpert:
     ) -> dict[str, Any]:
         """What is sent, in the order it is sent; images as files."""
         image = encode_png(photo)
+        references = [encode_png(one) for one in request.references]
         if self.protocol == "json":
             return {
                 "image": image,
@@ -150,6 +152,7 @@ class HttpExpert:
                 "regions": [dataclasses.asdict(one) for one in request.regions],
                 "parameters": dict(request.parameters),
                 "seed": seed,
+                **({"references": references} if references else {}),
             }
         is_english = self.language == "en"
         fields: dict[str, Any] = {
@@ -158,7 +161,7 @@ class HttpExpert:
             "n": "1",
             "response_format": "b64_json",
             "seed": str(seed),
-            "image": image,
+            **({"image[]": [image, *references]} if references else {"image": image}),
         }
         if request.mask is not None:
             fields["mask"] = _transparent_where_edited(photo, request.mask)
@@ -171,10 +174,7 @@ class HttpExpert:
             "expert": self.name,
             "protocol": self.protocol,
             "model": self.model,
-            "fields": {
-                name: _digest(value) if isinstance(value, bytes) else value
-                for name, value in fields.items()
-            },
+            "fields": {name: _each(value, _digest) for name, value in fields.items()},
         }
         stored = cache.get(question) if cache else None
         if stored is not None:
@@ -259,13 +259,20 @@ class HttpExpert:
         return EditedPhoto(image=image, mask=mask)
 
 
+def _each(value: Any, write: Callable[[bytes], Any]) -> Any:
+    """A field with its files, one or several, written otherwise."""
+    if isinstance(value, list):
+        return [_each(one, write) for one in value]
+    return write(value) if isinstance(value, bytes) else value
+
+
 def _digest(data: bytes) -> dict[str, str]:
     return {"sha256": hashlib.sha256(data).hexdigest()}
 
 
 def _as_json(fields: Mapping[str, Any]) -> bytes:
     written = {
-        name: base64.b64encode(value).decode() if isinstance(value, bytes) else value
+        name: _each(value, lambda data: base64.b64encode(data).decode())
         for name, value in fields.items()
     }
     return json.dumps(written, ensure_ascii=True).encode()
@@ -276,11 +283,16 @@ def _as_multipart(fields: Mapping[str, Any]) -> tuple[str, bytes]:
     # 128 random bits: no file holds them by chance.
     boundary = secrets.token_hex(16)
     body = bytearray()
-    for name, value in fields.items():
+    parts = [
+        (name, one)
+        for name, value in fields.items()
+        for one in (value if isinstance(value, list) else [value])
+    ]
+    for number, (name, value) in enumerate(parts):
         is_file = isinstance(value, bytes)
         head = f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"'
         if is_file:
-            head += f'; filename="{name}.png"\r\nContent-Type: image/png'
+            head += f'; filename="{number}.png"\r\nContent-Type: image/png'
         body += head.encode() + b"\r\n\r\n"
         body += (value if is_file else value.encode()) + b"\r\n"
     body += f"--{boundary}--\r\n".encode()

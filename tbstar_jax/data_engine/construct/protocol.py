@@ -79,6 +79,8 @@ class EditRequest:
         `needs.LIGHTS`, or a description).
       mask: the pixels that may change, 255 inside and 0 outside, of the photo's size;
         None when nobody knows more than the boxes.
+      references: further pictures that the instruction speaks of, RGB, from the second
+        on.
     """
 
     task: str
@@ -87,6 +89,7 @@ class EditRequest:
     regions: tuple[Region, ...]
     parameters: Mapping[str, str]
     mask: UInt8[np.ndarray, "h w"] | None
+    references: tuple[UInt8[np.ndarray, "_ _ 3"], ...] = ()
 
     def __post_init__(self) -> None:
         task_by_id(self.task)

@@ -2,7 +2,7 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -16,15 +16,17 @@ from tbstar_jax.evaluation.cases.case import Prompt
 from tbstar_jax.evaluation.files import file_digest
 from tbstar_jax.geometry import OutpaintPlan
 from tbstar_jax.inference.image_file import outpaint_source, source_from_array
-from tbstar_jax.inference.loaded_model import load_model, model_of
+from tbstar_jax.inference.loaded_model import load_model, model_of, most_photos
 from tbstar_jax.inference.pipeline import EditPipeline
 from tbstar_jax.inference.preserve import Preserve
 from tbstar_jax.inference.round_trip import round_trip
+from tbstar_jax.model.tbstar import ModelConfig
 
 Modules: TypeAlias = Literal["base", "stage1", "stage2"]
 """Which of a weights folder's modules are on: none, the pattern-shifting modules, or
 these and the consistency modules."""
 
+_ONE_PHOTO = "not given, the model takes one photo"
 _PRESERVE_WITHOUT_GATE = "off; pixel where the canvas grows, which has a mask"
 
 
@@ -126,7 +128,8 @@ class Checkpoint:
 
         Returns:
           `sampler`; `num_steps`; `guidance`, 1 for none; `seed`; `modules`; `preserve`
-          (see `EditPipeline`); `resize`, what becomes of the photo's size.
+          (see `EditPipeline`); `resize`, what becomes of the photo's size;
+          `second_pictures`, whether it is given them where cases have one.
 
         Raises:
           UserError: there is no such folder, or it is no model.
@@ -137,6 +140,7 @@ class Checkpoint:
             stages = list(STAGE_PARTS[: _NUM_STAGES[self.modules]])
         names = {count: name for name, count in _NUM_STAGES.items()}
         steps, guidance = self.num_steps, self._guidance
+        takes_two = _takes_two(config, (*BASE_PARTS, *stages))
         kept = "pixel" if "consistency" in stages else _PRESERVE_WITHOUT_GATE
         return {
             "sampler": "Euler steps along the velocity",
@@ -148,6 +152,7 @@ class Checkpoint:
             "resize": "the photo's canvas, extended by its edges to whole tokens; "
             f"above {config.pixel_budget} pixels scaled there and back, Lanczos; never "
             "stretched",
+            "second_pictures": "given" if takes_two else _ONE_PHOTO,
         }
 
     @property
@@ -163,10 +168,12 @@ class Checkpoint:
           UserError: there is no such folder, it is damaged, or lacks the modules.
         """
         pipeline = self._pipeline()
+        takes_two = pipeline.max_photos is None or pipeline.max_photos > 1
 
         def answer(prompt: Prompt, sample: int) -> UInt8[np.ndarray, "h w 3"]:
             case = prompt.case
             photo, mask = source_from_array(case.photo), None
+            shown = case.object_photo if takes_two else None
             if case.photo_box is not None:
                 plan = OutpaintPlan(canvas=case.size, photo=case.photo_box)
                 photo, mask = outpaint_source(photo, plan)
@@ -174,6 +181,7 @@ class Checkpoint:
                 edited = pipeline(
                     photo,
                     prompt.instruction,
+                    references=() if shown is None else (shown,),
                     mask=mask,
                     seed=self.seed + sample,
                     num_steps=self.num_steps,
@@ -200,6 +208,11 @@ class Checkpoint:
             )
         parts = {name: weights.parts[name] for name in (*BASE_PARTS, *wanted)}
         return EditPipeline(dataclasses.replace(weights, parts=parts))
+
+
+def _takes_two(config: ModelConfig, parts: Sequence[str]) -> bool:
+    limit = most_photos(config, parts)
+    return limit is None or limit > 1
 
 
 def _contents(directory: Path) -> str:

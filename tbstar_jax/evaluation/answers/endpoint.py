@@ -22,7 +22,9 @@ class Endpoint:
     """An HTTP endpoint.
 
     Outpainting is asked for with the photo on its grey canvas and, since no instruction
-    says where the photo lies, the mask of the rest. No other request has a mask.
+    says where the photo lies, the mask of the rest. No other request has a mask. A
+    case's second picture goes with the photo; whether the server looks at it is its own
+    affair.
 
     Attributes:
       name: what reports call it.
@@ -66,6 +68,7 @@ class Endpoint:
 
         def answer(prompt: Prompt, sample: int) -> UInt8[np.ndarray, "h w 3"]:
             photo, mask = _asked(prompt)
+            shown = prompt.case.object_photo
             request = EditRequest(
                 task=prompt.case.task,
                 instruction_en=prompt.instruction,
@@ -73,6 +76,7 @@ class Endpoint:
                 regions=(),
                 parameters={},
                 mask=mask,
+                references=() if shown is None else (shown,),
             )
             try:
                 image, _ = asks[prompt.language](photo, request, self.seed + sample)

@@ -35,6 +35,7 @@ class Item:
       instruction: what the editor was told.
       source: the photo before, sRGB.
       checks: for the mode `checklist`.
+      object_photo: the second picture that the editor was given; None without one.
     """
 
     prompt: str
@@ -44,6 +45,7 @@ class Item:
     instruction: str
     source: UInt8[np.ndarray, "h w 3"]
     checks: tuple[Check, ...] = ()
+    object_photo: UInt8[np.ndarray, "_ _ 3"] | None = None
 
 
 def item_of(prompt: Prompt) -> Item:
@@ -63,6 +65,7 @@ def item_of(prompt: Prompt) -> Item:
             )
             for question in case.questions
         ),
+        object_photo=case.object_photo,
     )
 
 
@@ -78,7 +81,8 @@ def content_of(item: Item, answers: Iterable[UInt8[np.ndarray, "_ _ 3"] | None])
     texts += [f"{check.text}{check.answer}" for check in item.checks]
     for text in texts:
         digest.update(hashlib.sha256(text.encode()).digest())
-    for picture in (item.source, *answers):
+    shown = [] if item.object_photo is None else [item.object_photo]
+    for picture in (item.source, *shown, *answers):
         if picture is None:
             digest.update(b"none")
         else:

@@ -111,13 +111,16 @@ def questions_of(
     size = item.source.shape[:2] if settings.is_resized else None
     source = as_sent(item.source, settings)
     edited = as_sent(answer, settings, size)
+    is_shown = rubrics.shows_object(mode)
 
     def ask(
         part: rubrics.Part, pictures: tuple[bytes, ...], form: type | None, read: Reader
     ) -> Question:
+        text = rubric.text(part, item) + rubrics.about_object(part, item, mode)
+        shown = _object(item, settings) if part != "pq" and is_shown else ()
         return Question(
             part=part,
-            messages=_messages(rubric, rubric.text(part, item), pictures, settings),
+            messages=_messages(rubric, text, (*pictures, *shown), settings),
             schema=None if form is None else schema_of(form),
             read=read,
         )
@@ -154,13 +157,20 @@ def pair_question(
 ) -> Question:
     """The question which of two edits is better, in this order."""
     pictures = [as_sent(one, settings) for one in (item.source, first, second)]
-    text = rubric.text("pair", item)
+    pictures += _object(item, settings)
+    text = rubric.text("pair", item) + rubrics.about_object("pair", item, "pairwise")
     return Question(
         part="pair",
         messages=_messages(rubric, text, tuple(pictures), settings),
         schema=schema_of(Verdict),
         read=_verdict,
     )
+
+
+def _object(item: Item, settings: Settings) -> tuple[bytes, ...]:
+    """The editor's second picture, where there was one."""
+    shown = item.object_photo
+    return () if shown is None else (as_sent(shown, settings),)
 
 
 def _messages(

@@ -91,6 +91,13 @@ Write first, in reason, what decides, in at most three sentences. Then winner: f
 second, or tie when neither is better.
 The object has exactly these fields: reason, winner."""
 
+_SHOWN = """
+The last picture is what the request calls the second one: the editor was given it, too.
+It shows what was to be put into the photo; the result must show that very thing."""
+_NOT_SHOWN = """
+What the request calls the second picture is not among these: it shows the thing that
+the request names, alone."""
+
 _MARKS: Mapping[str, str] = {
     "Compliance": "whether the result is what was requested, complete and no more",
     "Seamlessness": "whether the edited part fits its surroundings",
@@ -159,7 +166,8 @@ class OwnRubric:
     def sha256(self) -> str:
         """Names the words: of all templates, so any change makes another judge."""
         texts = [SYSTEM, _VIE_SC, _VIE_PQ, _STRICT_SC, _STRICT_PQ, _IMGEDIT, _CHECKLIST]
-        return request_key({"texts": [*texts, _PAIR], "marks": dict(_MARKS)})
+        texts += [_PAIR, _SHOWN, _NOT_SHOWN]
+        return request_key({"texts": texts, "marks": dict(_MARKS)})
 
     @property
     def system(self) -> str | None:
@@ -194,6 +202,28 @@ class OwnRubric:
     def marks(self, task: str) -> tuple[str, str, str] | None:
         """Names of ImgEdit's marks."""
         return marks_of(task)
+
+
+def shows_object(mode: Mode) -> bool:
+    """Whether a mode sends the editor's second picture: those of others have no place.
+
+    Args:
+      mode: of the judge.
+    """
+    return mode in JSON_MODES
+
+
+def about_object(part: Part, item: Item, mode: Mode) -> str:
+    """What a question about the request says of the second picture; empty without one.
+
+    Args:
+      part: which question; `pq` is about no request.
+      item: what is judged.
+      mode: of the judge.
+    """
+    if item.object_photo is None or part == "pq":
+        return ""
+    return _SHOWN if shows_object(mode) else _NOT_SHOWN
 
 
 def _numbered(lines: Sequence[str]) -> str:

@@ -138,15 +138,18 @@ class _Writer:
         source = _opaque(self._seed, "source", scope)
         self._write(source, pair.source)
         # In the page, too, the order of the two says nothing.
-        self.shown.append(
-            {
-                "id": item,
-                "instruction": pair.instruction,
-                "language": pair.language,
-                "source": _file(source),
-                "answers": [{"id": name, "file": _file(name)} for name in sorted(ids)],
-            }
-        )
+        shown: dict[str, Any] = {
+            "id": item,
+            "instruction": pair.instruction,
+            "language": pair.language,
+            "source": _file(source),
+            "answers": [{"id": name, "file": _file(name)} for name in sorted(ids)],
+        }
+        if pair.object_photo is not None:
+            extra = _opaque(self._seed, "object", scope)
+            self._write(extra, pair.object_photo)
+            shown["object"] = _file(extra)
+        self.shown.append(shown)
         first, second = (
             KeyAnswer(id=name, system=system)
             for name, system in zip(ids, names, strict=True)

@@ -48,6 +48,7 @@ class Pair:
       first: one edit.
       second: the other, by another system.
       reference: the right edit, for attention checks.
+      object_photo: the second picture that the systems were given; None without one.
     """
 
     prompt: str
@@ -59,6 +60,7 @@ class Pair:
     first: Answer
     second: Answer
     reference: Path | None = None
+    object_photo: Path | None = None
 
     def __post_init__(self) -> None:
         if self.first.system == self.second.system:

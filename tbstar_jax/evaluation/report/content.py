@@ -26,6 +26,7 @@ class PromptPictures:
       reference: the right edit.
       answer: as it was scored, so of the reference's size; None without one.
       edit_mask: True where the instruction permits a change.
+      object_photo: the second picture that the system was given; None without one.
     """
 
     english: str
@@ -34,6 +35,7 @@ class PromptPictures:
     reference: UInt8[np.ndarray, "h w 3"]
     answer: UInt8[np.ndarray, "h w 3"] | None
     edit_mask: Bool[np.ndarray, "h w"]
+    object_photo: UInt8[np.ndarray, "_ _ 3"] | None = None
 
 
 def pictures_of(
@@ -49,6 +51,7 @@ def pictures_of(
         reference=case.reference,
         answer=answer,
         edit_mask=case.masks.edit,
+        object_photo=case.object_photo,
     )
 
 

@@ -120,6 +120,9 @@ def _pictures(shown_: PromptPictures, record: ScoreRecord, album: Album) -> Html
         _picture(album.photo(shown_.source, f"{label}: source"), "source"),
         _picture(album.photo(shown_.reference, f"{label}: reference"), "reference"),
     ]
+    if shown_.object_photo is not None:
+        second = album.photo(shown_.object_photo, f"{label}: second picture")
+        cells.insert(1, _picture(second, "second picture"))
     if shown_.answer is None:
         missing = f"No picture: {record.status}."
         cells.append(_picture(tag("p", missing, class_="missing"), "output"))

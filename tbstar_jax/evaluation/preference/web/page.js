@@ -14,7 +14,7 @@
       begin: "Begin",
       privacy: "Your votes stay in this browser until you save them as a file. "
         + "Nothing is sent.",
-      source: "Photo", left: "A is better", same: "About the same",
+      source: "Photo", object: "Second picture", left: "A is better", same: "About the same",
       right: "B is better", bad: "Both are bad",
       undo: "Undo", save: "Save", close: "Close", skip: "Skip",
       broken: "A picture did not load.",
@@ -38,7 +38,7 @@
       name: "您的姓名或昵称（下次继续时请用同一个）",
       begin: "开始",
       privacy: "在您保存为文件之前，投票只存在此浏览器中，不会发送。",
-      source: "照片", left: "A 更好", same: "差不多", right: "B 更好", bad: "都不好",
+      source: "照片", object: "第二张图", left: "A 更好", same: "差不多", right: "B 更好", bad: "都不好",
       undo: "撤销", save: "保存", close: "关闭", skip: "跳过",
       broken: "有图片未能加载。",
       thanks: "谢谢！",
@@ -147,6 +147,7 @@
     byId("language").textContent = language === "zh" ? "English" : "中文";
     byId("language").lang = language === "zh" ? "en" : "zh-CN";
     image("source").alt = texts.source;
+    image("object").alt = texts.object;
     for (const side of SIDES) {
       const name = { source: texts.source, left: "A", right: "B" }[side];
       byId(side).querySelector("button").ariaLabel = `${name}: ${texts.enlarge}`;
@@ -174,7 +175,8 @@
   }
 
   function preload(item) {
-    for (const file of [item.source, ...item.answers.map((one) => one.file)]) {
+    const second = item.object ? [item.object] : [];
+    for (const file of [item.source, ...second, ...item.answers.map((one) => one.file)]) {
       new Image().src = file;
     }
   }
@@ -192,6 +194,8 @@
     const files = { source: item.source, left: left.file, right: right.file };
     const pause = new Promise((resolve) => { setTimeout(resolve, PAUSE); });
     const loads = SIDES.map((side) => load(image(side), files[side]));
+    byId("object").hidden = !item.object;
+    if (item.object) loads.push(load(image("object"), item.object));
     Promise.all([...loads, pause]).then(() => {
       if (display !== shown) return;
       const { naturalWidth, naturalHeight } = image("left");
