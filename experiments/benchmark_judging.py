@@ -1,5 +1,6 @@
 """The command `judge`: a finished run judged, again, or against others."""
 
+import argparse
 import datetime
 import math
 from collections.abc import Sequence
@@ -40,6 +41,7 @@ def judge(argv: Sequence[str]) -> None:
         "--again",
         nargs="?",
         const=datetime.datetime.now(datetime.UTC).date().isoformat(),
+        type=_label,
         metavar="LABEL",
         help="judge again under this label (default: today's date), and compare",
     )
@@ -69,6 +71,16 @@ def judge(argv: Sequence[str]) -> None:
         print(judged_report(run.folder, config))
         return
     _print_difference(judge_again(run, config, options.again))
+
+
+def _label(text: str) -> str:
+    """What judgements made again are called."""
+    if Path(text).is_dir():
+        raise argparse.ArgumentTypeError(
+            f"{text} is a folder, not a label; name the run first, or write "
+            "--again=LABEL"
+        )
+    return text
 
 
 def rejudge(argv: Sequence[str]) -> None:

@@ -126,6 +126,26 @@ def test_a_pair_is_the_prompt(hand_made):
     np.testing.assert_array_equal(pair.change_mask, expected.masks.edit)
 
 
+def test_a_second_picture_goes_with_the_pair_where_the_model_takes_two(monkeypatch):
+    shown = np.full((64, 64, 3), 9, np.uint8)
+
+    def make(split, task, index):
+        picture = shown if task == "object_add" else None
+        return case(task, index, split=split, object_photo=picture)
+
+    monkeypatch.setattr(in_training, "make_case", make)
+    subset = draw_subset(BenchmarkConfig(), MODEL, show_progress=False)
+    assert [pair.task for pair in subset.pairs if pair.references] == ["object_add"] * 2
+    assert all(
+        pair.pictures[1] is shown for pair in subset.pairs if pair.task == "object_add"
+    )
+    shifting = dataclasses.replace(MODEL.pattern_shifting, num_source_embeddings=1)
+    of_one = dataclasses.replace(MODEL, pattern_shifting=shifting)
+    fewer = draw_subset(BenchmarkConfig(), of_one, show_progress=False)
+    assert "object_add" not in {prompt.case.task for prompt in fewer.prompts}
+    assert fewer.num_left_out == subset.num_left_out + 2
+
+
 @pytest.mark.parametrize(
     ("config", "changes", "sentence"),
     [

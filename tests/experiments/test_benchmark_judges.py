@@ -139,6 +139,12 @@ def test_runs_of_one_name_are_not_compared(runs, tmp_path):
         )
 
 
+def test_a_folder_is_no_label(runs, tmp_path):
+    flag = judge_file(tmp_path / "judge.yaml", "https://h/v1")
+    with pytest.raises(UserError, match="a folder, not a label; name the run first"):
+        benchmark.main(["judge", flag, "--again", str(runs["good"])])
+
+
 @pytest.mark.parametrize(
     ("command", "label"),
     [

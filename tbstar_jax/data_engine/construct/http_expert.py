@@ -288,11 +288,12 @@ def _as_multipart(fields: Mapping[str, Any]) -> tuple[str, bytes]:
         for name, value in fields.items()
         for one in (value if isinstance(value, list) else [value])
     ]
-    for number, (name, value) in enumerate(parts):
+    for name, value in parts:
         is_file = isinstance(value, bytes)
         head = f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"'
         if is_file:
-            head += f'; filename="{number}.png"\r\nContent-Type: image/png'
+            file = name.removesuffix("[]")
+            head += f'; filename="{file}.png"\r\nContent-Type: image/png'
         body += head.encode() + b"\r\n\r\n"
         body += (value if is_file else value.encode()) + b"\r\n"
     body += f"--{boundary}--\r\n".encode()

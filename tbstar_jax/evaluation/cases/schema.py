@@ -249,7 +249,7 @@ def _inputs(line: Fields, task: str) -> dict[str, StoredFile]:
     inputs = line.objects("inputs")
     roles = ROLES if task in OBJECT_TASKS else ROLES[:1]
     if not 1 <= len(inputs) <= len(roles):
-        line.refuse("inputs", f"a list of the {' and perhaps the '.join(roles)}")
+        line.refuse("inputs", f"a list of one {' and perhaps one '.join(roles)}")
     found = {}
     for role, one in zip(roles, inputs, strict=False):
         one.text("role", (role,))

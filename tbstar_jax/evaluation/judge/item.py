@@ -70,7 +70,7 @@ def item_of(prompt: Prompt) -> Item:
 
 
 def content_of(item: Item, answers: Iterable[UInt8[np.ndarray, "_ _ 3"] | None]) -> str:
-    """SHA-256 of all that is judged: request, photo, checks and answers.
+    """SHA-256 of all that is judged: request, photos, checks and answers.
 
     Args:
       item: the request.
@@ -81,11 +81,18 @@ def content_of(item: Item, answers: Iterable[UInt8[np.ndarray, "_ _ 3"] | None])
     texts += [f"{check.text}{check.answer}" for check in item.checks]
     for text in texts:
         digest.update(hashlib.sha256(text.encode()).digest())
-    shown = [] if item.object_photo is None else [item.object_photo]
-    for picture in (item.source, *shown, *answers):
-        if picture is None:
-            digest.update(b"none")
-        else:
-            digest.update(repr(picture.shape).encode())
-            digest.update(np.ascontiguousarray(picture).tobytes())
+    for picture in (item.source, *answers):
+        _add(digest, picture)
+    if item.object_photo is not None:
+        # Else it could be taken for one more answer.
+        digest.update(b"second picture")
+        _add(digest, item.object_photo)
     return digest.hexdigest()
+
+
+def _add(digest: "hashlib._Hash", picture: UInt8[np.ndarray, "_ _ 3"] | None) -> None:
+    if picture is None:
+        digest.update(b"none")
+    else:
+        digest.update(repr(picture.shape).encode())
+        digest.update(np.ascontiguousarray(picture).tobytes())

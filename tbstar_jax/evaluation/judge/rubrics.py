@@ -205,7 +205,9 @@ class OwnRubric:
 
 
 def shows_object(mode: Mode) -> bool:
-    """Whether a mode sends the editor's second picture: those of others have no place.
+    """Whether a mode sends the editor's second picture.
+
+    Modes that reproduce other programs send as many pictures as these do.
 
     Args:
       mode: of the judge.

@@ -63,6 +63,7 @@ class Summary:
       canary: whether the judge judges as it did before; None: not known.
       reference: what the program behind the mode would have reported; None unless that
         was asked for (`bug_compatible`).
+      is_unstructured: whether the server refused to be asked with a schema.
     """
 
     system: str
@@ -87,6 +88,7 @@ class Summary:
     currency: str | None
     canary: CanaryResult | None = None
     reference: ReferenceNumber | None = None
+    is_unstructured: bool = False
 
     @property
     def num_covered(self) -> int:

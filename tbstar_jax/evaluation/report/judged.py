@@ -58,12 +58,18 @@ def _row(one: Summary) -> list[str]:
         _number(one.restraint),
         _share(one.perfect),
         _share(one.coverage),
-        ", ".join(f"{count} {name}" for name, count in one.statuses.items()),
+        _statuses(one),
         _number(one.tokens, 0),
         _cost(one),
         "n/a" if one.is_mock else canary_text(one.canary),
         tag("code", one.judge[:12]),
     ]
+
+
+def _statuses(one: Summary) -> str:
+    """How many answers have which, and whether they were asked for in words alone."""
+    counts = ", ".join(f"{count} {name}" for name, count in one.statuses.items())
+    return f"{counts}; the server refused schemas" if one.is_unstructured else counts
 
 
 def canary_text(found: CanaryResult | None) -> str:

@@ -67,7 +67,8 @@ summary{cursor:pointer;padding:9px 0}details .wide{margin-bottom:12px}
 .example{padding:12px 0;border-top:1px solid var(--rule)}
 .example small{font-weight:400;overflow-wrap:anywhere}.ask{overflow-wrap:anywhere}
 .row{display:grid;grid-template-columns:repeat(4,minmax(0,1fr));gap:10px;
-max-width:960px}.row img{display:block;width:100%;height:auto;
+max-width:960px}.five{grid-template-columns:repeat(5,minmax(0,1fr))}
+.row img{display:block;width:100%;height:auto;
 outline:1px solid var(--rule)}.missing{margin:0;border:1px dashed var(--muted);
 padding:24px 8px;text-align:center}
 .chips{list-style:none;padding:0;margin:4px 0 10px;display:flex;flex-wrap:wrap;
@@ -81,7 +82,7 @@ border:1px solid var(--muted);vertical-align:-2px}
 footer{margin:28px 0}
 @media(max-width:900px){.headline{grid-template-columns:repeat(4,1fr)}}
 @media(max-width:560px){.headline{grid-template-columns:repeat(2,1fr)}
-.row{grid-template-columns:repeat(2,minmax(0,1fr))}th,td{padding:5px 8px}
+.row,.five{grid-template-columns:repeat(2,minmax(0,1fr))}th,td{padding:5px 8px}
 .provenance th{width:110px}.provenance tbody th{min-width:0}
 tbody th{min-width:146px;font-size:12px}.best th{padding-left:16px}}
 @media print{details{break-inside:avoid}nav{display:none}}

@@ -40,6 +40,7 @@ from tbstar_jax.evaluation.statistics.sample import Sample
 from tbstar_jax.vlm.schema import NotValidError, read_as
 
 COMPARISONS_FILE = "comparisons.jsonl"
+_UNSUPPORTED = "unsupported by the server"
 
 
 @runtime_checkable
@@ -110,7 +111,7 @@ def _write_judge(run: Run, judge: Judge, canary: CanaryResult | None) -> None:
     entry = {**config.provenance(), "since": date, **told.get(key, {})}
     entry["bug_compatible"] = config.bug_compatible
     if judge.is_unstructured:
-        entry["structured"] = "unsupported by the server"
+        entry["structured"] = _UNSUPPORTED
     if canary is not None:
         entry["canary"] = dataclasses.asdict(canary)
     write_whole(run.folder / JUDGES_FILE, json_text({**told, key: entry}).encode())
@@ -172,7 +173,10 @@ def judge_summaries(
             reference = reference_number(own, expected, one.mode)
         summaries.append(
             dataclasses.replace(
-                one, canary=_canary(entry.get("canary")), reference=reference
+                one,
+                canary=_canary(entry.get("canary")),
+                reference=reference,
+                is_unstructured=entry.get("structured") == _UNSUPPORTED,
             )
         )
     return tuple(summaries)

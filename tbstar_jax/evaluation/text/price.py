@@ -1,8 +1,9 @@
 """Prices as numbers: `¥59.90`, `59.9元` and `￥59.9` are one price, 599 is another.
 
 A price is a number with a currency beside it, or a text that is a number and nothing
-else; or two numbers, of which both count: a range (`¥5.99-9.99`, `5元至9元`) or a
-coupon (`满300-50`, `满300减50`). A minus before a number is a sign (`-5元`, `-¥5`),
+else; or two numbers, of which both count: a range (`¥5.99-9.99`, `5元至9元`; without a
+currency only with a decimal point, since `12-31` may be a date) or a coupon
+(`满300-50`, `满300减50`). A minus before a number is a sign (`-5元`, `-¥5`),
 unless a Latin letter or a number stands before it, as in `iPhone-15`. Percentages,
 discounts (`8折`, `50% off`) and counts (`3件`) are no prices. Which currency it is is
 not compared: that is what the exact text is for.
@@ -44,7 +45,7 @@ def parse_price(text: str) -> tuple[Decimal, ...] | None:
     for match in _PRICE.finditer(normal):
         numbers = _numbers(match)
         is_coupon = match.group(1) is not None and len(numbers) == 2
-        if is_coupon or _is_price(match.group(), normal):
+        if is_coupon or _is_price(match.group(), normal, len(numbers)):
             prices.add(numbers)
     only = prices.pop() if len(prices) == 1 else ()
     return only if 1 <= len(only) <= 2 else None
@@ -59,8 +60,9 @@ def price_exact(target: str, read: str) -> float:
     return float("nan") if price is None else float(parse_price(read) == price)
 
 
-def _is_price(stated: str, text: str) -> bool:
+def _is_price(stated: str, text: str, num_numbers: int) -> bool:
     is_alone = stated == text and stated[0] != "满"
+    is_alone &= num_numbers == 1 or "." in stated
     return is_alone or _CURRENCY.search(stated) is not None
 
 

@@ -80,8 +80,24 @@ def test_a_server_is_given_photo_and_instruction(tmp_path):
     assert sent["seed"] == 7  # the endpoint's, and two for the third sample
     assert sent["mask"] is None
     assert sent["regions"] == []
+    assert "references" not in sent
     photo = decode_image(base64.b64decode(sent["image"]))
     assert np.array_equal(photo, ASKED[1].case.photo)
+
+
+@pytest.mark.parametrize("language", [0, 1])
+def test_a_second_picture_goes_with_the_photo(language):
+    second = np.random.default_rng(9).integers(0, 256, (48, 40, 3)).astype(np.uint8)
+    prompt = prompts(case("object_add", object_photo=second))[language]
+
+    def edit(request, number):
+        return json_answer(image=request.json()["image"])
+
+    with serving(edit) as (url, server), endpoint(url).open() as answer:
+        edited = answer(prompt, 0)
+    (reference,) = server.requests[0].json()["references"]
+    assert np.array_equal(decode_image(base64.b64decode(reference)), second)
+    assert np.array_equal(edited, prompt.case.photo)  # the photo is still the photo
 
 
 def test_a_growing_canvas_is_sent_grey_with_its_mask():
@@ -131,6 +147,53 @@ def test_our_weights_answer_as_the_pipeline_does():
         ).image
         assert np.array_equal(answer, expected)
     assert not np.array_equal(*answers)
+
+
+def test_our_weights_are_given_the_second_picture():
+    shown = 255 - ASKED[0].case.photo
+    prompt, _ = prompts(case("object_add", object_photo=shown))
+    system = Checkpoint(name="tiny", directory=SHIPPED_WEIGHTS, num_steps=1)
+    assert system.settings()["second_pictures"] == "given"
+    with system.open() as ours:
+        answer = ours(prompt, 0)
+    pipeline = EditPipeline(load_weights(SHIPPED_WEIGHTS))
+    edits = [
+        pipeline(
+            prompt.case.photo,
+            prompt.instruction,
+            references=references,
+            num_steps=1,
+            preserve="off",
+        ).image
+        for references in ((shown,), ())
+    ]
+    assert not np.array_equal(*edits)
+    unkept = dataclasses.replace(system, preserve="off")
+    with unkept.open() as ours:
+        assert np.array_equal(ours(prompt, 0), edits[0])
+    assert answer.shape == prompt.case.source.shape
+
+
+def test_a_model_of_one_photo_is_asked_without_the_second_and_says_so(tmp_path):
+    weights = load_weights(SHIPPED_WEIGHTS)
+    shifting = dataclasses.replace(
+        weights.config.pattern_shifting, num_source_embeddings=1
+    )
+    parts = dict(weights.parts)
+    table = parts["pattern_shifting"]["source_embedding"]
+    parts["pattern_shifting"] = {
+        **parts["pattern_shifting"],
+        "source_embedding": table[:1],
+    }
+    config = dataclasses.replace(weights.config, pattern_shifting=shifting)
+    save_weights(tmp_path, config, parts)
+    system = Checkpoint(name="one", directory=tmp_path, num_steps=1)
+    told = system.settings()["second_pictures"]
+    assert told == "not given, the model takes one photo"
+    with_second, _ = prompts(case("object_add", object_photo=ASKED[0].case.photo))
+    without, _ = prompts(case("object_add"))
+    with system.open() as ours:
+        assert np.array_equal(ours(with_second, 0), ours(without, 0))
 
 
 def test_the_base_runs_without_modules_and_guidance():

@@ -188,7 +188,7 @@ def test_styles_are_balanced_in_every_task_and_generator() -> None:
 def test_families_are_balanced_over_a_split_and_in_a_task() -> None:
     families = product_families(has_plate=False)
     assert len(families) == 12
-    for per_task, spread in ((5, 4), (15, 6), (40, 14)):
+    for per_task, spread in ((5, 5), (15, 5), (40, 10)):
         drawn = Counter(
             family_in_turn(task, index)
             for task in BENCHMARK_TASKS
@@ -199,6 +199,19 @@ def test_families_are_balanced_over_a_split_and_in_a_task() -> None:
         assert max(drawn.values()) - min(drawn.values()) <= spread
     own = Counter(family_in_turn("material", index) for index in range(36))
     assert own == dict.fromkeys(families, 3)
+
+
+def test_families_are_balanced_in_every_way_of_drawing_a_task() -> None:
+    for task in BENCHMARK_TASKS:
+        ways = GENERATORS[task]
+        for way in set(ways) - {"layout"}:
+            indices = [i for i in range(40) if ways[i % len(ways)] == way]
+            is_labelled = way == "studio" and task.startswith("text_")
+            families = product_families(has_plate=is_labelled)
+            drawn = Counter(family_in_turn(task, index) for index in indices)
+            counts = [drawn[family] for family in families]
+            assert sum(counts) == len(indices), (task, way)
+            assert max(counts) - min(counts) <= 1, (task, way)
 
 
 @pytest.mark.parametrize("task", ["material", "repair_zoom", "outpaint", "text_remove"])

@@ -89,6 +89,13 @@ def test_what_the_canary_said(found, text):
     assert row(canary=found)["canary"] == text
 
 
+def test_a_server_that_refuses_schemas_is_named():
+    assert "schema" not in row()["statuses"]
+    assert row(is_unstructured=True)["statuses"].endswith(
+        "; the server refused schemas"
+    )
+
+
 def test_a_bad_canary_is_loud():
     moved = dataclasses.replace(CANARY, outcome="moved", shift=1.0)
     assert canary_text(moved).startswith("MOVED: mean 5.25")

@@ -177,6 +177,7 @@ def test_a_server_without_structured_output_judges_and_it_is_written_down(run, c
     assert {one.status for one in run.judgements()} == {"ok"}
     (told,) = run.judges().values()
     assert told["structured"] == "unsupported by the server"
+    assert summary_of(run).is_unstructured
     assert told["settings"]["structured"] == "schema"
     assert len(caplog.messages) == 1
 

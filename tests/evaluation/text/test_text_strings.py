@@ -218,6 +218,13 @@ def test_half_a_range_and_a_lost_sign_are_wrong(target, read):
     assert price_exact(target, target) == price_exact(read, read) == 1
 
 
+def test_bare_numbers_with_a_dash_are_a_range_only_with_a_point():
+    assert parse_price("12-31") is None
+    assert parse_price("2-3") is None
+    assert parse_price("5.99-9.99") == (Decimal("5.99"), Decimal("9.99"))
+    assert parse_price("¥12-31") == (Decimal(12), Decimal(31))
+
+
 def test_a_price_is_read_right_or_wrong_or_is_none():
     assert price_exact("¥59.90", "59.9元") == 1
     assert price_exact("¥59.9", "¥599") == 0
