@@ -1,11 +1,21 @@
-"""The table of a preference study: what was counted, and how ties count."""
+"""User preference: the page of two runs, and the table of what was counted."""
 
+import json
+import re
+
+import numpy as np
 import pytest
+from PIL import Image
 
-from experiments.benchmark_people import preference_table
+from experiments.benchmark_people import preference, preference_table
+from tbstar_jax.evaluation.cases.store import write_cases
+from tbstar_jax.evaluation.preference.study import read_key
 from tbstar_jax.evaluation.preference.summary import summarise
 from tbstar_jax.evaluation.preference.votes import Vote, Votes
+from tbstar_jax.evaluation.run.run_folder import Run, write_run
 from tbstar_jax.evaluation.statistics.resample import BootstrapConfig
+from tbstar_jax.input_pipeline.images import encode_png
+from tests.support.benchmark_cases import case
 
 OUTCOMES = ("first", "first", "second", "same", "bad", "bad", "bad", "first")
 
@@ -76,3 +86,56 @@ def test_it_says_how_ties_count(table):
     assert "none is dropped or forced" in told
     assert "half a win" in told
     assert "alpha n/a (n/a to n/a)" in table.notes[1]  # of one rater
+
+
+SECOND = np.random.default_rng(3).integers(0, 256, (40, 48, 3)).astype(np.uint8)
+
+
+def run_of(folder, name, cases, prompts, level):
+    """A run with an answer to every prompt, as the benchmark leaves it."""
+    outputs = folder / name / "outputs"
+    for id in prompts:
+        path = outputs / f"{id}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encode_png(np.full((64, 64, 3), level, np.uint8)))
+    provenance = {
+        "system": {"kind": "outputs"},
+        "cases_sha256": "c0ffee",
+        "cases_not_as_shipped": [],
+        "tools": {"ocr": None},
+    }
+    run = Run(
+        folder=folder / name,
+        name=name,
+        prompts=prompts,
+        cases=cases,
+        outputs=outputs,
+        provenance=provenance,
+    )
+    write_run(run)
+    return str(run.folder)
+
+
+def test_a_page_shows_the_second_picture_of_the_cases_that_have_one(tmp_path):
+    cases = [case("object_add", object_photo=SECOND), case("recolor", index=1)]
+    write_cases(cases, tmp_path / "cases")
+    prompts = tuple(f"{one.id}/{code}" for one in cases for code in ("en", "zh"))
+    runs = [
+        run_of(tmp_path, name, tmp_path / "cases", prompts, level)
+        for name, level in (("ours", 50), ("theirs", 90))
+    ]
+    page, key = tmp_path / "page", tmp_path / "key.json"
+    preference(["page", *runs, f"--out={page}", f"--key={key}", "--seed=4"])
+    text = (page / "index.html").read_text(encoding="utf-8")
+    study = json.loads(re.search(r'id="study">(.*?)</script>', text, re.DOTALL)[1])
+    tasks = {item.id: item.task for item in read_key(key).items}
+    shown = {"object_add": [], "recolor": []}
+    for item in study["items"]:
+        shown[tasks[item["id"]]].append(item.get("object"))
+    # Both languages, and two checks of attention of each kind.
+    assert sum(map(len, shown.values())) == len(prompts) + 4
+    assert set(shown["recolor"]) == {None}
+    assert len(shown["object_add"]) >= 2
+    for file in shown["object_add"]:
+        with Image.open(page / file) as image:
+            assert np.array_equal(np.array(image.convert("RGB")), SECOND)

@@ -34,6 +34,9 @@ _INDICES = {
 def cases_sheet(cases: Sequence[Case], pixels: int) -> UInt8[np.ndarray, "h w 3"]:
     """Draws source, reference and edit mask of each case under its instructions.
 
+    Of a case with a second picture source, second picture and reference, and its title
+    says so.
+
     Args:
       cases: at least one.
       pixels: side of the square that each picture fits into.
@@ -48,13 +51,10 @@ def cases_sheet(cases: Sequence[Case], pixels: int) -> UInt8[np.ndarray, "h w 3"
 
 
 def _tile(case: Case, pixels: int) -> UInt8[np.ndarray, "h w 3"]:
-    mask = np.where(case.masks.edit, np.uint8(255), np.uint8(0))
-    shown = (case.source, case.reference, np.repeat(mask[:, :, None], 3, axis=2))
-    pictures = np.concatenate([_fitted(one, pixels) for one in shown], axis=1)
+    pictures = np.concatenate([_fitted(one, pixels) for one in _shown(case)], axis=1)
     strip = Image.new("RGB", (pictures.shape[1], _LINE * _NUM_LINES + 4), "white")
     pen = ImageDraw.Draw(strip)
-    title = f"{case.task}  ({case.generator}, {case.style})"
-    lines = [title]
+    lines = [_title(case)]
     for text in (case.instructions["en"], case.instructions["zh"]):
         lines += _wrapped(text, pictures.shape[1] - 18)
     for number, line in enumerate(lines[:_NUM_LINES]):
@@ -63,6 +63,20 @@ def _tile(case: Case, pixels: int) -> UInt8[np.ndarray, "h w 3"]:
         pen.text(place, line, font=font(weight, _TEXT), fill=(30, 30, 32))
     tile = np.concatenate([np.asarray(strip), pictures])
     return np.pad(tile, ((0, _GAP), (0, _GAP), (0, 0)), constant_values=255)
+
+
+def _shown(case: Case) -> tuple[UInt8[np.ndarray, "_ _ 3"], ...]:
+    if case.object_photo is not None:
+        return case.source, case.object_photo, case.reference
+    mask = np.where(case.masks.edit, np.uint8(255), np.uint8(0))
+    return case.source, case.reference, np.repeat(mask[:, :, None], 3, axis=2)
+
+
+def _title(case: Case) -> str:
+    kind = f"{case.task}  ({case.generator}, {case.style})"
+    if case.object_photo is None:
+        return kind
+    return f"{kind}: source, second picture, reference"
 
 
 def _fitted(picture: UInt8[np.ndarray, "h w 3"], pixels: int) -> np.ndarray:

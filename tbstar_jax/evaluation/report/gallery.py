@@ -138,7 +138,8 @@ def _pictures(shown_: PromptPictures, record: ScoreRecord, album: Album) -> Html
             _picture(album.photo(shown_.answer, f"{label}: output"), f"output{size}")
         )
         cells.append(_picture(album.map(wrong, f"{label}: error map"), "error map"))
-    return tag("div", *cells, class_="row")
+    is_wider = shown_.object_photo is not None
+    return tag("div", *cells, class_="row five" if is_wider else "row")
 
 
 def _picture(picture: Html, label: str) -> Html:

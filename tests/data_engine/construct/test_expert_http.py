@@ -1,6 +1,7 @@
 """Experts that are servers or models: what is sent, and what any answer comes to."""
 
 import base64
+import dataclasses
 import email
 import email.policy
 import io
@@ -66,9 +67,10 @@ def expert(url, protocol="json", **options):
     )
 
 
-def edit(one, mask=None, seed=3):
+def edit(one, mask=None, seed=3, references=()):
+    asked = dataclasses.replace(request(mask), references=references)
     with one.open() as function:
-        return function(coffee(), request(mask), np.random.default_rng(seed))
+        return function(coffee(), asked, np.random.default_rng(seed))
 
 
 def json_answer(**fields):
@@ -104,6 +106,16 @@ def test_the_json_protocol_sends_all_and_reads_image_and_mask():
     assert fields["seed"] == int(np.random.default_rng(3).integers(2**31))
 
 
+def form_of(sent):
+    """Names and parts of a form, in order."""
+    head = f"Content-Type: {sent.headers['content-type']}\r\n\r\n".encode()
+    form = email.message_from_bytes(head + sent.body, policy=email.policy.default)
+    return [
+        (part.get_param("name", header="content-disposition"), part)
+        for part in form.iter_parts()
+    ]
+
+
 def test_the_form_of_image_edits_is_sent_and_its_answer_read(monkeypatch):
     monkeypatch.setenv("TEST_KEY", SECRET)
     answer = json_answer(created=1, data=[{"b64_json": base64_png(EDITED)}])
@@ -115,12 +127,7 @@ def test_the_form_of_image_edits_is_sent_and_its_answer_read(monkeypatch):
     (sent,) = server.requests
     assert sent.path == "/v1/images/edits"
     assert sent.headers["authorization"] == f"Bearer {SECRET}"
-    head = f"Content-Type: {sent.headers['content-type']}\r\n\r\n".encode()
-    form = email.message_from_bytes(head + sent.body, policy=email.policy.default)
-    parts = {
-        part.get_param("name", header="content-disposition"): part
-        for part in form.iter_parts()
-    }
+    parts = dict(form_of(sent))
     texts = {
         name: part.get_payload(decode=True).decode()
         for name, part in parts.items()
@@ -138,6 +145,56 @@ def test_the_form_of_image_edits_is_sent_and_its_answer_read(monkeypatch):
     assert np.array_equal(decode_image(image), coffee())
     with Image.open(io.BytesIO(parts["mask"].get_payload(decode=True))) as mask:
         assert np.array_equal(np.array(mask)[..., 3], 255 - half_mask())
+
+
+# Of other sizes than the photo, and of each other's.
+REFERENCES = (coffee()[8:40, 20:60], 255 - coffee()[:16, :16])
+
+
+def test_the_json_protocol_sends_further_pictures_only_where_there_are_some():
+    with serving(json_answer(image=base64_png(EDITED))) as (url, server):
+        edit(expert(url), references=REFERENCES)
+        edit(expert(url))
+    fields, without = (sent.json() for sent in server.requests)
+    found = [decode_image(base64.b64decode(one)) for one in fields.pop("references")]
+    assert len(found) == 2
+    assert all(map(np.array_equal, found, REFERENCES))
+    assert fields == without
+
+
+def test_the_form_holds_the_photo_first_and_then_each_further_picture():
+    answer = json_answer(data=[{"b64_json": base64_png(EDITED)}])
+    with serving(answer) as (url, server):
+        one = expert(url, "openai_edits")
+        edit(one, mask=half_mask(), references=REFERENCES[:1])
+        edit(one, references=REFERENCES)
+        edit(one)
+    forms = [form_of(sent) for sent in server.requests]
+    files = [
+        [name for name, part in form if part.get_filename() is not None]
+        for form in forms
+    ]
+    assert files == [["image[]"] * 2 + ["mask"], ["image[]"] * 3, ["image"]]
+    for form, pictures in zip(
+        forms,
+        ([coffee(), REFERENCES[0]], [coffee(), *REFERENCES], [coffee()]),
+        strict=True,
+    ):
+        parts = [part for name, part in form if name in ("image", "image[]")]
+        assert {part.get_content_type() for part in parts} == {"image/png"}
+        assert {part.get_filename() for part in parts} == {"image.png"}
+        sent = [decode_image(part.get_payload(decode=True)) for part in parts]
+        assert all(map(np.array_equal, sent, pictures))
+
+
+@pytest.mark.parametrize("protocol", ["json", "openai_edits"])
+def test_an_answer_to_other_pictures_is_paid_anew(protocol, tmp_path):
+    fields = {"image": base64_png(EDITED), "data": [{"b64_json": base64_png(EDITED)}]}
+    with serving(json_answer(**fields)) as (url, server):
+        one = expert(url, protocol, cache=tmp_path)
+        for references in ((), REFERENCES[:1], REFERENCES[1:], REFERENCES) * 2:
+            edit(one, references=references)
+    assert len(server.requests) == 4
 
 
 def bomb():

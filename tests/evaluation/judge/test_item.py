@@ -10,9 +10,9 @@ from tbstar_jax.evaluation.judge.item import Check, content_of, item_of
 from tests.evaluation.judge.judged import item, picture
 
 
-def case():
+def case(**changes):
     nothing = np.zeros((6, 8), bool)
-    return Case(
+    made = Case(
         id="mini/recolor/003",
         task="recolor",
         split="mini",
@@ -38,6 +38,7 @@ def case():
         tags={},
         licence="CC0-1.0",
     )
+    return dataclasses.replace(made, **changes)
 
 
 def test_a_prompt_is_judged_in_its_language():
@@ -47,6 +48,15 @@ def test_a_prompt_is_judged_in_its_language():
     assert found.checks == (Check(text="红吗？", answer=True),)
     assert np.array_equal(found.source, picture(10))
     assert item_of(Prompt(case=case(), language="en")).checks[0].text == "Red?"
+    assert found.object_photo is None
+
+
+def test_the_second_picture_of_a_case_is_judged_with_it():
+    given = case(object_photo=picture(30, 4, 5))
+    for language in ("en", "zh"):
+        found = item_of(Prompt(case=given, language=language))
+        assert np.array_equal(found.object_photo, picture(30, 4, 5))
+        assert np.array_equal(found.source, picture(10))
 
 
 def test_the_content_is_all_that_is_judged():
@@ -61,6 +71,10 @@ def test_the_content_is_all_that_is_judged():
         content_of(dataclasses.replace(base, instruction="x"), (picture(1),)),
         content_of(dataclasses.replace(base, source=picture(9)), (picture(1),)),
         content_of(dataclasses.replace(base, checks=()), (picture(1),)),
+        content_of(dataclasses.replace(base, object_photo=picture(1)), (picture(2),)),
+        content_of(dataclasses.replace(base, object_photo=picture(2)), (picture(1),)),
+        content_of(dataclasses.replace(base, object_photo=picture(2)), (picture(2),)),
+        content_of(dataclasses.replace(base, object_photo=picture(1)), ()),
     ]
     assert len(set(contents)) == len(contents)
     assert content_of(item(), (picture(1),)) == contents[0]

@@ -21,21 +21,27 @@ def picture(path, seed, size=(48, 40)):
     return path
 
 
-def pairs(folder, num_prompts=4, systems=SYSTEMS):
-    """Every two systems on every prompt; even prompts are English."""
+def pairs(folder, num_prompts=4, systems=SYSTEMS, objects=()):
+    """Every two systems on every prompt; even prompts are English.
+
+    The prompts of `objects` have a second picture.
+    """
     folder.mkdir(exist_ok=True)
     made = []
     for number in range(num_prompts):
         source = picture(folder / f"source-{number}.png", 100 + number)
         reference = picture(folder / f"reference-{number}.png", 200 + number)
+        second = None
+        if number in objects:
+            second = picture(folder / f"object-{number}.png", 300 + number, (44, 30))
         images = {
             name: picture(folder / f"{name}-{number}.png", 10 * number + place)
             for place, name in enumerate(systems)
         }
         for one, first in enumerate(systems):
-            for second in systems[one + 1 :]:
+            for other in systems[one + 1 :]:
                 # Which of the two comes first must not matter.
-                names = (first, second) if number % 2 else (second, first)
+                names = (first, other) if number % 2 else (other, first)
                 made.append(
                     Pair(
                         prompt=f"mini/recolor/{number:03}/en",
@@ -47,14 +53,15 @@ def pairs(folder, num_prompts=4, systems=SYSTEMS):
                         first=Answer(system=names[0], image=images[names[0]]),
                         second=Answer(system=names[1], image=images[names[1]]),
                         reference=reference,
+                        object_photo=second,
                     )
                 )
     return made
 
 
-def build(tmp_path, num_prompts=4, systems=SYSTEMS, seed=3, **config):
+def build(tmp_path, num_prompts=4, systems=SYSTEMS, seed=3, objects=(), **config):
     """Builds a page; returns its folder and key."""
-    made = pairs(tmp_path / "made", num_prompts, systems)
+    made = pairs(tmp_path / "made", num_prompts, systems, objects)
     folder = tmp_path / "page"
     key_path = tmp_path / "key.json"
     return folder, build_page(made, folder, key_path, seed, PageConfig(**config))

@@ -151,6 +151,52 @@ def test_checks_are_identical_answers_and_right_edits(tmp_path):
             assert (first == _pixels(right)).all()
 
 
+def test_a_second_picture_is_published_under_a_name_that_tells_nothing(tmp_path):
+    systems = (*SYSTEMS, "heron-v3")
+    folder, key = build(tmp_path, systems=systems, objects=(0, 3))
+    shown = {item["id"]: item for item in _study(folder)["items"]}
+    files = {}
+    for item in key.items:
+        number = int(item.prompt.split("/")[2])
+        assert ("object" in shown[item.id]) == (number in (0, 3))
+        if number in (0, 3):
+            files.setdefault(number, set()).add(shown[item.id]["object"])
+            made = tmp_path / "made" / f"object-{number}.png"
+            assert (_pixels(folder / shown[item.id]["object"]) == _pixels(made)).all()
+    # One file for the three comparisons of a prompt.
+    names = [name for found in files.values() for name in found]
+    assert len(set(names)) == len(files) == 2
+    assert all(re.fullmatch(r"images/[0-9a-f]{12}\.webp", name) for name in names)
+    others = [one["source"] for one in shown.values()]
+    others += [answer["file"] for one in shown.values() for answer in one["answers"]]
+    assert not set(names) & set(others)
+
+
+def test_checks_have_the_second_picture_under_names_of_their_own(tmp_path):
+    folder, key = build(
+        tmp_path, 1, objects=(0,), identical_checks=1, reference_checks=1
+    )
+    assert {item.kind for item in key.items} == {"pair", "identical", "reference"}
+    shown = _study(folder)["items"]
+    assert len({item["object"] for item in shown}) == 3
+    made = _pixels(tmp_path / "made" / "object-0.png")
+    for item in shown:
+        assert (_pixels(folder / item["object"]) == made).all()
+
+
+def test_another_second_picture_is_another_study(tmp_path):
+    without = pairs(tmp_path / "made")
+    made = pairs(tmp_path / "made", objects=(1,))
+    keys = [
+        build_page(without, tmp_path / "a", tmp_path / "a.json", 1, PageConfig()),
+        build_page(made, tmp_path / "b", tmp_path / "b.json", 1, PageConfig()),
+    ]
+    picture(made[1].object_photo, 999, (44, 30))
+    keys.append(build_page(made, tmp_path / "c", tmp_path / "c.json", 1, PageConfig()))
+    assert len({key.study for key in keys}) == 3
+    assert keys[0].items == keys[1].items == keys[2].items
+
+
 def test_the_key_comes_back_as_written(tmp_path):
     _, key = build(tmp_path, identical_checks=1)
     assert read_key(tmp_path / "key.json") == key
@@ -183,6 +229,9 @@ def test_what_cannot_be_a_page_is_refused_in_one_sentence(tmp_path):
     )
     with pytest.raises(UserError, match=r"gone\.png"):
         build_page([gone], tmp_path / "third", tmp_path / "key3.json", 0, config)
+    lost = Pair(**{**vars(made[0]), "object_photo": tmp_path / "lost.png"})
+    with pytest.raises(UserError, match=r"lost\.png"):
+        build_page([lost], tmp_path / "fourth", tmp_path / "key4.json", 0, config)
     (tmp_path / "no.json").write_text("{}")
     with pytest.raises(UserError, match="is no key"):
         read_key(tmp_path / "no.json")

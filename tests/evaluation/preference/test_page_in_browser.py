@@ -1,28 +1,30 @@
 """The page in a real browser: voting, resuming, saving, and no word to the network."""
 
 import collections
-import contextlib
 import functools
 import http.server
 import json
-import shutil
 import threading
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from tbstar_jax.evaluation.preference.votes import read_votes
 from tests.evaluation.preference.studies import HOSTILE, build
-
-NAMES = ("chromium", "google-chrome", "chromium-browser")
-CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
-
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason=f"no browser: none of {', '.join(NAMES)} is installed"
+from tests.evaluation.preference.visits import (
+    CHROMIUM,
+    DESKTOP,
+    NO_BROWSER,
+    PHONE,
+    begin,
+    on_screen,
+    opened,
+    ready,
+    saved,
 )
 
-DESKTOP, PHONE = (1280, 800), (360, 740)
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=NO_BROWSER)
+
 CHOICE = {"1": "left", "2": "same", "3": "right", "4": "bad"}
 ARROW = {
     "ArrowLeft": "left",
@@ -32,76 +34,12 @@ ARROW = {
 }
 
 
-@pytest.fixture(name="browser", scope="module")
-def _browser():
-    # Where root runs tests, Chromium has no sandbox; pages are the tests' own.
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox"]
-        )
-        yield browser
-        browser.close()
-
-
 @pytest.fixture(name="study", scope="module")
 def _study(tmp_path_factory):
     folder, key = build(
         tmp_path_factory.mktemp("study"), identical_checks=1, reference_checks=1
     )
     return (folder / "index.html").as_uri(), key
-
-
-NO_PAUSE = """
-const wait = window.setTimeout;
-window.setTimeout = (done, ms) => wait(done, ms === 300 ? 0 : ms);
-"""
-
-
-@contextlib.contextmanager
-def opened(browser, address, size=DESKTOP, locale="en-US", *, pause=False):
-    """A page in a profile of its own, on which nothing may go wrong.
-
-    Without `pause`, an item can be voted on as soon as its pictures are there.
-    """
-    context = browser.new_context(
-        viewport={"width": size[0], "height": size[1]},
-        locale=locale,
-        has_touch=size == PHONE,
-        is_mobile=size == PHONE,
-    )
-    page = context.new_page()
-    if not pause:
-        page.add_init_script(NO_PAUSE)
-    errors = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda message: errors.append(message.text))
-    page.goto(address)
-    try:
-        yield page
-    finally:
-        context.close()
-    assert errors == []
-
-
-def begin(page, rater="anna"):
-    page.fill("#rater", rater)
-    page.click("#begin")
-
-
-def ready(page):
-    page.wait_for_selector("[data-choice=left]:enabled", timeout=10_000)
-
-
-def on_screen(page):
-    """Which answers are left and right: the ids in the names of their files."""
-    return tuple(
-        page.get_attribute(f"#{side} img", "src").split("/")[-1].removesuffix(".webp")
-        for side in ("left", "right")
-    )
-
-
-def saved(page):
-    return json.loads(page.input_value("#text"))
 
 
 @pytest.mark.parametrize(("size", "keys"), [(DESKTOP, CHOICE), (PHONE, ARROW)])

@@ -14,8 +14,9 @@
       begin: "Begin",
       privacy: "Your votes stay in this browser until you save them as a file. "
         + "Nothing is sent.",
-      source: "Photo", object: "Second picture", left: "A is better", same: "About the same",
-      right: "B is better", bad: "Both are bad",
+      source: "Photo", object: "Second picture",
+      left: "A is better", same: "About the same", right: "B is better",
+      bad: "Both are bad",
       undo: "Undo", save: "Save", close: "Close", skip: "Skip",
       broken: "A picture did not load.",
       thanks: "Thank you!",
@@ -38,7 +39,8 @@
       name: "您的姓名或昵称（下次继续时请用同一个）",
       begin: "开始",
       privacy: "在您保存为文件之前，投票只存在此浏览器中，不会发送。",
-      source: "照片", object: "第二张图", left: "A 更好", same: "差不多", right: "B 更好", bad: "都不好",
+      source: "照片", object: "第二张图",
+      left: "A 更好", same: "差不多", right: "B 更好", bad: "都不好",
       undo: "撤销", save: "保存", close: "关闭", skip: "跳过",
       broken: "有图片未能加载。",
       thanks: "谢谢！",
@@ -54,13 +56,14 @@
     "1": "left", ArrowLeft: "left", "2": "same", ArrowUp: "same",
     "3": "right", ArrowRight: "right", "4": "bad", ArrowDown: "bad",
   };
-  const SIDES = ["source", "left", "right"];
+  const SIDES = ["source", "object", "left", "right"]; // the object of some items only
   const PAUSE = 300; // milliseconds: a second tap must not judge what nobody has seen
 
   const study = JSON.parse(document.getElementById("study").textContent);
   const items = new Map(study.items.map((item) => [item.id, item]));
   const byId = (id) => document.getElementById(id);
   const image = (side) => byId(side).querySelector("img");
+  const view = (side) => document.querySelector(`[data-view=${side}]`);
 
   let language = navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en";
   let state = null; // {rater, votes}
@@ -146,10 +149,10 @@
     }
     byId("language").textContent = language === "zh" ? "English" : "中文";
     byId("language").lang = language === "zh" ? "en" : "zh-CN";
-    image("source").alt = texts.source;
-    image("object").alt = texts.object;
+    const names = { source: texts.source, object: texts.object, left: "A", right: "B" };
     for (const side of SIDES) {
-      const name = { source: texts.source, left: "A", right: "B" }[side];
+      const name = names[side];
+      image(side).alt = name;
       byId(side).querySelector("button").ariaLabel = `${name}: ${texts.enlarge}`;
     }
     if (state) byId("count").textContent = texts.count(state.votes.length, items.size);
@@ -174,9 +177,15 @@
     if (waiting.length > 1) preload(items.get(waiting[1]));
   }
 
+  function filesOf({ item, left, right }) {
+    const { source, object } = item;
+    const files = { source, left: left.file, right: right.file };
+    return object ? { ...files, object } : files;
+  }
+
   function preload(item) {
-    const second = item.object ? [item.object] : [];
-    for (const file of [item.source, ...second, ...item.answers.map((one) => one.file)]) {
+    const [left, right] = item.answers;
+    for (const file of Object.values(filesOf({ item, left, right }))) {
       new Image().src = file;
     }
   }
@@ -191,11 +200,11 @@
     byId("broken").hidden = true;
     allow(false);
     open("vote");
-    const files = { source: item.source, left: left.file, right: right.file };
+    byId("object").hidden = view("object").hidden = !item.object;
+    byId("pictures").classList.toggle("two", Boolean(item.object));
     const pause = new Promise((resolve) => { setTimeout(resolve, PAUSE); });
-    const loads = SIDES.map((side) => load(image(side), files[side]));
-    byId("object").hidden = !item.object;
-    if (item.object) loads.push(load(image("object"), item.object));
+    const files = Object.entries(filesOf(here));
+    const loads = files.map(([side, file]) => load(image(side), file));
     Promise.all([...loads, pause]).then(() => {
       if (display !== shown) return;
       const { naturalWidth, naturalHeight } = image("left");
@@ -295,7 +304,7 @@
     }
   }
 
-  // ---- the large view: three pictures in one place
+  // ---- the large view: all pictures in one place
 
   function enlarge(side) {
     if (current === null) return;
@@ -308,8 +317,9 @@
   }
 
   function turn(step) {
-    const at = SIDES.indexOf(byId("viewer").dataset.side);
-    enlarge(SIDES[(at + step + SIDES.length) % SIDES.length]);
+    const there = SIDES.filter((side) => side in filesOf(current));
+    const at = there.indexOf(byId("viewer").dataset.side);
+    enlarge(there[(at + step + there.length) % there.length]);
   }
 
   document.addEventListener("keydown", (event) => {

@@ -1,0 +1,17 @@
+"""A browser, opened once per file."""
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from tests.evaluation.preference.visits import CHROMIUM
+
+
+@pytest.fixture(name="browser", scope="module")
+def _browser():
+    # Where root runs tests, Chromium has no sandbox; pages are the tests' own.
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox"]
+        )
+        yield browser
+        browser.close()
