@@ -1,8 +1,8 @@
 """The second picture of a case: what is to be added, alone on white.
 
 A packshot of the very thing that the reference adds: the same shape, colours, material
-and turn, in the light of the scene, without shadow, as large as the picture allows. An
-answer may be held to that thing then, not to any that the words fit.
+and turn, in the light of the scene, without shadow, framed as products are. An answer
+may be held to that thing then, not to any that the words fit.
 """
 
 import dataclasses

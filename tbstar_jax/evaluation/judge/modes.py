@@ -14,6 +14,9 @@ pairwise    which of two edits is better, asked in both orders.
 checklist   yes-no questions of the case, in one call.
 strict      VIEScore's questions as JSON with a schema, reasons first, asked again at
             another seed when an answer cannot be read.
+
+A case's second picture is sent last by `pairwise`, `checklist` and `strict` (SC); in
+the other modes, which have no place for it, a sentence says that it is not shown.
 """
 
 import dataclasses

@@ -94,7 +94,7 @@ The object has exactly these fields: reason, winner."""
 _SHOWN = """
 The last picture is what the request calls the second one: the editor was given it, too.
 It shows what was to be put into the photo; the result must show that very thing."""
-_NOT_SHOWN = """
+NOT_SHOWN = """
 What the request calls the second picture is not among these: it shows the thing that
 the request names, alone."""
 
@@ -166,7 +166,7 @@ class OwnRubric:
     def sha256(self) -> str:
         """Names the words: of all templates, so any change makes another judge."""
         texts = [SYSTEM, _VIE_SC, _VIE_PQ, _STRICT_SC, _STRICT_PQ, _IMGEDIT, _CHECKLIST]
-        texts += [_PAIR, _SHOWN, _NOT_SHOWN]
+        texts += [_PAIR, _SHOWN, NOT_SHOWN]
         return request_key({"texts": texts, "marks": dict(_MARKS)})
 
     @property
@@ -225,7 +225,7 @@ def about_object(part: Part, item: Item, mode: Mode) -> str:
     """
     if item.object_photo is None or part == "pq":
         return ""
-    return _SHOWN if shows_object(mode) else _NOT_SHOWN
+    return _SHOWN if shows_object(mode) else NOT_SHOWN
 
 
 def _numbered(lines: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.judge.item import Item
 from tbstar_jax.evaluation.judge.modes import Mode
-from tbstar_jax.evaluation.judge.rubrics import Part
+from tbstar_jax.evaluation.judge.rubrics import NOT_SHOWN, Part
 from tbstar_jax.vlm.cache import request_key
 from tbstar_jax.vlm.strict_json import NotJsonError, read_json
 
@@ -44,8 +44,8 @@ class UpstreamRubric:
 
     @property
     def sha256(self) -> str:
-        """Names the words."""
-        return request_key(dict(self.texts))
+        """Names the words, with ours on a second picture that is not shown."""
+        return request_key({"texts": dict(self.texts), "second": NOT_SHOWN})
 
     @property
     def system(self) -> str | None:
