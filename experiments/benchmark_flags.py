@@ -10,6 +10,7 @@ from typing import get_args
 from data.parser import Parser
 from experiments.benchmark_commands import PROGRAM, command_lines
 from tbstar_jax.errors import UserError
+from tbstar_jax.evaluation.anchors import ANCHORS
 from tbstar_jax.evaluation.answers.answer import System
 from tbstar_jax.evaluation.answers.checkpoint import Checkpoint, Modules
 from tbstar_jax.evaluation.answers.endpoint import Endpoint
@@ -205,6 +206,11 @@ def parse_run(argv: list[str]) -> RunFlags:
     cases = case_flags(options)
     system = _system(options)
     name = options.name or _name(options)
+    if options.name in ANCHORS:
+        raise UserError(
+            f"--name={options.name} is the name of an anchor, a row of every report; "
+            "choose another"
+        )
     what = "photos" if cases.photos else cases.split
     return RunFlags(
         cases=cases,
@@ -257,7 +263,8 @@ def _name(options: argparse.Namespace) -> str:
     else:
         text = (options.checkpoint or SHIPPED_WEIGHTS).resolve().name
         text += f"-{options.modules}" if options.modules else ""
-    return "".join(c if c.isalnum() or c in "-_." else "-" for c in text) or "system"
+    name = "".join(c if c.isalnum() or c in "-_." else "-" for c in text) or "system"
+    return f"{name}-system" if name in ANCHORS else name
 
 
 def _system(options: argparse.Namespace) -> System | None:

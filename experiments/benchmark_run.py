@@ -38,7 +38,7 @@ from tbstar_jax.evaluation.answers.answer import (
     sample_names,
 )
 from tbstar_jax.evaluation.answers.checkpoint import Autoencoder, Checkpoint
-from tbstar_jax.evaluation.answers.folder import find_outputs
+from tbstar_jax.evaluation.answers.folder import find_outputs, told_settings
 from tbstar_jax.evaluation.cases.case import BENCHMARK_TASKS, Case, Language, Prompt
 from tbstar_jax.evaluation.cases.folder import CaseFolder
 from tbstar_jax.evaluation.cases.photo_cases import PHOTO_TASKS, photo_cases
@@ -54,6 +54,7 @@ from tbstar_jax.evaluation.run.run_folder import (
     write_run,
 )
 from tbstar_jax.evaluation.run.scoring import Candidate, Job, score_all
+from tbstar_jax.evaluation.scores.prompt import FIT
 from tbstar_jax.evaluation.text.reader import find_reader
 
 OUTPUTS = "outputs"
@@ -184,6 +185,7 @@ def _describe(
             "seed": flags.cases.seed,
             "cases_not_as_shipped": cases.not_as_shipped,
             **_settings(flags),
+            "fit": FIT,
             "max_instruction_bytes": flags.cases.max_instruction_bytes,
             "num_not_asked": len(cases.ids) * len(flags.cases.languages) - len(ids),
         },
@@ -196,7 +198,9 @@ def _settings(flags: RunFlags) -> dict[str, Any]:
     if isinstance(flags.system, Checkpoint):
         device = f"{jax.devices()[0].device_kind} ({jax.device_count()})"
         return {"settings": dict(flags.system.settings()), "device": device}
-    found: dict[str, Any] = {"settings": {}, "device": ""}  # another's: not known
+    # Another's: known as far as its makers tell.
+    told = {} if flags.outputs is None else told_settings(flags.outputs)
+    found: dict[str, Any] = {"settings": told, "device": str(told.get("device", ""))}
     if flags.vae is not None:
         found["autoencoder"] = dict(Autoencoder(directory=flags.vae).describe())
     return found

@@ -8,11 +8,13 @@ from data.parser import Parser
 from experiments.benchmark_flags import add_case_options, case_flags
 from experiments.benchmark_report import report_runs
 from experiments.benchmark_run import open_cases
+from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.cases.case import BENCHMARK_TASKS, GROUND_TRUTH
 from tbstar_jax.evaluation.cases.photo_cases import PHOTO_TASKS
 from tbstar_jax.evaluation.cases.splits import SPLITS
 from tbstar_jax.evaluation.judge.modes import Mode
 from tbstar_jax.evaluation.run.measures import MEASURES
+from tbstar_jax.evaluation.run.run_folder import RUN_FILE
 from tbstar_jax.tasks import task_by_id
 
 _COMMAND = "python -m experiments.benchmark"
@@ -49,7 +51,12 @@ def cases(argv: Sequence[str]) -> None:
         allow_abbrev=False,
     )
     add_case_options(parser)
-    folder = open_cases(case_flags(parser.parse_args(argv)))
+    flags = case_flags(parser.parse_args(argv))
+    if flags.folder is not None and (flags.folder / RUN_FILE).is_file():
+        raise UserError(
+            f"{flags.folder} is the folder of a run; write the cases into another"
+        )
+    folder = open_cases(flags)
     print(f"{len(folder.ids)} cases, twice as many prompts, in {folder.folder}")
 
 

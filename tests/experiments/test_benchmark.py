@@ -185,12 +185,21 @@ def test_references_go_through_an_autoencoder_that_is_named(theirs, chosen, root
     assert "--vae=DIR" in (theirs / "report.html").read_text()
     out = shutil.copytree(theirs, root / "encoded")
     again = [*chosen, f"--outputs={root / 'outputs'}", f"--out={out}"]
-    benchmark.main([*again, "--name=theirs", f"--vae={SHIPPED_WEIGHTS}"])
+    beside = root / "outputs" / "run.json"
+    beside.write_text('{"system": "theirs 2", "device": "TPU v5e"}')
+    try:
+        benchmark.main([*again, "--name=theirs", f"--vae={SHIPPED_WEIGHTS}"])
+    finally:
+        beside.unlink()
     assert 0 < macro(out, "reference_vae") < 1
     assert "--vae=DIR" not in (out / "report.html").read_text()
     told = json.loads((out / "run.json").read_text())["provenance"]
     assert told["autoencoder"]["directory"] == str(SHIPPED_WEIGHTS)
-    assert (told["settings"], told["wall_time"]) == ({}, None)
+    assert (told["device"], told["wall_time"]) == ("TPU v5e", None)
+    assert told["settings"] == {"system": "theirs 2", "device": "TPU v5e"}
+    assert told["fit"].startswith("an answer of another size is stretched")
+    before = json.loads((theirs / "run.json").read_text())["provenance"]
+    assert (before["settings"], before["device"]) == ({}, "")
     area = macro(theirs, "theirs", "consistency_area")
     rows = [row for row in records(theirs) if row["system"] == "theirs"]
     tasks = {row["task"] for row in rows}

@@ -8,7 +8,14 @@ import pytest
 
 from experiments import benchmark, benchmark_two_runs
 from tbstar_jax.errors import UserError
-from tests.support.written_runs import PROMPTS, SCORES, judged, lines, run_of
+from tests.support.written_runs import (
+    PROMPTS,
+    SCORES,
+    judged,
+    lines,
+    prompts_of,
+    run_of,
+)
 
 
 def test_ties_are_in_the_unit_of_the_measure(tmp_path, capsys):
@@ -109,3 +116,41 @@ def test_runs_of_two_splits_are_sent_to_gap(tmp_path):
     for command in ("compare", "report"):
         with pytest.raises(UserError, match="between two splits with `gap`"):
             benchmark.main([command, first, second])
+
+
+def of_cases(folder, name, scores, prompts, **changed):
+    """A run that knows the digests of its cases."""
+    digests = {prompt.rpartition("/")[0]: "same" for prompt in prompts} | changed
+    told = {"cases_sha256": str(sorted(digests.items())), "case_digests": digests}
+    return run_of(folder, name, scores, prompts=prompts, **told)
+
+
+def test_a_run_of_some_tasks_is_compared_on_the_cases_of_both(tmp_path, capsys):
+    subset = prompts_of(tasks=("recolor",))
+    first = of_cases(tmp_path, "all", SCORES + 0.1, PROMPTS)
+    second = of_cases(tmp_path, "some", SCORES[:6], subset)
+    for runs in ((first, second), (second, first)):
+        benchmark.main(["compare", *runs])
+        out = capsys.readouterr().out
+        _, found = lines(out)
+        assert found["C"][1] == ("+0.100" if runs[0] == first else "-0.100")
+        assert found["C"][-1] == "6"
+        counts = ("3 of all, 0 of some", "0 of some, 3 of all")[runs[0] == second]
+        assert f"are left out: {counts}; 3 are in both." in out
+    with pytest.raises(UserError, match="with 3 in common.*on the cases of both with"):
+        benchmark.main(["report", first, second])
+
+
+def test_a_case_that_is_not_the_same_in_both_runs_is_named(tmp_path):
+    case = {"mini/recolor/001": "other"}
+    first = of_cases(tmp_path, "a", SCORES, PROMPTS)
+    second = of_cases(tmp_path, "b", SCORES, PROMPTS, **case)
+    for command in ("compare", "report"):
+        with pytest.raises(UserError, match=r"1 of the 6 cases .* mini/recolor/001"):
+            benchmark.main([command, first, second])
+
+
+def test_the_same_cases_leave_none_out(tmp_path, capsys):
+    runs = [of_cases(tmp_path, name, SCORES, PROMPTS) for name in ("a", "b")]
+    benchmark.main(["compare", *runs])
+    assert "left out" not in capsys.readouterr().out

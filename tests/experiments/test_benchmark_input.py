@@ -8,6 +8,7 @@ import pytest
 
 from experiments import benchmark
 from experiments.benchmark_commands import COMMANDS, PARTS
+from experiments.benchmark_flags import parse_run
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.cases.case import BENCHMARK_TASKS
 from tbstar_jax.input_pipeline.images import encode_png
@@ -23,6 +24,7 @@ def here(tmp_path, monkeypatch):
         "broken/b.png": b"no picture",
         "other/a.png": b"any",
         "model/readme.txt": b"no weights",
+        "finished/run.json": b"{}",
         "file": b"",
         "latin.yaml": "model: Größe".encode("latin-1"),
     }
@@ -33,6 +35,14 @@ def here(tmp_path, monkeypatch):
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def test_a_folder_named_like_an_anchor_gets_another_name(tmp_path):
+    folder = tmp_path / "reference"
+    flags = parse_run([f"--outputs={folder}"])
+    assert flags.name == "reference-system"
+    assert flags.out.parts[-2:] == ("reference-system", "mini")
+    assert parse_run([f"--outputs={tmp_path / 'ours'}"]).name == "ours"
 
 
 @pytest.mark.parametrize(
@@ -67,6 +77,15 @@ def here(tmp_path, monkeypatch):
         (["--photos=broken"], "broken/b.png is not a readable PNG"),
         (["--endpoint=host:80", "--model=m"], "--endpoint: the base URL is not"),
         (["--endpoint=http://h", "--model=m", "--concurrency=0"], "--concurrency is 0"),
+        (
+            ["--outputs=other", "--name=reference"],
+            "=reference is the name of an anchor",
+        ),
+        (["--name=copy_input"], "=copy_input is the name of an anchor"),
+        (
+            ["cases", "--split=smoke", "--cases=finished"],
+            "finished is the folder of a run",
+        ),
         (["compare", "r1", "r1"], "r1 and r1 are one folder"),
         (["compare", "r1", "./r2/../r1"], "are one folder"),
         (["gap", "r1", "r1"], "one folder, and a run differs in nothing from itself"),

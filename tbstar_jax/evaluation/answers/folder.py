@@ -6,6 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tbstar_jax.errors import UserError
+from tbstar_jax.vlm.strict_json import NotJsonError, read_json
+
+TOLD = "run.json"
+"""Beside the pictures: how they were made."""
+
+_MAX_TOLD, _MAX_TOLD_BYTES = 500, 1 << 16
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 """Of files that are read, in the order they are looked for."""
@@ -55,6 +61,49 @@ def find_outputs(folder: Path, ids: Sequence[str]) -> Found:
         missing=tuple(id for id in ids if id not in paths),
         unknown=tuple(unknown[:10]),
     )
+
+
+def told_settings(folder: Path) -> dict[str, str | int | float | bool | None]:
+    """What the makers of pictures say of them, in a `run.json` beside them.
+
+    Nobody checks it: system, hash of the weights, commit, sampler, steps, guidance,
+    seed, resize rule, wall time, device, or whatever else they name.
+
+    Args:
+      folder: with the pictures.
+
+    Returns:
+      Names to values; empty without such a file.
+
+    Raises:
+      UserError: the file is no JSON object of short names and single values.
+    """
+    path = folder / TOLD
+    if not path.is_file():
+        return {}
+    try:
+        if path.stat().st_size > _MAX_TOLD_BYTES:
+            raise NotJsonError(f"it has more than {_MAX_TOLD_BYTES} bytes")
+        told = read_json(path.read_bytes())
+    except (OSError, NotJsonError) as error:
+        raise UserError(
+            f"{path} cannot be read ({error}); it may tell how the pictures were made, "
+            "or be left out"
+        ) from error
+    is_plain = isinstance(told, dict) and all(
+        len(name) <= _MAX_TOLD and len(str(value)) <= _MAX_TOLD and _is_single(value)
+        for name, value in told.items()
+    )
+    if not is_plain:
+        raise UserError(
+            f"{path} is no object of names and single values of at most {_MAX_TOLD} "
+            'characters, such as {"system": "ours", "num_steps": 28}'
+        )
+    return dict(told)
+
+
+def _is_single(value: object) -> bool:
+    return value is None or isinstance(value, str | int | float | bool)
 
 
 def find_output(folder: Path, id: str) -> Path | None:

@@ -87,7 +87,8 @@ def write_split(
         if id in wanted - there
     ]
     with tqdm(total=len(todo), desc=f"{split}: cases", unit="case") as bar:
-        if num_workers <= 1:
+        # A few small pictures are drawn before other processes have started.
+        if num_workers <= 1 or split == "smoke":
             for job in todo:
                 _draw(job)
                 bar.update()

@@ -1,6 +1,6 @@
 """The slices of a case: closed lists of short values, so that tables stay small."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Bool, UInt8
@@ -8,6 +8,34 @@ from jaxtyping import Bool, UInt8
 from tbstar_jax.data_engine.layout.placement import contrast
 from tbstar_jax.evaluation.cases.case import TargetText
 from tbstar_jax.evaluation.cases.draft import Draft
+
+BACKGROUND_CLASSES: Mapping[str, tuple[str, ...]] = {
+    "white": ("white",),
+    "plain": ("plain", "gradient", "duo", "split", "arc", "alcove"),
+    "wood": (
+        "wood",
+        "herringbone",
+        "panels",
+        "slats",
+        "shelf",
+        "rattan",
+        "basketweave",
+    ),
+    "stone": ("marble", "concrete", "terrazzo", "travertine", "pebbles", "brick"),
+    "tiles": ("tiles", "subway", "hexagons", "mosaic", "scales", "pegboard"),
+    "cloth": ("linen", "curtain", "silk", "tufted", "kraft", "cork"),
+    "pattern": (
+        *("stripes", "dots", "gingham", "checkers", "chevron", "tartan", "argyle"),
+        *("waves", "squares", "sunburst", "rays"),
+    ),
+    "nature": ("sand", "grass", "snow", "water", "foliage"),
+    "metal": ("metal", "corrugated"),
+    "room": ("bokeh", "window"),
+    "photo": ("photo",),
+}
+"""Classes of backgrounds: of renders and cards by their kind."""
+
+_LIGHT_DAMAGE, _HEAVY_DAMAGE = 32.0, 72.0
 
 
 def case_tags(draft: Draft, style: str) -> dict[str, str]:
@@ -25,9 +53,11 @@ def case_tags(draft: Draft, style: str) -> dict[str, str]:
         "kind": draft.asks[0].wording,
         "family": known.get("family", "unknown"),
         "background": known.get("background", "photo"),
+        "background_class": background_class(known.get("background", "photo")),
         "num_objects": _count(int(known.get("num_objects", "0"))),
         "condition": known.get("condition", "clean"),
         "damage": known.get("damage", "none"),
+        "damage_level": _damage_level(draft),
         "script": _script(draft.target_texts),
         "text_height": _height(draft.target_texts),
         "edit_share": _share(float(draft.masks.edit.mean())),
@@ -35,6 +65,23 @@ def case_tags(draft: Draft, style: str) -> dict[str, str]:
         "difficulty": known.get("difficulty", "normal"),
         "color": draft.asks[0].facts.new_color_en or "none",
     }
+
+
+def background_class(kind: str) -> str:
+    """Which of `BACKGROUND_CLASSES` a kind of background is of."""
+    return next(name for name, kinds in BACKGROUND_CLASSES.items() if kind in kinds)
+
+
+def _damage_level(draft: Draft) -> str:
+    """How far damage and marks are from what they hide, root mean square of levels."""
+    if "damage" not in draft.tags:
+        return "none"
+    change = np.abs(draft.source.astype(np.int16) - draft.reference).max(axis=2)
+    marked = change[draft.masks.edit].astype(np.float64)
+    level = float(np.sqrt(np.mean(marked**2))) if marked.size else 0.0
+    if level < _LIGHT_DAMAGE:
+        return "light"
+    return "middle" if level < _HEAVY_DAMAGE else "heavy"
 
 
 def _count(count: int) -> str:

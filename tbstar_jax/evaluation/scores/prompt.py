@@ -160,6 +160,10 @@ def _scored(
     )
 
 
+FIT = "an answer of another size is stretched to the case's, Lanczos"
+"""The rule by which pictures are made comparable, for provenance."""
+
+
 def stretched(
     image: UInt8[np.ndarray, "h w 3"], size: tuple[int, int]
 ) -> UInt8[np.ndarray, "nh nw 3"]:

@@ -6,11 +6,15 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from typing import get_args
 
 import numpy as np
 import pytest
 
+from tbstar_jax.data_engine.layout.card import PromoKind
+from tbstar_jax.data_engine.render.scene import SETTINGS as CARD_SETTINGS
 from tbstar_jax.data_engine.studio.sampling import product_families
+from tbstar_jax.data_engine.studio.scene import BackdropKind
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.cases.case import BENCHMARK_TASKS, Case
 from tbstar_jax.evaluation.cases.digest import case_digest
@@ -24,6 +28,7 @@ from tbstar_jax.evaluation.cases.make import (
 )
 from tbstar_jax.evaluation.cases.manifest import read_manifest
 from tbstar_jax.evaluation.cases.splits import SPLITS, case_names, size_of
+from tbstar_jax.evaluation.cases.tags import BACKGROUND_CLASSES, background_class
 from tbstar_jax.evaluation.cases.wording import STYLES
 from tbstar_jax.evaluation.scores.preservation import preservation
 from tbstar_jax.geometry import OUTPAINT_FILL, Box
@@ -249,6 +254,30 @@ def test_tags_are_the_same_for_all(smoke: Smoke) -> None:
     names = {tuple(sorted(case.tags)) for case in smoke}
     assert len(names) == 1
     assert {"family", "background", "script", "edit_share", "style"} <= set(*names)
+
+
+def test_every_kind_of_background_is_of_one_class() -> None:
+    kinds = {
+        *get_args(BackdropKind),
+        *get_args(PromoKind),
+        *(setting.id for setting in CARD_SETTINGS),
+        "photo",
+    }
+    classed = [kind for found in BACKGROUND_CLASSES.values() for kind in found]
+    assert sorted(classed) == sorted(kinds)
+    assert background_class("brick") == "stone"
+
+
+def test_damage_has_a_level(smoke: Smoke) -> None:
+    levels = {case.task: case.tags["damage_level"] for case in smoke}
+    assert levels["recolor"] == "none"
+    assert levels["watermark_remove"] != "none"
+    blur, scratch, dust = (_small_case("repair_zoom", index) for index in (2, 0, 5))
+    assert [one.tags["damage_level"] for one in (blur, scratch, dust)] == [
+        "light",
+        "heavy",
+        "light",
+    ]
 
 
 def test_other_processes_draw_the_same_cases() -> None:

@@ -10,7 +10,12 @@ import pytest
 
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.run.measures import MEASURES, measure_by_name
-from tbstar_jax.evaluation.run.provenance import digest_of, provenance, wall_time
+from tbstar_jax.evaluation.run.provenance import (
+    digest_of,
+    digests_of,
+    provenance,
+    wall_time,
+)
 from tbstar_jax.evaluation.run.results import (
     Results,
     best_of,
@@ -252,6 +257,8 @@ def test_provenance_names_the_cases_whatever_their_order(tmp_path):
     assert found["num_cases"] == 2
     assert found["scores_version"] == SCORES_VERSION
     assert found["cases_sha256"] == digest_of(digests)
+    assert digests_of(found) == digests
+    assert digests_of({}) == {}
     json.dumps(found)
 
 

@@ -11,6 +11,7 @@ import pytest
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.run.run_folder import (
     Run,
+    common_cases,
     read_run,
     same_cases,
     write_run,
@@ -97,6 +98,45 @@ def test_runs_of_other_cases_or_other_scores_do_not_stand_in_one_table(run):
         same_cases([run, other(cases_sha256="1")])
     with pytest.raises(UserError, match=r"\(versions 4 and 3 or lower\)"):
         same_cases([other(scores_version=4), run])
+
+
+def of_cases(run, folder, digests):
+    told = {"cases_sha256": str(sorted(digests.items())), "case_digests": digests}
+    return dataclasses.replace(
+        run, folder=Path(folder), provenance={**run.provenance, **told}
+    )
+
+
+def test_runs_of_some_of_the_same_cases_have_these_in_common(run):
+    first = of_cases(run, "a", {"mini/recolor/000": "1", "mini/layout/000": "2"})
+    second = of_cases(run, "b", {"mini/layout/000": "2", "mini/layout/001": "3"})
+    assert common_cases(first, second) == {"mini/layout/000"}
+    with pytest.raises(UserError, match=r"with 1 in common.* with `compare`"):
+        same_cases([first, second])
+    third = of_cases(run, "c", {"mini/layout/001": "3"})
+    with pytest.raises(UserError, match="a and c are of different cases, so"):
+        common_cases(first, third)
+    changed = of_cases(run, "d", {"mini/layout/000": "4", "mini/recolor/000": "1"})
+    told = "different pictures or words in 1 of the 2 cases .* mini/layout/000"
+    for check in (common_cases, lambda *runs: same_cases(runs)):
+        with pytest.raises(UserError, match=told):
+            check(first, changed)
+
+
+def test_runs_of_before_cases_had_digests_are_of_the_same_cases_or_not(run):
+    assert common_cases(run, run) == {"smoke/recolor/000"}
+    other = of_cases(run, "b", {"smoke/recolor/000": "1"})
+    with pytest.raises(UserError, match="between two splits with `gap`"):
+        common_cases(run, other)
+
+
+@pytest.mark.parametrize("digests", [[], "x", 7, None])
+def test_digests_that_are_none_are_damage(run, digests):
+    write_run(
+        dataclasses.replace(run, provenance={**run.provenance, "case_digests": digests})
+    )
+    with pytest.raises(UserError, match="is damaged"):
+        read_run(run.folder)
 
 
 def test_a_folder_that_cannot_be_made_is_said_to_be(run):
