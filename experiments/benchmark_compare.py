@@ -9,6 +9,7 @@ import numpy as np
 
 from experiments.benchmark_two_runs import (
     MeasurePair,
+    TwoRuns,
     group_table,
     interval_text,
     measure_pairs,
@@ -20,7 +21,7 @@ from experiments.benchmark_two_runs import (
     write_rows,
 )
 from tbstar_jax.errors import UserError
-from tbstar_jax.evaluation.run.run_folder import read_run, same_cases
+from tbstar_jax.evaluation.run.run_folder import Run, common_cases, read_run
 from tbstar_jax.evaluation.statistics.paired import Comparison
 from tbstar_jax.evaluation.statistics.paired import compare as compare_samples
 from tbstar_jax.evaluation.statistics.resample import BootstrapConfig
@@ -39,8 +40,7 @@ def compare(argv: Sequence[str]) -> None:
     """Compares two runs, prompt by prompt, and prints a Markdown table."""
     options = parse_two_runs("compare", "folder of another run on the same cases", argv)
     runs = (read_run(options.first), read_run(options.second))
-    same_cases(runs)
-    two = side_by_side(runs)
+    two = _on_common_cases(runs)
     pairs = measure_pairs(two, "where neither is identical")
     lines = [
         _Line(group=group, pair=pair, found=found)
@@ -57,6 +57,22 @@ def compare(argv: Sequence[str]) -> None:
     print_notes(two.notes)
     if options.out is not None:
         write_rows([_row(line) for line in lines], options.out)
+
+
+def _on_common_cases(runs: tuple[Run, Run]) -> TwoRuns:
+    """Records of the cases that both runs are of, and how many are left out."""
+    common = common_cases(*runs)
+    two = side_by_side(runs)
+    first, second = ([r for r in rows if r.case in common] for rows in two.rows)
+    left_out = [len({r.case for r in rows} - common) for rows in two.rows]
+    notes = two.notes
+    if any(left_out):
+        note = (
+            f"cases that only one of the runs is of are left out: {left_out[0]} of "
+            f"{runs[0].name}, {left_out[1]} of {runs[1].name}; {len(common)} are in both"
+        )
+        notes = (note, *notes)
+    return dataclasses.replace(two, rows=(first, second), notes=notes)
 
 
 def _compared(pair: MeasurePair, prompts: set[str]) -> Comparison | None:

@@ -43,6 +43,7 @@ def provenance(
         "split": split,
         "num_cases": len(case_digests),
         "cases_sha256": digest_of(case_digests),
+        "case_digests": dict(case_digests),
         "tools": dict(tools),
         "command": list(command),
         "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -62,6 +63,19 @@ def digest_of(case_digests: Mapping[str, str]) -> str:
     """SHA-256 of a set of cases: of the sorted lines `<id> <digest>`."""
     lines = "".join(f"{id} {case_digests[id]}\n" for id in sorted(case_digests))
     return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def digests_of(provenance: Mapping[str, Any]) -> dict[str, str]:
+    """Case id to digest; empty for runs of before these were recorded.
+
+    Args:
+      provenance: of a run, as read from its file.
+
+    Raises:
+      TypeError, ValueError, AttributeError: it is damaged.
+    """
+    digests = provenance.get("case_digests", {})
+    return {str(id): str(digest) for id, digest in digests.items()}
 
 
 def wall_time(outputs: Path) -> dict[str, float | int] | None:

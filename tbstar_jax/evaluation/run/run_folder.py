@@ -18,7 +18,7 @@ from tbstar_jax.evaluation.anchors import ANCHORS
 from tbstar_jax.evaluation.files import json_text, write_whole
 from tbstar_jax.evaluation.judge.judgement import Judgement
 from tbstar_jax.evaluation.judge.run import read_records as read_judgements
-from tbstar_jax.evaluation.run.provenance import learned_of
+from tbstar_jax.evaluation.run.provenance import digests_of, learned_of
 from tbstar_jax.evaluation.run.scoring import read_records
 from tbstar_jax.evaluation.scores.record import ScoreRecord
 
@@ -159,6 +159,7 @@ def read_run(folder: Path) -> Run:
         dict(provenance["system"])
         list(provenance["cases_not_as_shipped"])
         learned_of(provenance)
+        digests_of(provenance)
         if "autoencoder" in provenance:
             str(provenance["autoencoder"]["weights_sha256"])
         num_samples = int(content.get("num_samples", 1))
@@ -226,12 +227,48 @@ def same_cases(runs: Sequence[Run]) -> None:
     first = runs[0]
     for run in runs[1:]:
         if run.provenance["cases_sha256"] != first.provenance["cases_sha256"]:
+            num_common = len(common_cases(first, run))
             raise UserError(
-                f"{first.folder} and {run.folder} are of different cases, so their "
-                "numbers cannot be compared; run both on the same split, or take the "
-                "difference of one system between two splits with `gap`"
+                f"{first.folder} and {run.folder} are of different cases, with "
+                f"{num_common} in common, so their means do not stand in one table; "
+                "take the differences on the cases of both with `compare`"
             )
         _same_scores(first, run)
+
+
+def common_cases(first: Run, second: Run) -> frozenset[str]:
+    """Ids of the cases that both runs are of, alike to the last pixel and word.
+
+    Runs of before the digests of cases were recorded are of the same cases or of others.
+
+    Raises:
+      UserError: there are none; a case is not the same in both; or the runs are of
+        different definitions of scores.
+    """
+    _same_scores(first, second)
+    if first.provenance["cases_sha256"] == second.provenance["cases_sha256"]:
+        asked = (
+            {id.rpartition("/")[0] for id in run.prompts} for run in (first, second)
+        )
+        return frozenset.intersection(*map(frozenset, asked))
+    ours, theirs = (digests_of(run.provenance) for run in (first, second))
+    common = [id for id in ours if id in theirs]
+    if not common:
+        raise UserError(
+            f"{first.folder} and {second.folder} are of different cases, so their "
+            "numbers cannot be compared; run both on the same split, or take the "
+            "difference of one system between two splits with `gap`"
+        )
+    differing = [id for id in common if ours[id] != theirs[id]]
+    if differing:
+        raise UserError(
+            f"{first.folder} and {second.folder} have different pictures or words in "
+            f"{len(differing)} of the {len(common)} cases that both name, such as "
+            f"{differing[0]}, so their numbers cannot be compared; run both on the same "
+            "cases (--cases), or take the difference of one system between two seeds "
+            "with `gap`"
+        )
+    return frozenset(common)
 
 
 def two_splits(first: Run, second: Run) -> None:
