@@ -19,6 +19,7 @@ Records
 Numbers
   viescore    min, square root and means of VIEScore; ImgEdit's means
   summary     a system's scores with coverage and bounds
+  pairs       wins, ties, losses and GSB of two systems, and what they cost
   agreement   two files of judgements compared
   canary      a judge that drifts is found out
   mock        scores without a judge, to test what comes after one

@@ -46,6 +46,7 @@ class Comparison:
       verdict: None unless ok.
       is_consistent: whether both orders agree; None unless ok and asked in both.
       cost: of all replies, as first paid; None where prices are not known.
+      currency: of the cost; None without one.
     """
 
     system_a: str
@@ -63,11 +64,18 @@ class Comparison:
     verdict: Choice | None
     is_consistent: bool | None
     cost: float | None
+    currency: str | None = None
 
     @property
     def key(self) -> str:
         """Names what was compared, and by whom."""
         return comparison_key(self.system_a, self.system_b, self.prompt, self.judge)
+
+    @property
+    def tokens(self) -> int:
+        """Of all questions and replies."""
+        asked = (one for vote in self.votes for one in vote.asked)
+        return sum(one.input_tokens + one.output_tokens for one in asked)
 
     @property
     def is_settled(self) -> bool:
@@ -136,6 +144,7 @@ def compare(
         verdict=verdict,
         is_consistent=is_consistent,
         cost=cost_of(asked, judge.config.prices),
+        currency=judge.config.prices.currency if judge.config.prices else None,
     )
 
 

@@ -1,8 +1,7 @@
 """What the votes of a preference study say.
 
-GSB is good less bad over all votes, (G - B) / (G + S + B); a vote for "both bad" is an
-S and is also counted by itself. The win rate with half ties is (1 + GSB) / 2. Cases are
-drawn anew for the intervals, with all their votes (evaluation.md 1.10).
+GSB and win rate are those of `statistics.gsb`, over all votes; a vote for "both bad" is
+an S and is also counted by itself.
 """
 
 import dataclasses
@@ -16,11 +15,14 @@ from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.files import json_text
 from tbstar_jax.evaluation.preference.votes import Vote, Votes
 from tbstar_jax.evaluation.statistics.agreement import Agreement, krippendorff_alpha
-from tbstar_jax.evaluation.statistics.bootstrap import micro_interval
 from tbstar_jax.evaluation.statistics.davidson import Matches, Ranking, rank
+from tbstar_jax.evaluation.statistics.gsb import (
+    gsb_interval,
+    verdict_mean,
+    win_rate_of,
+)
 from tbstar_jax.evaluation.statistics.power import smallest_net
 from tbstar_jax.evaluation.statistics.resample import BootstrapConfig, Interval
-from tbstar_jax.evaluation.statistics.sample import Sample
 
 _SIGN = {"first": 1, "same": 0, "bad": 0, "second": -1}
 _RANKING_RESAMPLES = 1_000
@@ -208,45 +210,24 @@ def _pair(
 
 def _preference(votes: Sequence[Vote], config: BootstrapConfig) -> Preference:
     outcomes = [vote.outcome for vote in votes]
-    gsb = _mean(votes, [float(_SIGN[one]) for one in outcomes], config, least=-1.0)
-    win_rate = dataclasses.replace(
-        gsb, mean=(1 + gsb.mean) / 2, low=(1 + gsb.low) / 2, high=(1 + gsb.high) / 2
-    )
+    gsb = gsb_interval(votes, [_SIGN[one] for one in outcomes], config)
     both_bad = outcomes.count("bad")
+    bad_shares = [float(one == "bad") for one in outcomes]
     return Preference(
         wins=outcomes.count("first"),
         ties=outcomes.count("same") + both_bad,
         losses=outcomes.count("second"),
         both_bad=both_bad,
         gsb=gsb,
-        win_rate=win_rate,
-        both_bad_share=_mean(votes, [float(one == "bad") for one in outcomes], config),
+        win_rate=win_rate_of(gsb),
+        both_bad_share=verdict_mean(votes, bad_shares, config),
     )
-
-
-def _mean(
-    votes: Sequence[Vote],
-    values: Sequence[float],
-    config: BootstrapConfig,
-    least: float = 0.0,
-) -> Interval:
-    sample = Sample(
-        values=np.asarray(values, np.float64),
-        prompts=tuple(vote.prompt for vote in votes),
-        cases=tuple(vote.case for vote in votes),
-        tasks=tuple(vote.task for vote in votes),
-        languages=tuple(vote.language for vote in votes),
-        tags=(frozenset(),) * len(votes),
-        bounds=(least, 1.0),
-    )
-    interval = micro_interval(sample, config)
-    num_prompts = len({vote.prompt for vote in votes})
-    return dataclasses.replace(interval, num_prompts=num_prompts)
 
 
 def _left_share(votes: Sequence[Vote], config: BootstrapConfig) -> Interval:
     decided = [vote for vote in votes if _SIGN[vote.outcome]]
-    return _mean(decided, [float(_chose_left(vote)) for vote in decided], config)
+    chosen = [float(_chose_left(vote)) for vote in decided]
+    return verdict_mean(decided, chosen, config)
 
 
 def _chose_left(vote: Vote) -> bool:

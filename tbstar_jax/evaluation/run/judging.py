@@ -22,6 +22,7 @@ from tbstar_jax.evaluation.judge.item import content_of, item_of
 from tbstar_jax.evaluation.judge.judge import Judge
 from tbstar_jax.evaluation.judge.judgement import Judgement
 from tbstar_jax.evaluation.judge.modes import SCALES
+from tbstar_jax.evaluation.judge.pairs import SIGNS
 from tbstar_jax.evaluation.judge.pairwise import Comparison, Tally, tally
 from tbstar_jax.evaluation.judge.quirks import reference_number
 from tbstar_jax.evaluation.judge.rejudge import rejudge
@@ -332,7 +333,7 @@ def ranked(
     matches = Matches(
         first=[one.system_a for one in judged],
         second=[one.system_b for one in judged],
-        outcomes=[{"a": 1, "tie": 0, "b": -1}[str(one.verdict)] for one in judged],
+        outcomes=[SIGNS[one.verdict] for one in judged],
         clusters=[one.case for one in judged],
     )
     return rank(matches, config), tally(comparisons)

@@ -16,7 +16,7 @@ CONFIG = BootstrapConfig(num_resamples=400)
 
 def compared(number, verdict, **fields):
     """A comparison on a case of its own; both orders asked, 220 tokens, 0.5."""
-    votes = (Vote(asked=judgement(5).asked),)
+    votes = (Vote(asked=judgement(5.0).asked),)
     status = "ok" if verdict else "unparsed"
     return Comparison(
         **{
