@@ -17,7 +17,7 @@ from tbstar_jax.evaluation.judge.config import JudgeConfig
 from tbstar_jax.evaluation.judge.item import item_of
 from tbstar_jax.evaluation.judge.judge import Judge
 from tbstar_jax.evaluation.judge.judgement import Judgement
-from tbstar_jax.evaluation.judge.modes import VIE_MODES
+from tbstar_jax.evaluation.judge.modes import SCALES, VIE_MODES
 from tbstar_jax.evaluation.judge.run import Work, judge_all
 from tbstar_jax.evaluation.run.scoring import Candidate, Job, score_all
 from tbstar_jax.metrics.similarity import psnr, ssim
@@ -123,6 +123,24 @@ class JudgeScorer:
                 f"a judge cannot be called {self.name!r} here, since files are named "
                 "after it; use letters, digits, '-', '_' and '.'"
             )
+        if self.config.mode == "pairwise":
+            raise UserError(
+                "the judge's mode is pairwise, which gives no picture a score that an "
+                f"audit could use; choose one of {', '.join(SCALES)}"
+            )
+
+    def require_ready(self, folder: Path) -> None:
+        """Checks what judging needs: key, words and a server that listens.
+
+        Args:
+          folder: of the audit; where all was asked before, nobody need listen.
+
+        Raises:
+          UserError: one of them is not there.
+        """
+        # The same pixels are judged past the cache, so replies at hand do not do.
+        anew = Judge(dataclasses.replace(self.config, cache=None))
+        anew.require_there(self._again(folder))
 
     def __call__(
         self, ladders: Iterable[CaseLadder], folder: Path
@@ -143,8 +161,7 @@ class JudgeScorer:
         )
         if not self.config.replay:
             anew = Judge(dataclasses.replace(self.config, cache=None))
-            again = folder / f"{self.name}-again.jsonl"
-            judgements += judge_all(anew, copies, again)
+            judgements += judge_all(anew, copies, self._again(folder))
         fields = {"O": "overall"}
         if self.config.mode in VIE_MODES:
             fields = {"SC": "semantic", "PQ": "quality", **fields}
@@ -154,6 +171,10 @@ class JudgeScorer:
             }
             for column, field in fields.items()
         }
+
+    def _again(self, folder: Path) -> Path:
+        """The journal of pixels judged twice, which is written last."""
+        return folder / f"{self.name}-again.jsonl"
 
     def _work(
         self, ladders: Iterable[CaseLadder], copies: list[Work]

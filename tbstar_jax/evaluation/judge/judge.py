@@ -60,12 +60,14 @@ class Judge:
         """Checks that somebody listens, where the server will surely be asked.
 
         Args:
-          journal: which may hold all that is wanted, if it exists.
+          journal: which may hold all that is wanted, if it holds anything.
 
         Raises:
           UserError: nobody does.
         """
-        is_kept = journal is not None and journal.exists()
+        is_kept = (
+            journal is not None and journal.exists() and journal.stat().st_size > 0
+        )
         if self.config.replay or self.config.cache is not None or is_kept:
             return
         server = self.config.vlm().server
