@@ -9,6 +9,7 @@ from typing import get_args
 
 from data.parser import Parser
 from experiments.benchmark_commands import PROGRAM, command_lines
+from experiments.benchmark_settings import parse_beside_judge
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.anchors import ANCHORS
 from tbstar_jax.evaluation.answers.answer import System
@@ -199,7 +200,7 @@ def parse_run(argv: list[str]) -> RunFlags:
     )
     add_case_options(parser)
     _add_system_options(parser)
-    options = parser.parse_args(argv)
+    options = parse_beside_judge(parser, argv)
     _refuse_unused(parser, options)
     if options.samples < 1:
         raise UserError(f"--samples is {options.samples}, but must be at least 1")

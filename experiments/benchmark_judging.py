@@ -2,18 +2,19 @@
 
 import argparse
 import datetime
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
 from data.parser import Parser
 from experiments.benchmark_canary import check_judge
-from experiments.benchmark_report import TABLES, report_runs, write_table
+from experiments.benchmark_pairs import pairwise_table, whole
+from experiments.benchmark_report import report_runs
+from experiments.benchmark_settings import parse_beside_judge
+from experiments.benchmark_shown import print_table, show
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.judge.agreement import Difference
 from tbstar_jax.evaluation.judge.config import JudgeConfig, read_judge
 from tbstar_jax.evaluation.markdown import markdown_table
-from tbstar_jax.evaluation.report.content import Table
 from tbstar_jax.evaluation.run.judging import (
     compare_runs,
     judge_again,
@@ -49,7 +50,7 @@ def judge(argv: Sequence[str]) -> None:
     add(
         "--diff", type=Path, metavar="FILE", help="another judge of it, to compare with"
     )
-    options = parser.parse_args(argv)
+    options = parse_beside_judge(parser, argv)
     run, config = read_run(options.run), read_judge(options.judge)
     if (config.mode == "pairwise") != bool(options.against):
         raise UserError(
@@ -68,7 +69,7 @@ def judge(argv: Sequence[str]) -> None:
         _print_difference(judge_difference(run, config, read_judge(options.diff)))
         return
     if options.again is None:
-        print(judged_report(run.folder, config))
+        print(judged_report(run.folder, config, options.judge))
         return
     _print_difference(judge_again(run, config, options.again))
 
@@ -89,20 +90,29 @@ def rejudge(argv: Sequence[str]) -> None:
     judge([*argv, *(() if is_given else ("--again",))])
 
 
-def judged_report(folder: Path, config: JudgeConfig) -> str:
+def judged_report(folder: Path, config: JudgeConfig, file: Path) -> str:
     """Judges a run and writes its report, also where the judge fails.
+
+    Args:
+      folder: of the run.
+      config: the judge.
+      file: that it was read from.
 
     Returns:
       The headlines.
 
     Raises:
-      UserError: see `judge_run` and `report_runs`.
+      UserError: see `judge_run` and `report_runs`; where only the judge failed, it says
+        that the report is there, and how to go on.
     """
     try:
         judge_run(read_run(folder), config, check_judge)
-    except UserError:
+    except UserError as error:
         report_runs([folder], folder)
-        raise
+        raise UserError(
+            f"{error}; the scores and {folder / 'report.html'} are written, and "
+            f"`{_COMMAND} judge {folder} --judge={file}` goes on with the judge"
+        ) from error
     return report_runs([folder], folder)
 
 
@@ -128,27 +138,15 @@ def _print_difference(moved: Difference) -> None:
 
 def _compare(runs: Sequence[Run], config: JudgeConfig) -> None:
     same_cases(runs)
-    ranking, counted = ranked(compare_runs(runs, config), BootstrapConfig())
+    bootstrap = BootstrapConfig()
+    comparisons = compare_runs(runs, config)
+    ranking, _ = ranked(comparisons, bootstrap)
     head = ["system", "score (Davidson)", "low", "high", "verdicts"]
-    rows: list[list[str | int | float]] = [
-        [one.system, *map(_whole, (one.score, one.low, one.high)), one.num_votes]
+    rows = [
+        [one.system, *map(whole, (one.score, one.low, one.high)), str(one.num_votes)]
         for one in ranking.systems
     ]
-    note = (
-        f"{100 * counted.coverage:.1f} % of the pairs have a verdict; in "
-        f"{counted.num_inconsistent} the two orders disagreed, which counts as a tie"
-    )
-    print(markdown_table(head, [[str(cell) for cell in row] for row in rows]))
-    print(f"\n{note}")
-    table = Table(
-        title=f"Edits in pairs, judged by {config.label()}",
-        columns=head,
-        rows=rows,
-        notes=[note],
-    )
-    write_table(runs[0].folder / TABLES["pairwise"], table)
-
-
-def _whole(number: float) -> str:
-    """Without decimals; a single case says nothing about its spread."""
-    return "n/a" if math.isnan(number) else f"{number:.0f}"
+    print(f"{markdown_table(head, rows)}\n")
+    table = pairwise_table(comparisons, ranking, config, bootstrap)
+    print_table(table)
+    print(f"\n{show(runs[0].folder, 'pairwise', table)}")

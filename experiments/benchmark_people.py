@@ -1,12 +1,12 @@
-"""User preference: a blind page of two runs, and what the votes say."""
+"""User preference: a blind page of two systems, and what the votes say."""
 
-import math
+import dataclasses
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
 from data.parser import Parser
-from experiments.benchmark_report import TABLES, write_table
+from experiments.benchmark_shown import LANGUAGES, print_table, show, told
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.answers.folder import find_outputs
 from tbstar_jax.evaluation.cases.case import Language
@@ -23,7 +23,7 @@ from tbstar_jax.evaluation.preference.summary import (
 )
 from tbstar_jax.evaluation.preference.votes import read_votes
 from tbstar_jax.evaluation.report.content import Table
-from tbstar_jax.evaluation.run.run_folder import Run, read_run, same_cases
+from tbstar_jax.evaluation.run.run_folder import RUN_FILE, read_run, same_cases
 from tbstar_jax.evaluation.statistics.power import StudyDesign, power_table
 from tbstar_jax.evaluation.statistics.resample import BootstrapConfig
 
@@ -32,7 +32,6 @@ _COLUMNS = (
     *("GSB", "GSB, low", "GSB, high"),
     *("win rate", "win rate, low", "win rate, high"),
 )
-_LANGUAGES = {"en": "English", "zh": "Chinese"}
 _TIES = (
     "Ties are votes for neither side, those for both bad among them; none is dropped "
     "or forced to a side. In GSB, (wins - losses) / votes, a tie counts nothing; in "
@@ -52,22 +51,48 @@ def preference(argv: Sequence[str]) -> None:
     commands[argv[0]](argv[1:])
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Shown:
+    """A system whose pictures are shown.
+
+    Attributes:
+      name: told by the key alone.
+      prompts: that it was asked; of a folder of pictures, those it answered.
+      outputs: folder of the pictures.
+    """
+
+    name: str
+    prompts: tuple[str, ...]
+    outputs: Path
+
+
 def _page(argv: Sequence[str]) -> None:
-    parser = Parser(prog=f"{_COMMAND} page", allow_abbrev=False)
+    parser = Parser(
+        prog=f"{_COMMAND} page",
+        description="A page on which people compare systems blind.",
+        allow_abbrev=False,
+    )
     add = parser.add_argument
-    add("runs", nargs="+", type=Path, help="folders of two or more runs, same cases")
+    add(
+        "systems",
+        nargs="+",
+        type=Path,
+        help="two or more folders, of runs on the same cases or, with --cases, of "
+        "pictures named by their prompts",
+    )
     add("--out", type=Path, required=True, help="folder that raters are given")
     add("--key", type=Path, required=True, help="file that tells who is who; keep it")
+    add("--cases", type=Path, metavar="DIR", help="that folders of pictures answer")
     add("--prompts", type=int, help="at most so many, spread over tasks (default: all)")
     add("--title", default="Which edit is better?", help="%(default)s")
     add("--checks", type=int, default=2, help="of attention, each kind (%(default)s)")
     add("--seed", type=int, help="part of the secret (default: drawn)")
     options = parser.parse_args(argv)
-    if len(options.runs) < 2 or (options.prompts is not None and options.prompts < 1):
-        raise UserError("a page compares two runs or more, on at least one prompt")
-    runs = [read_run(folder) for folder in options.runs]
-    same_cases(runs)
-    pairs = _pairs(runs, options.prompts)
+    too_few = len(options.systems) < 2
+    if too_few or (options.prompts is not None and options.prompts < 1):
+        raise UserError("a page compares two systems or more, on at least one prompt")
+    cases, systems = _shown(options.systems, options.cases)
+    pairs = _pairs(cases, systems, options.prompts)
     seed = secrets.randbelow(2**31) if options.seed is None else options.seed
     config = PageConfig(
         title=options.title,
@@ -81,21 +106,72 @@ def _page(argv: Sequence[str]) -> None:
     )
 
 
-def _pairs(runs: Sequence[Run], num_prompts: int | None) -> list[Pair]:
-    """Every two runs on the prompts that both answered."""
-    cases = CaseFolder(runs[0].cases, None)
-    common = [id for id in runs[0].prompts if all(id in run.prompts for run in runs)]
+def _shown(
+    folders: Sequence[Path], cases_folder: Path | None
+) -> tuple[CaseFolder, list[_Shown]]:
+    """The systems behind folders, and the cases that all of them answered."""
+    runs = {one: read_run(one) for one in folders if (one / RUN_FILE).exists()}
+    for folder in folders:
+        if not folder.is_dir():
+            raise UserError(f"there is no folder {folder}; name a run's, or pictures'")
+        if folder not in runs and cases_folder is None:
+            raise UserError(
+                f"{folder} holds no benchmark run ({RUN_FILE} is missing); name the "
+                "cases that its pictures answer with --cases=DIR, or score them first "
+                f"with `python -m experiments.benchmark --outputs={folder}`"
+            )
+    if runs:
+        same_cases(list(runs.values()))
+    for folder, run in runs.items():
+        if cases_folder is not None and run.cases.resolve() != cases_folder.resolve():
+            raise UserError(
+                f"--cases is {cases_folder}, but the run in {folder} is on the cases "
+                f"in {run.cases}; name those, or leave --cases out where all are runs"
+            )
+    places = [cases_folder, *(run.cases for run in runs.values())]
+    cases = CaseFolder(next(one for one in places if one is not None), None)
+    ids = [f"{case}/{code}" for case in cases.ids for code in ("en", "zh")]
+    systems = [
+        _Shown(name=known.name, prompts=known.prompts, outputs=known.outputs)
+        if (known := runs.get(folder)) is not None
+        else _Shown(
+            name=folder.resolve().name,
+            prompts=tuple(find_outputs(folder, ids).paths),
+            outputs=folder,
+        )
+        for folder in folders
+    ]
+    names = [one.name for one in systems]
+    if len(set(names)) < len(names):
+        raise UserError(
+            f"the systems are named {', '.join(names)}, but votes need a name for "
+            "each; rename a folder, or run one again with another --name"
+        )
+    return cases, systems
+
+
+def _pairs(
+    cases: CaseFolder, systems: Sequence[_Shown], num_prompts: int | None
+) -> list[Pair]:
+    """Every two systems on the prompts that both answered."""
+    asked = [set(one.prompts) for one in systems]
+    common = [id for id in systems[0].prompts if all(id in one for one in asked)]
+    if not common:
+        raise UserError(
+            f"{', '.join(one.name for one in systems)} have no prompt in common, so "
+            "there is nothing to compare; name systems that answered the same cases"
+        )
     if num_prompts is not None and num_prompts < len(common):
         step = len(common) / num_prompts
         common = [common[int(index * step)] for index in range(num_prompts)]
-    found = [find_outputs(run.outputs, common).paths for run in runs]
+    found = [find_outputs(one.outputs, common).paths for one in systems]
     pairs = []
     for prompt in common:
         case, _, language = prompt.rpartition("/")
         code: Language = "zh" if language == "zh" else "en"
         answers = [
-            Answer(system=run.name, image=paths[prompt])
-            for run, paths in zip(runs, found, strict=True)
+            Answer(system=one.name, image=paths[prompt])
+            for one, paths in zip(systems, found, strict=True)
             if prompt in paths
         ]
         pairs += [
@@ -123,18 +199,16 @@ def _count(argv: Sequence[str]) -> None:
     add("votes", nargs="+", type=Path, help="files that raters sent")
     add("--key", type=Path, required=True, help="of the page")
     add("--without", default="", help="raters left out, comma-separated")
-    add("--out", type=Path, help="a run's folder: its report then shows the result")
+    add("--out", type=Path, help="a run's folder, whose report then shows the result")
     options = parser.parse_args(argv)
     votes = read_votes(options.votes, read_key(options.key))
     without = [name for name in options.without.split(",") if name]
     summary = summarise(votes, BootstrapConfig(), without)
     table = preference_table(summary)
-    rows = [[_told(one) for one in row] for row in table.rows]
-    print(markdown_table(table.columns, rows))
-    print("\n".join(f"\n{note}" for note in table.notes))
+    print_table(table)
     if options.out is not None:
-        write_table(options.out / TABLES["preference"], table)
         write_whole(options.out / "preference.json", summary_json(summary).encode())
+        print(f"\n{show(options.out, 'preference', table)}")
 
 
 def preference_table(summary: PreferenceSummary) -> Table:
@@ -145,7 +219,7 @@ def preference_table(summary: PreferenceSummary) -> Table:
         for label, found in (
             ("all", pair.overall),
             *pair.tasks.items(),
-            *((_LANGUAGES.get(one, one), two) for one, two in pair.languages.items()),
+            *((LANGUAGES.get(one, one), two) for one, two in pair.languages.items()),
         )
     ]
     ranked = [] if summary.ranking is None else summary.ranking.systems
@@ -155,8 +229,8 @@ def preference_table(summary: PreferenceSummary) -> Table:
     ]
     alpha = summary.agreement
     notes.append(
-        f"agreement of raters: ordinal alpha {_told(alpha.alpha)} ({_told(alpha.low)} "
-        f"to {_told(alpha.high)}); the left side was chosen in "
+        f"agreement of raters: ordinal alpha {told(alpha.alpha)} ({told(alpha.low)} "
+        f"to {told(alpha.high)}); the left side was chosen in "
         f"{100 * summary.left_share.mean:.0f} % of the votes with a side"
     )
     return Table(
@@ -175,12 +249,6 @@ def _cells(found: Preference) -> list[str | int | float | None]:
         *(found.gsb.mean, found.gsb.low, found.gsb.high),
         *(found.win_rate.mean, found.win_rate.low, found.win_rate.high),
     ]
-
-
-def _told(value: str | int | float | None) -> str:
-    if isinstance(value, float):
-        return "n/a" if math.isnan(value) else f"{value:.3f}"
-    return str(value)
 
 
 def _power(argv: Sequence[str]) -> None:

@@ -130,8 +130,8 @@ def run(flags: RunFlags, command: Sequence[str]) -> str:
         title="scoring",
         learned=learned,
     )
-    if judge is not None:
-        return judged_report(flags.out, judge)
+    if judge is not None and flags.judge is not None:
+        return judged_report(flags.out, judge, flags.judge)
     return report_runs([flags.out], flags.out)
 
 

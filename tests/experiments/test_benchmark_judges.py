@@ -1,22 +1,18 @@
-"""Judges and people by the benchmark's commands, on one smoke case."""
+"""Judges by the benchmark's commands, on one smoke case."""
 
 import datetime
 import json
 import re
 
 import pytest
-import yaml
 
 from experiments import benchmark
 from tbstar_jax.errors import UserError
-from tbstar_jax.evaluation.cases.store import load_cases
-from tbstar_jax.evaluation.preference.study import read_key
 from tbstar_jax.evaluation.run.run_folder import read_run
 from tbstar_jax.input_pipeline.images import decode_image, encode_png
 from tests.evaluation.public import copies
+from tests.experiments.judged_runs import CASE, judge_file, made_runs, strict
 from tests.support.loopback import Answer, completion, serving
-
-CASE = "smoke/recolor/000"
 
 
 @pytest.fixture(scope="module")
@@ -26,50 +22,7 @@ def root(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def runs(root):
-    """Two systems: `good` returns the reference, `lazy` the photo."""
-    options = ["--split=smoke", "--tasks=recolor", "--workers=1"]
-    options.append(f"--cases={root / 'cases'}")
-    benchmark.main(["cases", *options])
-    (case,) = load_cases(root / "cases")
-    found = {}
-    for name, image in (("good", case.reference), ("lazy", case.source)):
-        for language in ("en", "zh"):
-            path = root / f"outputs/{name}/{CASE}/{language}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(encode_png(image))
-        found[name] = root / name
-        outputs = root / "outputs" / name
-        benchmark.main(
-            [*options, f"--outputs={outputs}", f"--out={found[name]}", f"--name={name}"]
-        )
-    return found
-
-
-def judge_file(path, url, **settings):
-    content = {
-        "base_url": url,
-        "model": "judge-2026-11-01",
-        "retries": 0,
-        "canary": False,
-        **settings,
-    }
-    path.write_text(yaml.safe_dump(content))
-    return f"--judge={path}"
-
-
-def strict(semantic=(8, 9), quality=(7, 9)):
-    """Answers the two questions of the mode `strict`, by the names they ask for."""
-
-    def answer(request, index):
-        asked = request.json()["response_format"]["json_schema"]["schema"]["properties"]
-        names = [name for name in asked if asked[name].get("type") == "integer"]
-        values = semantic if index % 2 == 0 else quality
-        fields = {name: "because" for name in asked} | dict(
-            zip(names, values, strict=True)
-        )
-        return Answer(body=completion(json.dumps(fields)))
-
-    return answer
+    return made_runs(root)
 
 
 def test_a_judges_score_stands_in_the_report(runs, tmp_path, capsys):
@@ -131,14 +84,6 @@ def test_a_mock_stands_in_the_report_and_in_no_leaderboard(runs, tmp_path, capsy
     assert not (runs["lazy"] / "judges.json").exists()
 
 
-def test_runs_of_one_name_are_not_compared(runs, tmp_path):
-    flag = judge_file(tmp_path / "judge.yaml", "https://h/v1", mode="pairwise")
-    with pytest.raises(UserError, match="named good, good"):
-        benchmark.main(
-            ["judge", str(runs["good"]), flag, "--against", str(runs["good"])]
-        )
-
-
 def test_a_folder_is_no_label(runs, tmp_path):
     flag = judge_file(tmp_path / "judge.yaml", "https://h/v1")
     with pytest.raises(UserError, match="a folder, not a label; name the run first"):
@@ -195,84 +140,22 @@ def test_exact_scores_are_reported_whatever_the_judge_does(runs, root, tmp_path)
     places = [f"--cases={root / 'cases'}", f"--outputs={root / 'outputs/lazy'}"]
     with serving(Answer(status=503)) as (url, _):
         flag = judge_file(tmp_path / "judge.yaml", url, model="down")
-        with pytest.raises(UserError, match="down answered none of 2 requests"):
+        with pytest.raises(UserError, match="down answered none of 2 requests") as said:
             benchmark.main([*options, *places, f"--out={runs['lazy']}", flag])
     assert report.exists()
-
-
-def test_pairs_are_judged_in_both_orders(runs, tmp_path, capsys):
-    """The judge always prefers the first picture: a tie, and said to be one."""
-
-    def first(request, index):
-        schema = request.json()["response_format"]["json_schema"]["schema"]
-        choices = schema["properties"]
-        name = next(name for name in choices if "enum" in choices[name])
-        fields = {other: "because" for other in choices}
-        return Answer(
-            body=completion(json.dumps({**fields, name: choices[name]["enum"][0]}))
-        )
-
-    with serving(first) as (url, server):
-        flag = judge_file(tmp_path / "judge.yaml", url, mode="pairwise")
-        benchmark.main(
-            ["judge", str(runs["good"]), flag, "--against", str(runs["lazy"])]
-        )
-        assert len(server.requests) == 4
-        with pytest.raises(UserError, match="--against goes with the mode pairwise"):
-            benchmark.main(["judge", str(runs["good"]), flag])
-    told = capsys.readouterr().out
-    assert "in 2 the two orders disagreed" in told
-    scores = re.findall(r"\| (good|lazy) \| (\d+) \|", told)
-    assert dict(scores) == {"good": "1000", "lazy": "1000"}
-    benchmark.main(["report", str(runs["good"])])
-    page = (runs["good"] / "report.html").read_text()
-    assert "Edits in pairs, judged by" in page
-
-
-def test_people_compare_the_runs(runs, tmp_path, capsys):
-    page, key = tmp_path / "page", tmp_path / "key.json"
-    places = [f"--out={page}", f"--key={key}", "--seed=7", "--checks=0"]
-    compared = [str(runs["good"]), str(runs["lazy"])]
-    benchmark.main(["preference", "page", *compared, *places])
-    assert "2 comparisons" in capsys.readouterr().out
-    shown = (page / "index.html").read_text()
-    assert "good" not in re.sub(r"<[^>]+>", "", shown).split()
-    secret = read_key(key)
-    votes = {
-        "format": "tbstar-preference-votes",
-        "version": 1,
-        "study": secret.study,
-        "rater": "ann",
-        "interface": "en",
-        "votes": [
-            {
-                "item": item.id,
-                "left": item.first.id,
-                "right": item.second.id,
-                "choice": "left",
-                "place": place,
-                "milliseconds": 2_000,
-                "at": 1_790_000_000_000,
-            }
-            for place, item in enumerate(secret.items)
-        ],
-    }
-    file = tmp_path / "ann.json"
-    file.write_text(json.dumps(votes))
-    benchmark.main(
-        ["preference", "count", str(file), f"--key={key}", f"--out={runs['good']}"]
+    assert f"the scores and {report} are written" in str(said.value)
+    assert f"`python -m experiments.benchmark judge {runs['lazy']} {flag}`" in str(
+        said.value
     )
-    told = capsys.readouterr().out
-    assert "| good against lazy | all | 2 | 2 | 0 | 0 | 0 | 1.000 |" in told
-    benchmark.main(["report", str(runs["good"])])
-    assert "User preference" in (runs["good"] / "report.html").read_text()
 
 
-def test_the_power_of_a_study_is_told(capsys):
-    benchmark.main(["preference", "power"])
-    assert "| 200 | 0.1" in capsys.readouterr().out
-    with pytest.raises(UserError, match="tie"):
-        benchmark.main(["preference", "power", "--ties=1.5"])
+def test_a_setting_of_the_judges_file_is_no_option(runs, tmp_path):
+    flag = judge_file(tmp_path / "judge.yaml", "https://h/v1")
+    for command in (["judge", str(runs["good"])], ["audit"], ["--split=smoke"]):
+        with pytest.raises(UserError, match="bug_compatible is a line of the judge's"):
+            benchmark.main([*command, flag, "--bug-compatible"])
+        with pytest.raises(UserError, match="unrecognized arguments: --bugs"):
+            benchmark.main([*command, flag, "--bugs"])
 
 
 def test_a_judge_without_its_key_is_missed_before_anything_is_made(
@@ -284,18 +167,6 @@ def test_a_judge_without_its_key_is_missed_before_anything_is_made(
     with pytest.raises(UserError, match="NO_SUCH_KEY"):
         benchmark.main(["--split=smoke", flag])
     assert not (tmp_path / "runs").exists()
-
-
-def test_defects_are_planted_and_noticed(runs, root, tmp_path, capsys):
-    options = ["--split=smoke", "--tasks=recolor", "--workers=1", "--limit=1"]
-    places = [f"--cases={root / 'cases'}", f"--out={tmp_path}", f"--run={runs['good']}"]
-    benchmark.main(["audit", *options, *places])
-    told = capsys.readouterr().out
-    assert "| shift 6 px | 1 | 100.0 |" in told
-    assert json.loads((tmp_path / "audit.json").read_text())["num_cases"] == 1
-    benchmark.main(["report", str(runs["good"])])
-    page = (runs["good"] / "report.html").read_text()
-    assert "share of planted defects that a score notices" in page
 
 
 def test_a_judge_that_sees_no_order_judges_nothing(runs, tmp_path):

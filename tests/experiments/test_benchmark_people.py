@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from experiments.benchmark_people import preference, preference_table
+from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.cases.store import write_cases
 from tbstar_jax.evaluation.preference.study import read_key
 from tbstar_jax.evaluation.preference.summary import summarise
@@ -139,3 +140,82 @@ def test_a_page_shows_the_second_picture_of_the_cases_that_have_one(tmp_path):
     for file in shown["object_add"]:
         with Image.open(page / file) as image:
             assert np.array_equal(np.array(image.convert("RGB")), SECOND)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """Two cases; `a` answered all four prompts, `b` three, `c` one of the others."""
+    root = tmp_path_factory.mktemp("folders")
+    cases = [case("recolor"), case("recolor", index=1)]
+    write_cases(cases, root / "cases")
+    prompts = [f"{one.id}/{code}" for one in cases for code in ("en", "zh")]
+    answered = {"a": prompts, "b": prompts[1:], "c": prompts[:1]}
+    for level, (name, ids) in enumerate(answered.items()):
+        for id in ids:
+            path = root / name / f"{id}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            picture = np.full((64, 64, 3), 80 * level, np.uint8)
+            path.write_bytes(encode_png(picture))
+    run_of(root / "runs", "run", root / "cases", tuple(prompts), 200)
+    return root, prompts
+
+
+def page_of(tmp_path, *systems, checks=0):
+    """The page's key."""
+    page, key = tmp_path / "page", tmp_path / "key.json"
+    places = [f"--out={page}", f"--key={key}", f"--checks={checks}", "--seed=4"]
+    preference(["page", *map(str, systems), *places])
+    return read_key(key)
+
+
+def test_a_page_shows_folders_of_pictures_that_were_never_scored(folders, tmp_path):
+    root, prompts = folders
+    cases = f"--cases={root / 'cases'}"
+    key = page_of(tmp_path, root / "a", root / "b", cases, checks=1)
+    assert key.systems == ("a", "b")
+    compared = [one.prompt for one in key.items if one.kind == "pair"]
+    assert compared == prompts[1:]
+    assert sorted(one.kind for one in key.items)[:2] == ["identical", "pair"]
+    (item, *_) = key.items
+    for answer, level in ((item.first, 0), (item.second, 80)):
+        file = tmp_path / "page/images" / f"{answer.id}.webp"
+        with Image.open(file) as image:
+            assert np.array(image.convert("RGB"))[0, 0].tolist() == [level] * 3
+    assert not list((root / "a").glob("*.json"))
+
+
+def test_a_run_stands_beside_a_folder_of_pictures(folders, tmp_path):
+    root, prompts = folders
+    cases = f"--cases={root / 'cases'}"
+    key = page_of(tmp_path, root / "runs/run", root / "b", cases)
+    assert key.systems == ("run", "b")
+    assert [one.prompt for one in key.items] == prompts[1:]
+
+
+@pytest.mark.parametrize(
+    ("systems", "has_cases", "sentence"),
+    [
+        (("a", "b"), False, r"a holds no benchmark run .* with --cases=DIR"),
+        (("runs/run", "b"), False, r"b holds no benchmark run .* with --cases=DIR"),
+        (("b", "c"), True, "b, c have no prompt in common"),
+        (("b", "missing"), True, "there is no folder .*missing"),
+        (("b", "cases"), True, "cases holds the picture of none of the 4 prompts"),
+        (("a", "a/../a"), True, "are named a, a, .*rename a folder"),
+    ],
+)
+def test_folders_that_cannot_be_compared(
+    folders, tmp_path, systems, has_cases, sentence
+):
+    root, _ = folders
+    given = [root / one for one in systems]
+    with pytest.raises(UserError, match=sentence):
+        page_of(tmp_path, *given, *([f"--cases={root / 'cases'}"] * has_cases))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_of_other_cases_is_not_shown_with_them(folders, tmp_path):
+    root, _ = folders
+    other = root / "other"
+    write_cases([case("recolor")], other)
+    with pytest.raises(UserError, match=r"is on the cases in .*cases"):
+        page_of(tmp_path, root / "runs/run", root / "b", f"--cases={other}")
