@@ -1,4 +1,4 @@
-"""Tables of means: the leaderboard, the tasks, why edits fail, two runs."""
+"""Tables of means: the leaderboard, the tasks, the slices, why edits fail."""
 
 import math
 from collections.abc import Sequence
@@ -14,16 +14,14 @@ from tbstar_jax.evaluation.report.markup import (
     note,
     number,
     scroll,
-    shown,
     table,
     tag,
 )
 from tbstar_jax.evaluation.run.measures import (
     Measure,
     measure_by_name,
-    with_variants,
 )
-from tbstar_jax.evaluation.run.results import Results, SystemResult
+from tbstar_jax.evaluation.run.results import SystemResult
 
 _COLUMNS = (
     ("consistency", "macro", "C"),
@@ -180,76 +178,6 @@ def failures(system: SystemResult) -> Html | Absent:
         rows.append([task, str(total), join(*bars)])
     heads = ["task", "failed", "lowest part of E, and how often"]
     return table("Edits with E below 0.5", heads, rows, "parts")
-
-
-def run_difference(now: Results, before: Results | None) -> Html | Absent:
-    """Means of two runs side by side, for systems and measures of both."""
-    if before is None:
-        return Absent(reason="no earlier run was given to compare with")
-    earlier = {system.name: system for system in before.systems}
-    rows: list[list[str]] = []
-    for system in now.systems:
-        other = earlier.get(system.name)
-        for measure in with_variants(now.provenance.get("tools", {})):
-            if other is None or not {measure.name} <= (
-                set(system.measures) & set(other.measures)
-            ):
-                continue
-            then = other.measures[measure.name].macro
-            mean = system.measures[measure.name].macro.mean
-            digits = digits_of(measure)
-            step = mean - then.mean
-            if math.isnan(step) or abs(step) < 0.5 * 10**-digits:
-                continue
-            key = f"{system.name}|{measure.name}|macro"
-            rows.append(
-                [
-                    system.name,
-                    head_of(measure),
-                    number(then.mean, digits, f"before|{key}|mean"),
-                    number(mean, digits, f"{key}|mean"),
-                    _signed(step, digits, measure),
-                ]
-            )
-    told = note(_other_conditions(now, before))
-    if not rows:
-        same = "No mean of a system of both runs differs in the digits shown."
-        return join(told, tag("p", same))
-    heads = ["system", "measure", "before", "now", "difference"]
-    found = table("Means over tasks that differ between the runs", heads, rows, "diff")
-    return join(told, found)
-
-
-def _signed(step: float, digits: int, measure: Measure) -> Html:
-    sign = "+" if step > 0 else ""
-    if measure.is_higher_better is None:
-        verdict = ""
-    else:
-        verdict = "better" if (step > 0) == measure.is_higher_better else "worse"
-    text = f"{sign}{shown(step, digits)}"
-    return join(text, tag("small", verdict)) if verdict else join(text)
-
-
-def _other_conditions(now: Results, before: Results) -> str:
-    changed = [
-        name
-        for name in (
-            "cases_sha256",
-            "split",
-            "scores_version",
-            "tools",
-            "versions",
-            "commit",
-        )
-        if now.provenance.get(name) != before.provenance.get(name)
-    ]
-    if "cases_sha256" in changed or "split" in changed:
-        start = "The two runs are not on the same cases: their means do not compare. "
-    else:
-        start = "Both runs are on the same cases. "
-    if changed:
-        start += f"Different between them: {', '.join(changed)}. "
-    return start + "Whether a difference is real, a paired comparison says."
 
 
 def plain_table(given: Table | None, reason: str) -> Html | Absent:

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tbstar_jax.evaluation.judge.modes import VIE_MODES
@@ -12,6 +12,7 @@ from tbstar_jax.evaluation.report.markup import (
     Html,
     digits_of,
     join,
+    note,
     number,
     shown,
     table,
@@ -49,7 +50,11 @@ def headline(content: ReportContent, main: SystemResult) -> Html:
             ends = f"{shown(found.low, 3)} to {shown(found.high, 3)}"
         items.append(_item(label, join(value, unit), ends))
     items.append(_item("VIE-O", *_judged(content, main)))
-    return tag("dl", *items, class_="headline")
+    line = tag("dl", *items, class_="headline")
+    if not content.results.runs:
+        return line
+    whose = f"{main.name}, whose answers are shown below; the others: see the tables."
+    return join(note(f"Scores of {whose}"), line)
 
 
 def ceiling(system: SystemResult, measure: str, slice_: str) -> Html:
@@ -125,17 +130,27 @@ def warnings(content: ReportContent) -> Html:
 
 
 def told(content: ReportContent) -> Html:
-    """Coverage, hashes, tools and time; all of it is at the end of the page."""
+    """Coverage, hashes, tools and time, a line for each run; the end has all of it."""
+    if not content.results.runs:
+        return _told(content, content.main, ())
+    return join(
+        *(_told(content, name, (tag("b", name), ": ")) for name in content.results.runs)
+    )
+
+
+def _told(content: ReportContent, name: str, start: Sequence[str]) -> Html:
+    """Of the run of one system."""
     parts = []
-    if (main := content.main_result) is not None:
-        scored = main.statuses.get("ok", 0) + main.statuses.get("wrong_size", 0)
-        parts.append(f"{scored} of {num_answers(main)} prompts answered")
-        if main.num_samples > 1:
+    result = next((one for one in content.results.systems if one.name == name), None)
+    if result is not None:
+        scored = result.statuses.get("ok", 0) + result.statuses.get("wrong_size", 0)
+        parts.append(f"{scored} of {num_answers(result)} prompts answered")
+        if result.num_samples > 1:
             parts[0] = (
-                f"{scored} of {num_answers(main)} answers, {main.num_samples} to each "
-                f"of {main.num_prompts} prompts"
+                f"{scored} of {num_answers(result)} answers, {result.num_samples} to "
+                f"each of {result.num_prompts} prompts"
             )
-    values = content.results.provenance
+    values = content.results.provenance_of(name)
     if count := values.get("num_cases"):
         parts.append(f"{count} cases")
     hashes = {
@@ -146,13 +161,13 @@ def told(content: ReportContent) -> Html:
     parts += [
         f"{name} {str(text)[:_MAX_HASH]}" for name, text in hashes.items() if text
     ]
-    for name, tool in content.tools.items():
+    for name, tool in values.get("tools", {}).items():
         if isinstance(tool, Mapping):
             tool = ", ".join(dict.fromkeys(str(one["name"]) for one in tool.values()))
         parts.append(f"{name}: {tool[:_MAX_TOLD] or 'none'}")
     if time := values.get("time"):
         parts.append(str(time)[:_MAX_TOLD])
-    return tag("p", " \u00b7 ".join(parts), class_="told")
+    return tag("p", *start, " \u00b7 ".join(parts), class_="told")
 
 
 def num_answers(system: SystemResult) -> int:
@@ -177,14 +192,26 @@ def coverage(content: ReportContent) -> Html:
     return table("Answers by status", heads, rows, "numbers")
 
 
-def provenance(values: Mapping[str, Any]) -> Html:
-    """Everything that was recorded of the run, name by name."""
-    rows = []
-    for name, value in _flat("", values):
-        text = value if isinstance(value, str) else json.dumps(value)
-        short = text if len(text) <= _MAX_VALUE else f"{text[:_MAX_VALUE]}…"
-        rows.append([name, tag("code", short)])
-    return table("What was run, and on what", ["what", "value"], rows, "provenance")
+def provenance(content: ReportContent) -> Html:
+    """Everything that was recorded, name by name, a column for each run."""
+    results = content.results
+    runs = results.runs or {content.main: results.provenance}
+    columns = [dict(_flat("", values)) for values in runs.values()]
+    rows = [
+        [name, *(_value(column, name) for column in columns)]
+        for name in dict.fromkeys(name for column in columns for name in column)
+    ]
+    heads = ["what", *(runs if results.runs else ["value"])]
+    return table("What was run, and on what", heads, rows, "provenance")
+
+
+def _value(column: Mapping[str, Any], name: str) -> Html:
+    if name not in column:
+        return tag("span", "n/a", class_="none")
+    value = column[name]
+    text = value if isinstance(value, str) else json.dumps(value)
+    short = text if len(text) <= _MAX_VALUE else f"{text[:_MAX_VALUE]}…"
+    return tag("code", short)
 
 
 def _flat(prefix: str, values: Mapping[str, Any]) -> list[tuple[str, Any]]:

@@ -6,14 +6,19 @@ from collections.abc import Mapping
 from tbstar_jax.evaluation.report import boards, head, panels
 from tbstar_jax.evaluation.report.album import Album
 from tbstar_jax.evaluation.report.content import Absent, ReportContent
+from tbstar_jax.evaluation.report.difference import run_difference
 from tbstar_jax.evaluation.report.drawing import Drawing
 from tbstar_jax.evaluation.report.figures import NOTHING
 from tbstar_jax.evaluation.report.gallery import gallery
+from tbstar_jax.evaluation.report.head_to_head import head_to_head_table
 from tbstar_jax.evaluation.report.judged import judge_table
 from tbstar_jax.evaluation.report.learned_table import learned_table
 from tbstar_jax.evaluation.report.markup import Html, join, tag
 from tbstar_jax.evaluation.report.style import POLICY, page_style
 from tbstar_jax.evaluation.run.results import SystemResult
+
+_MAX_NAMES = 3
+"""Of systems in a title."""
 
 _NO_VAE = Absent(
     reason="no autoencoder was given, so the ceiling of a model that encodes the photo "
@@ -49,8 +54,7 @@ def report_html(
     """
     main = content.main_result
     sections = _sections(content, main, drawings, album)
-    split = str(content.results.provenance.get("split", ""))
-    title = f"{content.main} on {split}" if split else content.main
+    title = _title(content)
     top = [
         tag("h1", f"Benchmark: {title}"),
         head.told(content),
@@ -79,6 +83,16 @@ def report_html(
     return f"<!doctype html>{page}\n"
 
 
+def _title(content: ReportContent) -> str:
+    """The systems, or how many there are, and the split."""
+    names = list(content.results.runs) or [content.main]
+    told = ", ".join(names)
+    if len(names) > _MAX_NAMES:
+        told = f"{content.main} and {len(names) - 1} other systems"
+    split = str(content.results.provenance.get("split", ""))
+    return f"{told} on {split}" if split else told
+
+
 def _sections(
     content: ReportContent,
     main: SystemResult | None,
@@ -88,12 +102,13 @@ def _sections(
     run = Section(
         id="run",
         title="What was run",
-        body=join(head.coverage(content), head.provenance(content.results.provenance)),
+        body=join(head.coverage(content), head.provenance(content)),
     )
     if main is None:
         return [Section(id="leaderboard", title="Leaderboard", body=NOTHING), run]
     found: list[tuple[str, str, Html | Absent]] = [
         ("leaderboard", "Leaderboard", boards.leaderboard(content)),
+        ("head-to-head", "Head to head", head_to_head_table(content.results)),
         ("learned", "Learned columns", learned_table(content)),
         ("scores", "Scores", panels.scores_panel(content)),
         ("tasks", "Tasks", panels.tasks_panel(content, main, drawings["tasks"])),
@@ -126,7 +141,7 @@ def _sections(
         (
             "difference",
             "Since the previous run",
-            boards.run_difference(content.results, content.previous),
+            run_difference(content),
         ),
     ]
     anchors = {one.name for one in content.results.systems if one.kind == "anchor"}

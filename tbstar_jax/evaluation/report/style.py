@@ -52,7 +52,8 @@ overflow-wrap:anywhere;position:sticky;left:0;background:var(--ground)}
 .numbers td small{display:block}.anchor th{font-weight:400;color:var(--muted)}
 .anchor{background:var(--band)}.none{color:var(--muted)}
 .provenance td,.provenance th{overflow-wrap:anywhere}
-.provenance th{font-weight:400;width:220px}td small{color:var(--muted)}
+.provenance th{font-weight:400;width:220px}.provenance td{min-width:110px}
+td small{color:var(--muted)}
 .paired small,.diff small{margin-left:6px}
 code{font:13px/1.4 ui-monospace,monospace;overflow-wrap:anywhere}
 .part{display:inline-block;margin-right:16px;white-space:nowrap}

@@ -15,7 +15,7 @@ from tbstar_jax.evaluation.run.measures import MEASURES, Measure, variant_of
 from tbstar_jax.evaluation.scores.comparison import CURVE
 from tbstar_jax.evaluation.scores.record import ScoreRecord
 from tbstar_jax.evaluation.statistics.bootstrap import Slices, macro_mean, slices
-from tbstar_jax.evaluation.statistics.paired import language_difference
+from tbstar_jax.evaluation.statistics.paired import Comparison, language_difference
 from tbstar_jax.evaluation.statistics.resample import BootstrapConfig, Interval
 from tbstar_jax.evaluation.statistics.sample import Sample, sample_of
 
@@ -74,22 +74,47 @@ class SystemResult:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class HeadToHead:
+    """Two systems on the same prompts, by one measure.
+
+    Attributes:
+      first: name of a system.
+      second: of another; differences are the first's minus its.
+      measure: name of the measure.
+      found: the paired comparison.
+    """
+
+    first: str
+    second: str
+    measure: str
+    found: Comparison
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Results:
     """All of a run.
 
     Attributes:
-      provenance: see `provenance.py`.
+      provenance: see `provenance.py`; of several runs the first one's.
       systems: the systems first, each with its best of N where it has several samples,
         then the anchors in their order.
       judges: one object per judge and mode, as `evaluation/judge` summarises them.
       notes: sentences the reader must know: anchors out of order, cases that differ
         from the shipped ones, tools that were absent.
+      runs: provenance of every run by its system, where there are several; else empty.
+      head_to_head: paired differences of every two systems, see `head_to_head.py`.
     """
 
     provenance: Mapping[str, Any]
     systems: Sequence[SystemResult]
     judges: Sequence[Mapping[str, Any]]
     notes: Sequence[str]
+    runs: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
+    head_to_head: Sequence[HeadToHead] = ()
+
+    def provenance_of(self, system: str) -> Mapping[str, Any]:
+        """Of the run of a system; of others, such as anchors, the first run's."""
+        return self.runs.get(system, self.provenance)
 
 
 def summarise(
@@ -203,15 +228,15 @@ def to_csv(results: Results) -> str:
             for label, interval in named_slices(sliced):
                 numbers = (interval.mean, interval.low, interval.high)
                 row = (
-                    _cell(system.name),
+                    plain_text(system.name),
                     system.kind,
                     name,
-                    _cell(label),
+                    plain_text(label),
                     *("" if math.isnan(number) else repr(number) for number in numbers),
                     interval.num_prompts,
                     interval.num_cases,
                     interval.num_left_out,
-                    _cell(variants[name]),
+                    plain_text(variants[name]),
                 )
                 writer.writerow(row)
     return file.getvalue()
@@ -228,6 +253,6 @@ def named_slices(sliced: Slices) -> list[tuple[str, Interval]]:
     ]
 
 
-def _cell(text: str) -> str:
+def plain_text(text: str) -> str:
     """A text that no spreadsheet takes for a formula."""
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

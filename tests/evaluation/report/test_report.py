@@ -455,7 +455,68 @@ def test_two_runs_are_compared_where_they_differ():
     other = results({"ours": records("ours", 0.1)}, cases_sha256="other")
     text = page_of(content(previous=other)).text
     assert "not on the same cases: their means do not compare" in text
-    assert "No mean of a system of both runs differs" in text
+    assert "No mean of ours differs from the earlier run" in text
+
+
+def test_runs_of_differently_named_systems_are_compared_by_their_main_ones():
+    before = results({"old": records("old")}, commit="old")
+    page = page_of(content(previous=before))
+    rows = page.cells["Means over tasks that differ between the runs"]
+    assert [row[0] for row in rows[1:]] == ["ours (before: old)"] * 3
+    assert [row[-1] for row in rows[1:]] == ["+0.100better"] * 3
+    told = "Of other names, and compared as main systems: old before, ours now."
+    assert told in page.text
+    # A system of that name is the same one, though it is not the main one.
+    named = page_of(content(previous=results({"other": records("other", 0.1)})))
+    rows = named.cells["Means over tasks that differ between the runs"]
+    assert {tuple(row[::4]) for row in rows[1:]} == {("other", "-0.100worse")}
+    assert "Of other names" not in named.text
+
+
+def test_runs_with_nothing_in_common_are_said_to_have_nothing():
+    before = results({"old": records("old")})
+    (old,) = before.systems
+    nothing = dataclasses.replace(
+        before, systems=[dataclasses.replace(old, measures={})]
+    )
+    text = page_of(content(previous=nothing)).text
+    assert "No measure is common to the two runs, so nothing can be compared." in text
+    empty = dataclasses.replace(before, systems=[])
+    text = page_of(content(previous=empty)).text
+    assert "no system that any of this one compares with, so nothing can be" in text
+    assert "No mean of" not in text
+
+
+def test_a_report_of_several_runs_tells_what_each_of_them_was():
+    runs = {
+        name: {
+            "split": "mini",
+            "system": {"weights_sha256": f"{name}-weights"},
+            "commit": f"{name}-commit",
+            "settings": {"steps": steps},
+        }
+        for name, steps in (("ours", 8), ("other", 50))
+    }
+    made = content()
+    merged = dataclasses.replace(made.results, runs=runs)
+    page = page_of(dataclasses.replace(made, results=merged))
+    assert page.text.startswith("Benchmark: ours, other on mini")
+    top = page.text[: page.text.index("Leaderboard")]
+    for name in runs:
+        assert f"{name}: 18 of 18 prompts answered" in top
+        assert f"weights {name}-weights · commit {name}-commit" in top
+    assert "Scores of ours, whose answers are shown" in top
+    rows = page.cells["What was run, and on what"]
+    assert rows[0] == ["what", "ours", "other"]
+    assert ["settings.steps", "8", "50"] in rows
+    many = {**runs, "c": {}, "d": {"seed": 3}}
+    page = page_of(
+        dataclasses.replace(made, results=dataclasses.replace(merged, runs=many))
+    )
+    assert page.text.startswith("Benchmark: ours and 3 other systems on mini")
+    rows = page.cells["What was run, and on what"]
+    assert ["seed", "n/a", "n/a", "n/a", "3"] in rows
+    assert "Scores of ours" not in page_of(made).text
 
 
 def test_tables_are_shown_as_given():
