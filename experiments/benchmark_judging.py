@@ -7,7 +7,7 @@ from pathlib import Path
 
 from data.parser import Parser
 from experiments.benchmark_canary import check_judge
-from experiments.benchmark_pairs import pairwise_table, whole
+from experiments.benchmark_pairs import pairwise_table
 from experiments.benchmark_report import report_runs
 from experiments.benchmark_settings import parse_beside_judge
 from experiments.benchmark_shown import print_table, show
@@ -141,12 +141,6 @@ def _compare(runs: Sequence[Run], config: JudgeConfig) -> None:
     bootstrap = BootstrapConfig()
     comparisons = compare_runs(runs, config)
     ranking, _ = ranked(comparisons, bootstrap)
-    head = ["system", "score (Davidson)", "low", "high", "verdicts"]
-    rows = [
-        [one.system, *map(whole, (one.score, one.low, one.high)), str(one.num_votes)]
-        for one in ranking.systems
-    ]
-    print(f"{markdown_table(head, rows)}\n")
     table = pairwise_table(comparisons, ranking, config, bootstrap)
     print_table(table)
     print(f"\n{show(runs[0].folder, 'pairwise', table)}")

@@ -46,7 +46,7 @@ def pairwise_table(
         )
     ]
     scores = [
-        f"{one.system}: {whole(one.score)} ({whole(one.low)} to {whole(one.high)}), "
+        f"{one.system}: {_whole(one.score)} ({_whole(one.low)} to {_whole(one.high)}), "
         f"Davidson, of {one.num_votes} verdicts"
         for one in ranking.systems
     ]
@@ -61,11 +61,6 @@ def pairwise_table(
             _spent(spent(comparisons)),
         ],
     )
-
-
-def whole(number: float) -> str:
-    """Without decimals; a single case says nothing about its spread."""
-    return "n/a" if math.isnan(number) else f"{number:.0f}"
 
 
 def _cells(found: PairResult, config: JudgeConfig) -> list[str | int | float | None]:
@@ -104,3 +99,8 @@ def _spent(found: Spent) -> str:
         f"A pair took {found.tokens:.0f} tokens on average, in all orders and votes; "
         f"all {found.num_asked} that were asked cost {cost}, as first paid."
     )
+
+
+def _whole(number: float) -> str:
+    """Without decimals; a single case says nothing about its spread."""
+    return "n/a" if math.isnan(number) else f"{number:.0f}"

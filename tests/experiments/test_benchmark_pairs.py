@@ -64,7 +64,7 @@ def test_pairs_are_judged_in_both_orders(runs, tmp_path, capsys):
             benchmark.main(["judge", str(runs["good"]), flag])
     told = capsys.readouterr().out
     assert "in 2 the two orders disagreed" in told
-    scores = re.findall(r"\| (good|lazy) \| (\d+) \|", told)
+    scores = re.findall(r"^(good|lazy): (\d+) \(n/a to n/a\), Davidson", told, re.M)
     assert dict(scores) == {"good": "1000", "lazy": "1000"}
     assert "| good against lazy | all | 2 | 0 | 2 | 2 | 0 | 0 | 0.000 |" in told
     assert "cost n/a (no prices" in told
@@ -99,6 +99,18 @@ def test_wins_gsb_tokens_and_cost_of_pairs_stand_in_the_report(runs, tmp_path, c
     # The server is down: what was judged is told again.
     benchmark.main([*judged, flag])
     assert "| good against lazy | all | 2 | 2 |" in capsys.readouterr().out
+
+
+def test_a_judge_of_pairs_that_is_down_leaves_nothing(runs, tmp_path):
+    with serving(Answer()) as (url, _):
+        pass
+    flag = judge_file(tmp_path / "judge.yaml", url, mode="pairwise")
+    before = sorted(runs["lazy"].iterdir())
+    with pytest.raises(UserError, match="judge cannot be asked: nothing answers at"):
+        benchmark.main(
+            ["judge", str(runs["lazy"]), flag, "--against", str(runs["good"])]
+        )
+    assert sorted(runs["lazy"].iterdir()) == before
 
 
 def test_a_report_of_several_runs_is_not_replaced_by_one_of_one(

@@ -302,6 +302,8 @@ def compare_runs(runs: Sequence[Run], config: JudgeConfig) -> list[Comparison]:
             f"the runs are named {', '.join(names)}, but a comparison needs a name for "
             "each; run one of them again with another --name"
         )
+    judge, journal = Judge(config), runs[0].folder / COMPARISONS_FILE
+    judge.require_there(journal)
     cases = CaseFolder(runs[0].cases, None)
     common = [id for id in runs[0].prompts if all(id in run.prompts for run in runs)]
     found = {run.name: find_outputs(run.outputs, common).paths for run in runs}
@@ -313,7 +315,7 @@ def compare_runs(runs: Sequence[Run], config: JudgeConfig) -> list[Comparison]:
         for prompt in common
         for first, second in itertools.combinations(runs, 2)
     )
-    return compare_all(Judge(config), work, runs[0].folder / COMPARISONS_FILE)
+    return compare_all(judge, work, journal)
 
 
 def ranked(
