@@ -52,7 +52,7 @@ TABLES = {
     "pairwise": "pairwise_table.json",
     "audit": "audit_table.json",
 }
-"""Tables of other commands that a report shows where they lie in its folder."""
+"""Tables of other commands that a report shows: of its folder, else of a run's."""
 
 
 def report_runs(
@@ -145,9 +145,9 @@ def gather(
         judgements=judgements,
         reads=_reads(by_system[first.name], cases, first.outputs),
         previous=None if previous is None else _earlier(previous, first),
-        preference=_table(out / TABLES["preference"]),
-        pairwise=_table(out / TABLES["pairwise"]),
-        audit=_table(out / TABLES["audit"]),
+        preference=_table("preference", out, runs),
+        pairwise=_table("pairwise", out, runs),
+        audit=_table("audit", out, runs),
     )
 
 
@@ -258,8 +258,11 @@ def _earlier(folder: Path, now: Run) -> Results:
     )
 
 
-def _table(path: Path) -> Table | None:
-    if not path.exists():
+def _table(kind: str, out: Path, runs: Sequence[Run]) -> Table | None:
+    """Of the report's own folder, else of the first run that has one."""
+    places = [folder / TABLES[kind] for folder in (out, *(run.folder for run in runs))]
+    path = next((one for one in places if one.exists()), None)
+    if path is None:
         return None
     try:
         return Table(**json.loads(path.read_text(encoding="utf-8")))

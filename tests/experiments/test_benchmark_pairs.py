@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from experiments import benchmark
+from experiments.benchmark_report import write_table
 from experiments.benchmark_shown import show
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.preference.study import read_key
@@ -111,6 +112,23 @@ def test_a_judge_of_pairs_that_is_down_leaves_nothing(runs, tmp_path):
             ["judge", str(runs["lazy"]), flag, "--against", str(runs["good"])]
         )
     assert sorted(runs["lazy"].iterdir()) == before
+
+
+def test_a_report_of_several_runs_has_the_tables_of_its_runs(runs, tmp_path):
+    (table, own) = (Table(title=one, columns=["a"], rows=[[1]]) for one in ("Of", "In"))
+    write_table(runs["lazy"] / "pairwise_table.json", table)
+    merged = ["report", str(runs["good"]), str(runs["lazy"]), f"--out={tmp_path}"]
+    (runs["good"] / "pairwise_table.json").unlink(missing_ok=True)
+    benchmark.main(merged)
+    page = (tmp_path / "report.html").read_text()
+    assert "<caption><span>Of</span>" in page
+    # One that was made for this report goes first.
+    write_table(tmp_path / "pairwise_table.json", own)
+    benchmark.main(merged)
+    page = (tmp_path / "report.html").read_text()
+    assert "<caption><span>In</span>" in page
+    assert "<caption><span>Of</span>" not in page
+    (runs["lazy"] / "pairwise_table.json").unlink()
 
 
 def test_a_report_of_several_runs_is_not_replaced_by_one_of_one(
