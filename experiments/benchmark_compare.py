@@ -69,7 +69,8 @@ def _on_common_cases(runs: tuple[Run, Run]) -> TwoRuns:
     if any(left_out):
         note = (
             f"cases that only one of the runs is of are left out: {left_out[0]} of "
-            f"{runs[0].name}, {left_out[1]} of {runs[1].name}; {len(common)} are in both"
+            f"{runs[0].name}, {left_out[1]} of {runs[1].name}; {len(common)} are in "
+            "both"
         )
         notes = (note, *notes)
     return dataclasses.replace(two, rows=(first, second), notes=notes)

@@ -2,32 +2,41 @@
 
 import dataclasses
 import functools
+import itertools
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from experiments.benchmark_notes import reading_notes
+from experiments.benchmark_pictures import (
+    HEADLINE,
+    gone_notes,
+    pictures_at,
+    texts_read,
+    with_headline,
+)
+from experiments.benchmark_two_runs import read_alike
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.anchors import ANCHORS
-from tbstar_jax.evaluation.answers.answer import sample_name
-from tbstar_jax.evaluation.answers.folder import find_output
 from tbstar_jax.evaluation.cases.folder import CaseFolder
 from tbstar_jax.evaluation.files import json_text, write_whole
+from tbstar_jax.evaluation.journal import line_of
 from tbstar_jax.evaluation.judge.judgement import Judgement
 from tbstar_jax.evaluation.judge.mock import mock_judgement
 from tbstar_jax.evaluation.report.content import (
-    PromptPictures,
     ReportContent,
     Table,
-    TextRead,
-    pictures_of,
 )
-from tbstar_jax.evaluation.report.headline import headline_picture
 from tbstar_jax.evaluation.report.write import write_report
+from tbstar_jax.evaluation.run.head_to_head import MAX_PAIRS, head_to_head
+from tbstar_jax.evaluation.run.head_to_head import to_csv as pairs_csv
 from tbstar_jax.evaluation.run.judging import judge_summaries, judgements_now
 from tbstar_jax.evaluation.run.learned_columns import comparable
+from tbstar_jax.evaluation.run.provenance import CASE_DIGESTS
 from tbstar_jax.evaluation.run.results import (
+    HeadToHead,
     Results,
     SystemResult,
     best_of,
@@ -36,16 +45,18 @@ from tbstar_jax.evaluation.run.results import (
     to_json,
 )
 from tbstar_jax.evaluation.run.rows import joined_rows, rows_text
-from tbstar_jax.evaluation.run.run_folder import Run, read_run, same_cases
-from tbstar_jax.evaluation.scores.prompt import decode_answer
+from tbstar_jax.evaluation.run.run_folder import (
+    RECORDS_FILE,
+    RUN_FILE,
+    Run,
+    read_run,
+    same_cases,
+)
 from tbstar_jax.evaluation.scores.record import ScoreRecord
 from tbstar_jax.evaluation.statistics.resample import BootstrapConfig
-from tbstar_jax.evaluation.text.measures import read_written
-from tbstar_jax.evaluation.text.reader import find_reader
-from tbstar_jax.input_pipeline.images import encode_png
 
-HEADLINE = "headline.png"
-"""One picture of all systems, for a README or a slide."""
+HEAD_TO_HEAD = "head_to_head.csv"
+"""Paired differences of every two systems."""
 
 TABLES = {
     "preference": "preference_table.json",
@@ -63,6 +74,9 @@ def report_runs(
     with_mock: bool = False,
 ) -> str:
     """Writes `results.*`, `rows.jsonl`, `report.html`, figures and a headline.
+
+    Also `head_to_head.csv` of several systems and, in a folder of its own, the
+    `records.jsonl` of all runs.
 
     Args:
       folders: of runs on the same cases; the first one's pictures are shown.
@@ -86,12 +100,17 @@ def report_runs(
             "that both have"
         )
     content = gather(runs, out, previous, with_mock=with_mock)
+    content, picture = with_headline(content)
     write_whole(out / "results.json", to_json(content.results).encode())
     write_whole(out / "results.csv", to_csv(content.results).encode())
+    pairs = content.results.head_to_head
+    _write_or_remove(out / HEAD_TO_HEAD, pairs_csv(pairs).encode() if pairs else None)
+    if not (out / RUN_FILE).exists():  # else a run's own, of which nothing may be lost
+        write_whole(out / RECORDS_FILE, _records_of(runs))
     rows = joined_rows(content.records, content.judgements)
     write_whole(out / "rows.jsonl", rows_text(rows).encode())
     write_report(content, out)
-    write_whole(out / HEADLINE, encode_png(headline_picture(content)))
+    _write_or_remove(out / HEADLINE, picture)
     lines = [headline(one) for one in content.results.systems if one.kind != "best"]
     lines += [one.headline() for one in content.judges]
     lines += [f"note: {note}" for note in content.results.notes]
@@ -125,25 +144,27 @@ def gather(
     judges = judge_summaries(runs, judgements, expected)
     results = _results(runs, by_system, cases)
     shown = {one.judge for one in judges}
-    asked = {
-        key: told for run in runs for key, told in run.judges().items() if key in shown
-    }
+    told = {run.name: _told(run, shown) for run in runs}
+    asked = {key: one for each in told.values() for key, one in each["judges"].items()}
+    reads, unread = texts_read(by_system[first.name], cases, first.outputs)
     results = dataclasses.replace(
         results,
-        provenance={**results.provenance, "judges": asked},
+        provenance={**told[first.name], "judges": asked},
         judges=[dataclasses.asdict(one) for one in judges],
-        notes=[*results.notes, *notes],
+        notes=[*results.notes, *notes, *gone_notes(runs, by_system), *unread],
+        runs=told if len(runs) > 1 else {},
+        head_to_head=_head_to_head(runs, by_system),
     )
     return ReportContent(
         results=results,
         main=first.name,
         records=[row for rows in by_system.values() for row in rows],
         pictures=functools.partial(
-            _pictures, cases, {run.name: run.outputs for run in runs}
+            pictures_at, cases, {run.name: run.outputs for run in runs}
         ),
         judges=judges,
         judgements=judgements,
-        reads=_reads(by_system[first.name], cases, first.outputs),
+        reads=reads,
         previous=None if previous is None else _earlier(previous, first),
         preference=_table("preference", out, runs),
         pairwise=_table("pairwise", out, runs),
@@ -192,11 +213,55 @@ def _results(
         if name in by_system
     ]
     return Results(
-        provenance=runs[0].provenance,
+        provenance={},
         systems=[*systems, *anchors],
         judges=[],
         notes=reading_notes(runs, by_system, anchors, cases),
     )
+
+
+def _told(run: Run, judges: Collection[str]) -> dict[str, Any]:
+    """Provenance of a run as reports have it: with judges, by fingerprint.
+
+    Without the digest of each case, which `cases_sha256` sums up.
+    """
+    told = {name: one for name, one in run.provenance.items() if name != CASE_DIGESTS}
+    asked = {key: one for key, one in run.judges().items() if key in judges}
+    return {**told, "judges": asked}
+
+
+def _head_to_head(
+    runs: Sequence[Run], by_system: Mapping[str, list[ScoreRecord]]
+) -> list[HeadToHead]:
+    """Of the first pairs of systems, those of the first run before others."""
+    found = []
+    for first, second in itertools.islice(itertools.combinations(runs, 2), MAX_PAIRS):
+        rows = (by_system[first.name], by_system[second.name])
+        two = read_alike((first, second), rows)
+        found += head_to_head(*two.rows, BootstrapConfig())
+    return found
+
+
+def _records_of(runs: Sequence[Run]) -> bytes:
+    """Lines of the runs' journals, of an anchor those of the first run that has it."""
+    systems: dict[str, list[tuple[str, ScoreRecord]]] = {}
+    for run in runs:
+        for system, rows in run.scored().items():
+            systems.setdefault(system, rows)
+    lines = (
+        line_of({"key": key, "record": record.to_json()})
+        for rows in systems.values()
+        for key, record in rows
+    )
+    return b"".join(lines)
+
+
+def _write_or_remove(path: Path, data: bytes | None) -> None:
+    """No file of an earlier report is left where this one has none."""
+    if data is None:
+        path.unlink(missing_ok=True)
+    else:
+        write_whole(path, data)
 
 
 def _judgements(runs: Sequence[Run]) -> tuple[list[Judgement], list[str]]:
@@ -214,44 +279,12 @@ def _judgements(runs: Sequence[Run]) -> tuple[list[Judgement], list[str]]:
     return found, notes
 
 
-def _pictures(
-    cases: CaseFolder, outputs: Mapping[str, Path], record: ScoreRecord
-) -> PromptPictures:
-    case = cases[record.case]
-    if record.size is None:
-        return pictures_of(case, None)
-    name = sample_name(record.prompt, record.sample)
-    path = find_output(outputs[record.system], name)
-    if path is None:
-        raise UserError(f"the picture of {name} was taken away since")
-    return pictures_of(case, decode_answer(path))
-
-
-def _reads(
-    records: Sequence[ScoreRecord], cases: CaseFolder, outputs: Path
-) -> list[TextRead]:
-    """What is read where edits write, first samples: for the table of confusions."""
-    reader = find_reader()
-    if reader is None:
-        return []
-    found = []
-    for record in records:
-        targets = cases.target_texts(record.case)
-        if record.size is None or record.sample or not any(one.new for one in targets):
-            continue
-        answer = _pictures(cases, {record.system: outputs}, record).answer
-        assert answer is not None
-        for target, read in read_written(answer, targets, reader):
-            found.append(TextRead(target=target, read=read))
-    return found
-
-
 def _earlier(folder: Path, now: Run) -> Results:
     run = read_run(folder)
     same_cases([now, run])
     rows = comparable(run.records(), run, now)[run.name]
     return Results(
-        provenance=run.provenance,
+        provenance=_told(run, ()),
         systems=[summarise(rows, "system", BootstrapConfig())],
         judges=[],
         notes=[],

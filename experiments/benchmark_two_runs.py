@@ -105,12 +105,18 @@ def side_by_side(runs: tuple[Run, Run]) -> TwoRuns:
       UserError: see `Run.records`.
     """
     first, second = (comparable(run.records(), run, runs[0])[run.name] for run in runs)
+    two = read_alike(runs, (first, second))
+    return dataclasses.replace(two, notes=(*two.notes, *learned_notes(runs)))
+
+
+def read_alike(
+    runs: tuple[Run, Run], rows: tuple[list[ScoreRecord], list[ScoreRecord]]
+) -> TwoRuns:
+    """Records without the tasks that rest on what different programs read."""
+    first, second = rows
     readers = [run.provenance["tools"]["ocr"] or "none" for run in runs]
-    learned = learned_notes(runs)
     if readers[0] == readers[1]:
-        return TwoRuns(
-            runs=runs, rows=(first, second), reads_alike=True, notes=tuple(learned)
-        )
+        return TwoRuns(runs=runs, rows=rows, reads_alike=True, notes=())
     # E of these tasks rests on what was read.
     texts = {
         row.task
@@ -128,7 +134,7 @@ def side_by_side(runs: tuple[Run, Run]) -> TwoRuns:
             [row for row in second if row.task not in texts],
         ),
         reads_alike=False,
-        notes=(note, *learned),
+        notes=(note,),
     )
 
 

@@ -63,12 +63,18 @@ class Journal:
         Raises:
           UserError: the disk is full, for example.
         """
-        text = json.dumps(dict(entry), ensure_ascii=False, allow_nan=False)
+        line = line_of(entry)
         try:
-            self._file.write(text.encode() + b"\n")
+            self._file.write(line)
             self._file.flush()
         except OSError as error:
             raise _not_written(self._path, error) from error
+
+
+def line_of(entry: Mapping[str, Any]) -> bytes:
+    """An object of JSON values, without NaN and infinity, as a line of a journal."""
+    text = json.dumps(dict(entry), ensure_ascii=False, allow_nan=False)
+    return text.encode() + b"\n"
 
 
 def _not_written(path: Path, error: OSError) -> UserError:

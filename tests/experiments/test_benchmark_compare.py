@@ -137,7 +137,7 @@ def test_a_run_of_some_tasks_is_compared_on_the_cases_of_both(tmp_path, capsys):
         assert found["C"][-1] == "6"
         counts = ("3 of all, 0 of some", "0 of some, 3 of all")[runs[0] == second]
         assert f"are left out: {counts}; 3 are in both." in out
-    with pytest.raises(UserError, match="with 3 in common.*on the cases of both with"):
+    with pytest.raises(UserError, match=r"with 3 in common.*on the cases of both with"):
         benchmark.main(["report", first, second])
 
 

@@ -57,9 +57,12 @@ def head_to_head(
         return []
     found = []
     for measure in map(measure_by_name, SCORES):
-        samples = (measured(rows, measure) for rows in (first, second))
         compared = compare(
-            *samples, config, tolerance=measure.tie, higher_is_better=True
+            measured(first, measure),
+            measured(second, measure),
+            config,
+            tolerance=measure.tie,
+            higher_is_better=True,
         )
         found.append(
             HeadToHead(

@@ -17,6 +17,9 @@ from tbstar_jax.evaluation.cases.seeds import BENCHMARK_VERSION
 from tbstar_jax.evaluation.journal import read_journal
 from tbstar_jax.evaluation.run.scoring import SCORES_VERSION
 
+CASE_DIGESTS = "case_digests"
+"""Field of the digest of every case, so that runs of some of them can be compared."""
+
 _PACKAGES = ("jax", "numpy", "pillow", "scipy")
 
 
@@ -43,7 +46,7 @@ def provenance(
         "split": split,
         "num_cases": len(case_digests),
         "cases_sha256": digest_of(case_digests),
-        "case_digests": dict(case_digests),
+        CASE_DIGESTS: dict(case_digests),
         "tools": dict(tools),
         "command": list(command),
         "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -74,7 +77,7 @@ def digests_of(provenance: Mapping[str, Any]) -> dict[str, str]:
     Raises:
       TypeError, ValueError, AttributeError: it is damaged.
     """
-    digests = provenance.get("case_digests", {})
+    digests = provenance.get(CASE_DIGESTS, {})
     return {str(id): str(digest) for id, digest in digests.items()}
 
 

@@ -56,15 +56,26 @@ class Run:
         Raises:
           UserError: answers of the run without a score.
         """
+        return {
+            system: [record for _, record in rows]
+            for system, rows in self.scored().items()
+        }
+
+    def scored(self) -> dict[str, list[tuple[str, ScoreRecord]]]:
+        """The same, each with its key: a digest of all that it depends on.
+
+        Raises:
+          UserError: answers of the run without a score.
+        """
         found = read_records(self.folder / RECORDS_FILE)
-        systems: dict[str, list[ScoreRecord]] = {}
+        systems: dict[str, list[tuple[str, ScoreRecord]]] = {}
         for system in (self.name, *ANCHORS):
             ids = [
                 (system, prompt, sample)
                 for prompt in self.prompts
                 for sample in range(self.num_samples if system == self.name else 1)
             ]
-            if rows := [found[id][1] for id in ids if id in found]:
+            if rows := [found[id] for id in ids if id in found]:
                 systems[system] = rows
         expected = len(self.prompts) * self.num_samples
         missing = expected - len(systems.get(self.name, []))
@@ -239,7 +250,7 @@ def same_cases(runs: Sequence[Run]) -> None:
 def common_cases(first: Run, second: Run) -> frozenset[str]:
     """Ids of the cases that both runs are of, alike to the last pixel and word.
 
-    Runs of before the digests of cases were recorded are of the same cases or of others.
+    Runs of before the digests of cases were recorded have all in common or none.
 
     Raises:
       UserError: there are none; a case is not the same in both; or the runs are of
@@ -264,9 +275,9 @@ def common_cases(first: Run, second: Run) -> frozenset[str]:
         raise UserError(
             f"{first.folder} and {second.folder} have different pictures or words in "
             f"{len(differing)} of the {len(common)} cases that both name, such as "
-            f"{differing[0]}, so their numbers cannot be compared; run both on the same "
-            "cases (--cases), or take the difference of one system between two seeds "
-            "with `gap`"
+            f"{differing[0]}, so their numbers cannot be compared; run both on the "
+            "same cases (--cases), or take the difference of one system between two "
+            "seeds with `gap`"
         )
     return frozenset(common)
 
