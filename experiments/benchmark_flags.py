@@ -206,12 +206,7 @@ def parse_run(argv: list[str]) -> RunFlags:
         raise UserError(f"--samples is {options.samples}, but must be at least 1")
     cases = case_flags(options)
     system = _system(options)
-    name = options.name or _name(options)
-    if options.name in ANCHORS:
-        raise UserError(
-            f"--name={options.name} is the name of an anchor, a row of every report; "
-            "choose another"
-        )
+    name = _name_given(options) or _name(options)
     what = "photos" if cases.photos else cases.split
     return RunFlags(
         cases=cases,
@@ -253,6 +248,17 @@ def _add_system_options(parser: argparse.ArgumentParser) -> None:
     add("--model", help="as the server names it")
     add("--api-key-env", metavar="NAME", help="environment variable with the key")
     add("--concurrency", type=int, default=4, help="requests at once (%(default)s)")
+
+
+def _name_given(options: argparse.Namespace) -> str | None:
+    """That of `--name`, which is no anchor's."""
+    name: str | None = options.name
+    if name in ANCHORS:
+        raise UserError(
+            f"--name={name} is the name of an anchor, a row of every report; choose "
+            "another"
+        )
+    return name
 
 
 def _name(options: argparse.Namespace) -> str:
