@@ -120,6 +120,8 @@ def _other_conditions(now: Mapping[str, Any], before: Mapping[str, Any]) -> str:
         for name in (
             "cases_sha256",
             "split",
+            "system",
+            "settings",
             "scores_version",
             "tools",
             "versions",

@@ -459,8 +459,9 @@ def test_two_runs_are_compared_where_they_differ():
 
 
 def test_runs_of_differently_named_systems_are_compared_by_their_main_ones():
-    before = results({"old": records("old")}, commit="old")
+    before = results({"old": records("old")}, commit="old", system={"seed": "1"})
     page = page_of(content(previous=before))
+    assert "Different between them: system, commit." in page.text
     rows = page.cells["Means over tasks that differ between the runs"]
     assert [row[0] for row in rows[1:]] == ["ours (before: old)"] * 3
     assert [row[-1] for row in rows[1:]] == ["+0.100better"] * 3
