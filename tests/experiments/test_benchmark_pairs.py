@@ -102,6 +102,25 @@ def test_wins_gsb_tokens_and_cost_of_pairs_stand_in_the_report(runs, tmp_path, c
     assert "| good against lazy | all | 2 | 2 |" in capsys.readouterr().out
 
 
+def test_pairs_in_one_order_and_without_a_verdict_are_told(runs, tmp_path, capsys):
+    reply = choosing(lambda urls: 0)
+
+    def answer(request, index):
+        refusal = Answer(body=completion("I cannot judge this."))
+        return reply(request, index) if index == 0 else refusal
+
+    settings = {"mode": "pairwise", "both_orders": False, "concurrency": 1}
+    with serving(answer) as (url, _):
+        flag = judge_file(tmp_path / "judge.yaml", url, **settings)
+        benchmark.main(
+            ["judge", str(runs["lazy"]), flag, "--against", str(runs["good"])]
+        )
+    told = capsys.readouterr().out
+    assert "| lazy against good | all | 2 | 1 | 0 | n/a | 0 | 1 | 1.000 |" in told
+    assert "50.0 % of the pairs have a verdict (without: 1 refused)" in told
+    assert "each was asked in one order" in told
+
+
 def test_a_judge_of_pairs_that_is_down_leaves_nothing(runs, tmp_path):
     with serving(Answer()) as (url, _):
         pass

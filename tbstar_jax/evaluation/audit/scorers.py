@@ -138,9 +138,11 @@ class JudgeScorer:
         Raises:
           UserError: one of them is not there.
         """
-        # The same pixels are judged past the cache, so replies at hand do not do.
-        anew = Judge(dataclasses.replace(self.config, cache=None))
-        anew.require_there(self._again(folder))
+        config = self.config
+        if not config.replay:
+            # The same pixels are judged past the cache, so replies at hand do not do.
+            config = dataclasses.replace(config, cache=None)
+        Judge(config).require_there(self._again(folder))
 
     def __call__(
         self, ladders: Iterable[CaseLadder], folder: Path

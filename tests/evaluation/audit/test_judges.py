@@ -145,6 +145,29 @@ def test_a_judge_needs_a_name_that_a_file_can_have():
             )
 
 
+def test_a_judge_of_pairs_scores_no_picture():
+    with pytest.raises(UserError, match="mode is pairwise, which gives no picture"):
+        JudgeScorer(
+            name="j",
+            config=config("http://127.0.0.1:9/v1", mode="pairwise"),
+            language="en",
+        )
+
+
+def test_only_an_audit_that_was_judged_before_needs_no_server(tmp_path):
+    with serving(Answer()) as (url, _):
+        scorer(url).require_ready(tmp_path)
+    journal = tmp_path / "judge-again.jsonl"
+    for content in (None, ""):
+        if content is not None:
+            journal.write_text(content)
+        with pytest.raises(UserError, match="nothing answers at"):
+            scorer(url, cache=tmp_path / "cache").require_ready(tmp_path)
+    scorer(url, replay=True, cache=tmp_path / "cache").require_ready(tmp_path)
+    journal.write_text("{}\n")
+    scorer(url).require_ready(tmp_path)
+
+
 @functools.cache
 def first_rungs():
     return canary_ladder(8)
