@@ -2,9 +2,7 @@
 
 import dataclasses
 
-import jax
 import pytest
-from jax.experimental.compilation_cache import compilation_cache
 
 from tbstar_jax.convert.folder import load_weights
 from tests.support import reduced
@@ -19,24 +17,7 @@ class Run:
 
 
 @pytest.fixture(scope="session")
-def compiled_once(tmp_path_factory):
-    """Keeps compiled programs for runs of the same program, also in child processes."""
-    directory = str(tmp_path_factory.mktemp("compiled"))
-    names = ("jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs")
-    before = {name: getattr(jax.config, name) for name in names}
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in zip(names, (directory, 1.0), strict=True):
-            patch.setenv(name.upper(), str(value))
-            jax.config.update(name, value)
-        compilation_cache.reset_cache()
-        yield
-    for name, value in before.items():
-        jax.config.update(name, value)
-    compilation_cache.reset_cache()
-
-
-@pytest.fixture(scope="session")
-def place(tmp_path_factory, compiled_once):
+def place(tmp_path_factory):
     return reduced.make_place(tmp_path_factory.mktemp("place"))
 
 

@@ -55,7 +55,7 @@ def scores(workdir):
 
 
 @pytest.fixture(scope="module")
-def computed(place, tmp_path_factory, compiled_once):
+def computed(place, tmp_path_factory):
     """Three steps that encode as they go."""
     workdir = tmp_path_factory.mktemp("computed")
     assert train(place, workdir) == 0
