@@ -63,7 +63,7 @@ def _notes(results: Results) -> list[str]:
     if shown_ < num_pairs:
         told.append(
             f"{shown_} of the {num_pairs} pairs of systems are shown, those of runs "
-            "that were named first; `compare` takes any two."
+            "that were named first; the command compare takes any two."
         )
     readers = {
         str(results.provenance_of(name).get("tools", {}).get("ocr")) for name in names

@@ -84,7 +84,7 @@ footer{margin:28px 0}
 @media(max-width:900px){.headline{grid-template-columns:repeat(4,1fr)}}
 @media(max-width:560px){.headline{grid-template-columns:repeat(2,1fr)}
 .row,.five{grid-template-columns:repeat(2,minmax(0,1fr))}th,td{padding:5px 8px}
-.provenance th{width:110px}.provenance tbody th{min-width:0}
+.provenance th{width:110px}.provenance tbody th{min-width:96px}
 tbody th{min-width:146px;font-size:12px}.best th{padding-left:16px}}
 @media print{details{break-inside:avoid}nav{display:none}}
 """
