@@ -22,7 +22,8 @@ from tbstar_jax.input_pipeline.images import decode_image, encode_png
 TASKS = ("recolor", "text_replace_zh", "outpaint")
 CASES = [f"smoke/{task}/000" for task in TASKS]
 PROMPTS = [f"{case}/{language}" for case in CASES for language in ("en", "zh")]
-ANSWERED = [prompt for prompt in PROMPTS if "text" not in prompt]
+TOO_LONG = ("smoke/text_replace_zh/000", "smoke/outpaint/000/en")
+ANSWERED = [prompt for prompt in PROMPTS if not prompt.startswith(TOO_LONG)]
 CHOICE = ("--split=smoke", f"--tasks={','.join(TASKS)}", "--workers=1")
 
 
