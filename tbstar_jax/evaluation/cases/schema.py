@@ -20,7 +20,8 @@ Fields, one line per prompt:
                            the task's first; else absent
     keep_text              [{box, string, script}]
     facts                  the words of the edit
-    tags, questions        [{en, zh, answer, kind}]
+    tags                   names to values
+    questions              [{q, answer, type}] in the prompt's language; yes or no
 
 `masks.keep` is where pixels are compared with the source, `masks.guard` what counts on
 neither side: `kept.kept_region` and `kept.guard_region` of `masks.edit`. Boxes are
@@ -144,7 +145,10 @@ def prompt_record(
         ],
         "facts": case.facts.to_json(),
         "tags": dict(case.tags),
-        "questions": [dataclasses.asdict(one) for one in case.questions],
+        "questions": [
+            {"q": getattr(one, language), "answer": one.answer, "type": one.kind}
+            for one in case.questions
+        ],
     }
 
 
@@ -175,6 +179,7 @@ class ReadPrompt:
       photo_box: where the photo lies on it.
       drawn_with: versions of the packages that drew it.
       asked: of each of several edits, the arguments of `AskedEdit` but its pictures.
+      questions: in this language: text, answer and kind.
       fields: the other arguments of `Case`.
     """
 
@@ -186,6 +191,7 @@ class ReadPrompt:
     photo_box: Box | None
     drawn_with: Mapping[str, str]
     asked: tuple[Mapping[str, Any], ...]
+    questions: tuple[tuple[str, bool, str], ...]
     fields: Mapping[str, Any]
 
 
@@ -217,7 +223,6 @@ def read_prompt(line: Fields) -> ReadPrompt:
         "facts": _facts(line),
         "kept_texts": tuple(_kept(one) for one in line.objects("keep_text")),
         **read_targets(targets),
-        "questions": tuple(_question(one) for one in line.objects("questions")),
         "tags": line.texts("tags"),
         "licence": line.text("licence"),
     }
@@ -240,8 +245,31 @@ def read_prompt(line: Fields) -> ReadPrompt:
         photo_box=place,
         drawn_with=line.texts("drawn_with"),
         asked=asked,
+        questions=tuple(_question(one) for one in line.objects("questions")),
         fields=fields,
     )
+
+
+def questions_of(first: ReadPrompt, second: ReadPrompt) -> tuple[Question, ...]:
+    """The questions of a case, from its two prompts.
+
+    Raises:
+      UserError: the languages ask for other things.
+    """
+    english, chinese = sorted((first, second), key=lambda one: one.language)
+    told = [[one[1:] for one in prompt.questions] for prompt in (english, chinese)]
+    if told[0] != told[1]:
+        raise UserError(
+            f"the two languages of {first.pair_id!r} have other questions; write the "
+            "cases again"
+        )
+    found = []
+    for (en, answer, kind), (zh, _, _) in zip(
+        english.questions, chinese.questions, strict=True
+    ):
+        checked: Any = kind
+        found.append(Question(en=en, zh=zh, answer=answer, kind=checked))
+    return tuple(found)
 
 
 def _inputs(line: Fields, task: str) -> dict[str, StoredFile]:
@@ -319,11 +347,8 @@ def _kept(one: Fields) -> KeptText:
     )
 
 
-def _question(one: Fields) -> Question:
-    kind: Any = one.text("kind", _KINDS)
-    return Question(
-        en=one.text("en"), zh=one.text("zh"), answer=one.flag("answer"), kind=kind
-    )
+def _question(one: Fields) -> tuple[str, bool, str]:
+    return one.text("q"), one.flag("answer"), one.text("type", _KINDS)
 
 
 def _size(line: Fields, name: str) -> tuple[int, int]:

@@ -34,6 +34,7 @@ from tbstar_jax.evaluation.cases.schema import (
     ReadPrompt,
     StoredFile,
     prompt_record,
+    questions_of,
     read_prompt,
 )
 from tbstar_jax.evaluation.cases.seeds import versions
@@ -334,6 +335,7 @@ def load_case(pair: PromptPair, folder: Path) -> Case:
         photo_box=first.photo_box,
         object_photo=None if shown is None else _picture(shown, folder),
         asked=_asked(first, folder),
+        questions=questions_of(first, second),
         **first.fields,
     )
 

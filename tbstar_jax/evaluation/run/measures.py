@@ -95,6 +95,8 @@ MEASURES: tuple[Measure, ...] = (
     _measure("psnr_keep", "PSNR", "preservation", True, "dB", True),
     _measure("ssim_keep", "SSIM", "preservation"),
     _measure("shift", "shift", "preservation", False, "px"),
+    _measure("shift_columns", "shift to the right", "preservation", None, "px"),
+    _measure("shift_rows", "shift down", "preservation", None, "px"),
     _measure("zoom", "zoom", "preservation", None),
     _measure(
         "psnr_keep_registered", "PSNR, registered", "preservation", True, "dB", True

@@ -62,6 +62,21 @@ def test_what_is_read_is_what_was_written(smoke: Smoke, tmp_path: Path) -> None:
     assert only.task == "outpaint"
 
 
+def test_questions_are_in_the_language_of_their_line(folder: Path) -> None:
+    case = next(iter(load_cases(folder)))
+    english, chinese = _lines(folder)[:2]
+    first = case.questions[0]
+    for line, text in ((english, first.en), (chinese, first.zh)):
+        expected = {"q": text, "answer": first.answer, "type": first.kind}
+        assert line["questions"][0] == expected
+    lines = _lines(folder)
+    lines[1]["questions"].pop()
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    (folder / "cases.jsonl").write_text(text)
+    with pytest.raises(UserError, match="have other questions; write the cases"):
+        list(load_cases(folder))
+
+
 @pytest.fixture(scope="module")
 def three() -> Case:
     """A case of the hard split that asks for three edits."""
@@ -289,6 +304,8 @@ def _light(**fields: Any) -> dict[str, Any]:
         (lambda line: line["inputs"].append({}), "list of one photo"),
         (lambda line: line["inputs"][0].update(role="mask"), "one of photo"),
         (lambda line: line["questions"][0].update(answer="yes"), "true or false"),
+        (lambda line: line["questions"][0].update(type="odd"), "one of edit, keep"),
+        (lambda line: line["questions"][0].pop("q"), "'q'"),
         (lambda line: line["targets"]["text"][0].update(box=[0, 0, 0, 5]), "not empty"),
         (_text(box=[0, 0, 5, 5]), "px_height"),
         (_text(quad=[[0, 0], [0, 1], [1, 1]]), "four corners"),
