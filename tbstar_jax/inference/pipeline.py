@@ -321,7 +321,7 @@ class EditPipeline:
         limit = self.max_photos
         if limit is not None and len(images) > limit:
             raise UserError(
-                f"this checkpoint takes at most {limit} photos, not {len(images)}; "
+                f"this checkpoint takes at most {limit} of the {len(images)} photos; "
                 "leave some references out"
             )
         sources = [

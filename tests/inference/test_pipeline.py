@@ -131,7 +131,7 @@ def test_cached_sources_and_sources_at_every_step_give_the_same_latents():
         ({"geometry": "crop"}, "must be one of canvas, diffusers"),
         ({"geometry": "diffusers", "preserve": "latent"}, "none can be preserved"),
         ({"noise": np.zeros((3, 64), np.float32)}, r"this image needs \(15, 64\)"),
-        ({"references": [_photo()] * 3}, "at most 3 photos, not 4"),
+        ({"references": [_photo()] * 3}, "at most 3 of the 4 photos"),
     ],
 )
 def test_bad_input_gets_one_sentence(without_gate, arguments, sentence):

@@ -127,7 +127,7 @@ def test_edit_is_the_public_pipeline(tmp_path, monkeypatch):
         "noise": noise,
     }
     _assert_same(edit(TALL, INSTRUCTION, **arguments), latent, image)
-    with pytest.raises(UserError, match="at most 1 source image"):
+    with pytest.raises(UserError, match="at most 1 of the 2 photos"):
         edit(TALL, INSTRUCTION, references=[TALL], **arguments)
 
 

@@ -41,11 +41,13 @@ def test_a_killed_driver_continues_and_every_record_is_there_once(tmp_path):
     done = drive(tmp_path / "set", log)
     assert done.returncode == 0, done.stderr[-2000:]
     first, failure, refusal = done.stdout.splitlines()
-    again = started(stage)[: int(first.removeprefix("made "))]
+    # With what actors of the killed run may have started after it.
+    again = started(stage)
     assert set(before) | set(again) == {f"unit {k:02d}" for k in range(6)}
-    # What was in work is made twice, one unit per actor.
     assert "unit 03" in again
-    assert len(set(before) & set(again)) <= 2
+    # What was in work is made twice, one unit per actor.
+    num_made = int(first.removeprefix("made "))
+    assert 1 <= num_made <= 6 - len(set(before)) + 2
     assert failure.startswith("stage toy stopped at unit 'unit 01': ZeroDivisionError")
     # Instead of waiting forever for CPUs that are not there.
     assert refusal.startswith("99 actors need 100 CPUs of Ray")
