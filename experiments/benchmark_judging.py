@@ -46,7 +46,7 @@ def judge(argv: Sequence[str]) -> None:
         metavar="LABEL",
         help="judge again under this label (default: today's date), and compare",
     )
-    add("--against", nargs="+", type=Path, default=[], metavar="RUN", help="pair by pair")
+    add("--against", nargs="+", type=Path, default=[], metavar="RUN", help="in pairs")
     add(
         "--diff", type=Path, metavar="FILE", help="another judge of it, to compare with"
     )
