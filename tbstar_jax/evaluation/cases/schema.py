@@ -145,11 +145,13 @@ def prompt_record(
         ],
         "facts": case.facts.to_json(),
         "tags": dict(case.tags),
-        "questions": [
-            {"q": getattr(one, language), "answer": one.answer, "type": one.kind}
-            for one in case.questions
-        ],
+        "questions": [_question_record(one, language) for one in case.questions],
     }
+
+
+def _question_record(question: Question, language: Language) -> dict[str, Any]:
+    text = question.en if language == "en" else question.zh
+    return {"q": text, "answer": question.answer, "type": question.kind}
 
 
 def _asked_records(

@@ -108,8 +108,11 @@ def score_all(
         for keys, scored in _scored(due, with_reader, learned, num_workers):
             for key, group in zip(keys, scored, strict=True):
                 for record in group:
-                    writer.append({"key": key, "record": record.to_json()})
-                    records[record.system, record.prompt, record.sample] = record
+                    id = (record.system, record.prompt, record.sample)
+                    records[id] = record
+                    # A kill between two languages leaves one line of a picture's.
+                    if id not in done or done[id][0] != key:
+                        writer.append({"key": key, "record": record.to_json()})
             bar.update(len(keys))
         bar.update(bar.total - bar.n if bar.total else 0)
     return records

@@ -115,6 +115,18 @@ def test_a_torn_line_is_computed_again(tmp_path, counted):
     assert len(counted) == 4
 
 
+def test_a_kill_between_two_languages_writes_no_line_twice(tmp_path):
+    jobs = [(one, [candidate(one.reference, languages=("en", "zh"))]) for one in CASES]
+    path = tmp_path / "records.jsonl"
+    records = scored(jobs, path)
+    whole = path.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    assert len(lines) == 6
+    path.write_bytes(b"".join(lines[:3]))
+    assert scored(jobs, path) == records
+    assert path.read_bytes() == whole
+
+
 def test_processes_change_nothing(tmp_path):
     scored(references(), tmp_path / "one.jsonl")
     scored(references(), tmp_path / "two.jsonl", num_workers=2)
