@@ -10,11 +10,12 @@ sheet         a picture of one case per task
 
 seeds, vocabulary, retext               random numbers and words, apart from training's
 from_studio, from_layout, overlaid      what draws the pictures
-spoiled, closeup                        spoiled photos, close-ups
+spoiled, closeup, shown                 spoiled photos, close-ups, second pictures
 hard, harder, stack                     the hard split, several edits at once
 draft, parts, regions, kept             masks and boxes
 quads, targets                          corners, colours and lights in numbers
-wording, phrases, studio_words          instructions
+wording, phrasing, studio_words         instructions,
+phrases, phrases_things                 and what they are made of
 questions, tags                         checklists and slices
 schema, schema_targets, fields, digest  the record of a case
 """
