@@ -47,6 +47,10 @@ def _command(name: str) -> Command:
     if name not in COMMANDS:
         raise unknown_command(name)
     match name:
+        case "validate":
+            from experiments.benchmark_validate import validate
+
+            return validate
         case "compare":
             from experiments.benchmark_compare import compare
 

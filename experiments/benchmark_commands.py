@@ -10,6 +10,7 @@ PROGRAM = "python -m experiments.benchmark"
 COMMANDS: Mapping[str, str] = {
     "list": "tasks, splits, measures and modes of judges",
     "cases": "writes the cases of a split, for other systems to answer",
+    "validate": "checks cases and answers without scoring them",
     "compare": "two runs on the same cases, prompt by prompt",
     "gap": "one system on two splits, such as test and fresh",
     "report": "several runs in one report",

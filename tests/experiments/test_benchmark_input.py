@@ -49,7 +49,10 @@ def test_a_folder_named_like_an_anchor_gets_another_name(tmp_path):
     ("options", "sentence"),
     [
         (["listt"], "no command 'listt' (did you mean 'list'?); the commands are list"),
-        (["xyzzy"], "no command 'xyzzy'; the commands are list, cases, compare, gap"),
+        (
+            ["xyzzy"],
+            "no command 'xyzzy'; the commands are list, cases, validate, compare",
+        ),
         (["judges", "x"], "did you mean 'judge'?"),
         (["--tasks=foo"], "'foo', which is no task of the benchmark; its 16 tasks are"),
         (["--tasks=move"], "'move', which is no task of the benchmark; its 16"),

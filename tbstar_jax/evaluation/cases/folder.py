@@ -74,6 +74,10 @@ class CaseFolder:
         """Where a picture of a case is; its bytes are checked only when it is read."""
         return self.folder / self._pairs[id][0].files[name].path
 
+    def size(self, id: str) -> tuple[int, int]:
+        """Rows and columns that an answer must have."""
+        return self._pairs[id][0].size
+
     def object_picture(self, id: str) -> Path | None:
         """Where a case's second picture is; None where it has none."""
         file = self._pairs[id][0].files.get("object")
