@@ -7,6 +7,7 @@ Wu, 1988, "Resampling inference with complex survey data", JASA 83, section 3).
 """
 
 import dataclasses
+import functools
 import zlib
 
 import numpy as np
@@ -14,6 +15,9 @@ from jaxtyping import Float
 
 _CHUNK = 200
 """Resamples at a time: they stay in the cache."""
+
+_MOST_KEPT = 1_000_000
+"""Counts that are kept, of one stratum: 8 MB; a split of 80 cases needs 200 MB."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -61,7 +65,9 @@ class Interval:
 def draw_counts(
     num_cases: int, config: BootstrapConfig, stratum: str
 ) -> Float[np.ndarray, "resamples cases"]:
-    """How often each case is in each resample.
+    """How often each case is in each resample; read-only.
+
+    A report has as many measures as draws are the same for, so they are kept.
 
     Args:
       num_cases: two or more.
@@ -71,6 +77,14 @@ def draw_counts(
     """
     if num_cases < 2:
         raise ValueError(f"{num_cases} case cannot be resampled")
+    if num_cases * config.num_resamples > _MOST_KEPT:
+        return _drawn(num_cases, config, stratum)
+    return _kept(num_cases, config, stratum)
+
+
+def _drawn(
+    num_cases: int, config: BootstrapConfig, stratum: str
+) -> Float[np.ndarray, "resamples cases"]:
     generator = np.random.default_rng([config.seed, zlib.crc32(stratum.encode())])
     counts = np.empty((config.num_resamples, num_cases))
     for start in range(0, config.num_resamples, _CHUNK):
@@ -78,7 +92,11 @@ def draw_counts(
         drawn = generator.integers(0, num_cases, (len(part), num_cases - 1))
         drawn += np.arange(len(part))[:, None] * num_cases
         part.ravel()[:] = np.bincount(drawn.ravel(), minlength=part.size)
+    counts.flags.writeable = False
     return counts
+
+
+_kept = functools.lru_cache(maxsize=192)(_drawn)
 
 
 def percentiles(
