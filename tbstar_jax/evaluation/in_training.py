@@ -17,8 +17,6 @@ import dataclasses
 import math
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-from jaxtyping import UInt8
 from tqdm import tqdm
 
 from tbstar_jax.errors import UserError
@@ -61,7 +59,7 @@ class Subset:
                 source=prompt.case.source,
                 target=prompt.case.reference,
                 change_mask=prompt.case.masks.edit,
-                references=_references(prompt),
+                references=prompt.case.further_photos,
             )
             for prompt in self.prompts
         ]
@@ -131,7 +129,7 @@ def draw_subset(
         prompt
         for prompt in prompts
         if _is_readable(prompt.instruction, conditioner)
-        and 1 + len(_references(prompt)) <= most
+        and 1 + len(prompt.case.further_photos) <= most
     )
     if not kept:
         raise UserError(
@@ -140,11 +138,6 @@ def draw_subset(
             "conditioner takes; leave evaluation.benchmark out"
         )
     return Subset(prompts=kept, num_left_out=len(prompts) - len(kept))
-
-
-def _references(prompt: Prompt) -> tuple[UInt8[np.ndarray, "_ _ 3"], ...]:
-    shown = prompt.case.object_photo
-    return () if shown is None else (shown,)
 
 
 def is_due(step: int, every: int, last_step: int) -> bool:

@@ -2,7 +2,7 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -20,7 +20,6 @@ from tbstar_jax.inference.loaded_model import load_model, model_of, most_photos
 from tbstar_jax.inference.pipeline import EditPipeline
 from tbstar_jax.inference.preserve import Preserve
 from tbstar_jax.inference.round_trip import round_trip
-from tbstar_jax.model.tbstar import ModelConfig
 
 Modules: TypeAlias = Literal["base", "stage1", "stage2"]
 """Which of a weights folder's modules are on: none, the pattern-shifting modules, or
@@ -140,7 +139,7 @@ class Checkpoint:
             stages = list(STAGE_PARTS[: _NUM_STAGES[self.modules]])
         names = {count: name for name, count in _NUM_STAGES.items()}
         steps, guidance = self.num_steps, self._guidance
-        takes_two = _takes_two(config, (*BASE_PARTS, *stages))
+        takes_two = _takes_two(most_photos(config, (*BASE_PARTS, *stages)))
         kept = "pixel" if "consistency" in stages else _PRESERVE_WITHOUT_GATE
         return {
             "sampler": "Euler steps along the velocity",
@@ -168,12 +167,11 @@ class Checkpoint:
           UserError: there is no such folder, it is damaged, or lacks the modules.
         """
         pipeline = self._pipeline()
-        takes_two = pipeline.max_photos is None or pipeline.max_photos > 1
+        takes_two = _takes_two(pipeline.max_photos)
 
         def answer(prompt: Prompt, sample: int) -> UInt8[np.ndarray, "h w 3"]:
             case = prompt.case
             photo, mask = source_from_array(case.photo), None
-            shown = case.object_photo if takes_two else None
             if case.photo_box is not None:
                 plan = OutpaintPlan(canvas=case.size, photo=case.photo_box)
                 photo, mask = outpaint_source(photo, plan)
@@ -181,7 +179,7 @@ class Checkpoint:
                 edited = pipeline(
                     photo,
                     prompt.instruction,
-                    references=() if shown is None else (shown,),
+                    references=case.further_photos if takes_two else (),
                     mask=mask,
                     seed=self.seed + sample,
                     num_steps=self.num_steps,
@@ -210,9 +208,8 @@ class Checkpoint:
         return EditPipeline(dataclasses.replace(weights, parts=parts))
 
 
-def _takes_two(config: ModelConfig, parts: Sequence[str]) -> bool:
-    limit = most_photos(config, parts)
-    return limit is None or limit > 1
+def _takes_two(max_photos: int | None) -> bool:
+    return max_photos is None or max_photos > 1
 
 
 def _contents(directory: Path) -> str:

@@ -68,7 +68,6 @@ class Endpoint:
 
         def answer(prompt: Prompt, sample: int) -> UInt8[np.ndarray, "h w 3"]:
             photo, mask = _asked(prompt)
-            shown = prompt.case.object_photo
             request = EditRequest(
                 task=prompt.case.task,
                 instruction_en=prompt.instruction,
@@ -76,7 +75,7 @@ class Endpoint:
                 regions=(),
                 parameters={},
                 mask=mask,
-                references=() if shown is None else (shown,),
+                references=prompt.case.further_photos,
             )
             try:
                 image, _ = asks[prompt.language](photo, request, self.seed + sample)

@@ -287,6 +287,11 @@ class Case:
         return self.source[self.photo_box.slices]
 
     @property
+    def further_photos(self) -> tuple[UInt8[np.ndarray, "_ _ 3"], ...]:
+        """What a system is given besides it, in the order the instruction counts."""
+        return () if self.object_photo is None else (self.object_photo,)
+
+    @property
     def size(self) -> tuple[int, int]:
         """Rows and columns that an answer must have."""
         return self.source.shape[0], self.source.shape[1]

@@ -12,9 +12,7 @@ import pytest
 from tbstar_jax.evaluation.preference.votes import read_votes
 from tests.evaluation.preference.studies import HOSTILE, build
 from tests.evaluation.preference.visits import (
-    CHROMIUM,
     DESKTOP,
-    NO_BROWSER,
     PHONE,
     begin,
     on_screen,
@@ -22,6 +20,7 @@ from tests.evaluation.preference.visits import (
     ready,
     saved,
 )
+from tests.support.browser import CHROMIUM, NO_BROWSER
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=NO_BROWSER)
 

@@ -11,15 +11,14 @@ from PIL import Image
 from tbstar_jax.evaluation.preference.page import PageConfig, build_page
 from tests.evaluation.preference.studies import pairs
 from tests.evaluation.preference.visits import (
-    CHROMIUM,
     DESKTOP,
-    NO_BROWSER,
     PHONE,
     begin,
     on_screen,
     opened,
     ready,
 )
+from tests.support.browser import CHROMIUM, NO_BROWSER
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=NO_BROWSER)
 

@@ -2,11 +2,6 @@
 
 import contextlib
 import json
-import shutil
-
-NAMES = ("chromium", "google-chrome", "chromium-browser")
-CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
-NO_BROWSER = f"no browser: none of {', '.join(NAMES)} is installed"
 
 DESKTOP, PHONE = (1280, 800), (360, 740)
 NO_PAUSE = """

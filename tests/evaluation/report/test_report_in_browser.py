@@ -1,34 +1,17 @@
 """The page in a real browser: no word to the network, no error, nothing too wide."""
 
-import shutil
 import time
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from tbstar_jax.evaluation.report.write import write_report
 from tests.evaluation.report.contents import HOSTILE, content, judged, records
+from tests.support.browser import CHROMIUM, NO_BROWSER
 
-NAMES = ("chromium", "google-chrome", "chromium-browser")
-CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
-
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason=f"no browser: none of {', '.join(NAMES)} is installed"
-)
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=NO_BROWSER)
 
 DESKTOP, PHONE = 1280, 390
 SECONDS_TO_SCROLL = 10.0
-
-
-@pytest.fixture(name="browser", scope="module")
-def _browser():
-    # Where root runs tests, Chromium has no sandbox; pages are the tests' own.
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox"]
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(name="address", scope="module")
