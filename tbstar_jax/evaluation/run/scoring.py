@@ -34,7 +34,7 @@ from tbstar_jax.evaluation.scores.prompt import decode_answer, score_answer
 from tbstar_jax.evaluation.scores.record import AnswerStatus, ScoreRecord
 from tbstar_jax.evaluation.text.reader import find_reader
 
-SCORES_VERSION = 7
+SCORES_VERSION = 8
 """Raised whenever the same picture would get another score."""
 
 RecordId: TypeAlias = tuple[str, str, int]

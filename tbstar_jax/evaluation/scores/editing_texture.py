@@ -17,6 +17,7 @@ from tbstar_jax.evaluation.scores.editing_measures import (
     skill,
     smooth,
 )
+from tbstar_jax.metrics.color import srgb_to_lab
 
 GRAIN = 0.1
 """`texture` that a photo's grain adds to a plain ground."""
@@ -27,9 +28,9 @@ _NOISE_SLOPE = 1.5
 """Fall by the log of (1 + a) / (1 + r), of the answer's and the reference's contrast:
 0.05 is reached where it is 2.1."""
 _FINE_COLOR = 1 / 3
-_PLACE, _LEAST_POWER = 4.0, 1e-3
+_PLACE, _LEAST_POWER = 4.0, 1e-2
 """Sigma of the windows, pixels, in which a share of the source is told; its least
-power in one, Lab squared."""
+power in one, levels squared."""
 _QUANTILES = np.linspace(0.05, 0.95, 10)
 
 
@@ -72,15 +73,26 @@ def quietness(view: View, mask: Bool[np.ndarray, "h w"]) -> float | None:
 def _without_ghost(
     view: View, mask: Bool[np.ndarray, "h w"]
 ) -> Float[np.ndarray, "h w 3"]:
-    """The answer less its share, in [0, 1], of what the source has more, by places."""
-    pattern = np.where(mask[..., None], view.source_lab - view.reference_lab, 0.0)
-    rest = view.answer_lab - view.reference_lab
+    """The answer less its share, in [0, 1], of what the source has more, by places.
+
+    In sRGB, where pictures are blended: on dark grounds a share of the letters is no
+    like share of their Lab.
+
+    Returns:
+      CIE Lab.
+    """
+    source, reference, answer = (
+        picture.astype(np.float64)
+        for picture in (view.case.source, view.case.reference, view.answer)
+    )
+    pattern = np.where(mask[..., None], source - reference, 0.0)
     power, common = (
         ndimage.gaussian_filter((pattern * one).sum(axis=2), _PLACE)
-        for one in (pattern, rest)
+        for one in (pattern, answer - reference)
     )
     share = np.clip(common / np.maximum(power, _LEAST_POWER), 0.0, 1.0)
-    return view.answer_lab - share[..., None] * pattern
+    rest = np.clip(answer - share[..., None] * pattern, 0.0, 255.0)
+    return srgb_to_lab(rest / 255.0)
 
 
 def _log_contrast(
