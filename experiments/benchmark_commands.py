@@ -8,7 +8,7 @@ from tbstar_jax.errors import UserError
 PROGRAM = "python -m experiments.benchmark"
 
 COMMANDS: Mapping[str, str] = {
-    "list": "tasks, splits, measures and modes of judges",
+    "list": "tasks, splits, slices, measures and modes of judges",
     "cases": "writes the cases of a split, for other systems to answer",
     "validate": "checks cases and answers without scoring them",
     "compare": "two runs on the same cases, prompt by prompt",

@@ -1,5 +1,6 @@
 """Commands of the benchmark that need neither a model nor a judge."""
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
@@ -10,6 +11,7 @@ from experiments.benchmark_report import report_runs
 from experiments.benchmark_run import open_cases
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.cases.case import BENCHMARK_TASKS, GROUND_TRUTH
+from tbstar_jax.evaluation.cases.manifest import read_manifest
 from tbstar_jax.evaluation.cases.photo_cases import PHOTO_TASKS
 from tbstar_jax.evaluation.cases.splits import SPLITS
 from tbstar_jax.evaluation.judge.modes import Mode
@@ -21,7 +23,7 @@ _COMMAND = "python -m experiments.benchmark"
 
 
 def list_all(argv: Sequence[str]) -> None:
-    """Prints tasks, splits, measures and modes of judges."""
+    """Prints tasks, splits, slices, measures and modes of judges."""
     Parser(prog=f"{_COMMAND} list", allow_abbrev=False).parse_args(argv)
     print("tasks (what the reference proves; p: also on your own photos)")
     for id in BENCHMARK_TASKS:
@@ -32,6 +34,15 @@ def list_all(argv: Sequence[str]) -> None:
     for name, plan in SPLITS.items():
         count = plan.num_per_task * len(BENCHMARK_TASKS)
         print(f"    {name:<8}{count:>5}{plan.pixels:>6} px")
+    dev, test = (read_manifest(split)["slices"] for split in ("dev", "test"))
+    print("\nslices, for compare --by=TAG (cases of dev, of test)")
+    for tag in test:
+        told = [
+            f"{value} {dev[tag].get(value, 0)}, {test[tag].get(value, 0)}"
+            for value in sorted({*dev[tag], *test[tag]})
+        ]
+        first, *others = textwrap.wrap("; ".join(told), width=66)
+        print("\n".join([f"    {tag:<18}{first}", *(" " * 22 + one for one in others)]))
     print("\nmeasures (which way is better; the largest difference that is a tie)")
     for measure in MEASURES:
         arrow = {True: "up", False: "down", None: "-"}[measure.is_higher_better]

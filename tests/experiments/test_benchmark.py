@@ -14,6 +14,7 @@ import pytest
 
 from experiments import benchmark
 from tbstar_jax.errors import UserError
+from tbstar_jax.evaluation.cases.manifest import read_manifest
 from tbstar_jax.evaluation.cases.store import load_cases
 from tbstar_jax.evaluation.text.reader import find_reader
 from tbstar_jax.inference.pipeline import SHIPPED_WEIGHTS
@@ -22,7 +23,7 @@ from tbstar_jax.input_pipeline.images import decode_image, encode_png
 TASKS = ("recolor", "text_replace_zh", "outpaint")
 CASES = [f"smoke/{task}/000" for task in TASKS]
 PROMPTS = [f"{case}/{language}" for case in CASES for language in ("en", "zh")]
-TOO_LONG = ("smoke/text_replace_zh/000", "smoke/outpaint/000/en")
+TOO_LONG = "smoke/text_replace_zh/000"
 ANSWERED = [prompt for prompt in PROMPTS if not prompt.startswith(TOO_LONG)]
 CHOICE = ("--split=smoke", f"--tasks={','.join(TASKS)}", "--workers=1")
 
@@ -279,6 +280,12 @@ def test_list_names_everything(capsys):
     told = capsys.readouterr().out
     for word in ("text_replace_zh", "中文改字", "fresh", "keep_within_2", "vie-2024"):
         assert word in told
+    dev, test = (
+        read_manifest(split)["slices"]["contrast"] for split in ("dev", "test")
+    )
+    (row,) = [line for line in told.splitlines() if line.startswith("    contrast ")]
+    for value in ("low", "middle", "high"):
+        assert f"{value} {dev[value]}, {test[value]}" in row
     (row,) = [line.split() for line in told.splitlines() if "l2_reference" in line]
     assert row == ["l2_reference", "down", "0.0001", "L2", "reference"]
 

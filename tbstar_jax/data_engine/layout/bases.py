@@ -39,6 +39,7 @@ from tbstar_jax.data_engine.render.scene import (
     setting_by_id,
 )
 
+_ATTEMPTS = 256
 _CENTERS = (0.0, -0.2, 0.2)
 _VIVID = ("red", "orange", "yellow", "teal", "blue", "pink", "purple", "green")
 
@@ -126,22 +127,27 @@ def photo_base(
 
 
 def sample_backdrop(
-    rng: np.random.Generator, away_from: Sequence[RGB] = ()
+    rng: np.random.Generator,
+    away_from: Sequence[RGB] = (),
+    kinds: Sequence[str] | None = None,
 ) -> Promo | Background:
     """Draws a backdrop that is not white.
 
     Args:
       rng: source of random numbers.
       away_from: colours it must differ from.
+      kinds: to choose from, as `kind_of` tells them; None for all.
     """
-    for _ in range(64):
+    for _ in range(_ATTEMPTS):
         if rng.random() < 0.45:
             backdrop: Promo | Background = sample_background(rng, False)
         else:
             backdrop = _promo(rng)
+        if kinds is not None and kind_of(backdrop) not in kinds:
+            continue
         if all(stands_out(tone_of(backdrop), color) for color in away_from):
             return backdrop
-    raise AssertionError(f"no backdrop stands out from {list(away_from)}")
+    raise AssertionError(f"no backdrop of {kinds} stands out from {list(away_from)}")
 
 
 def white_backdrop() -> Background:
@@ -167,6 +173,17 @@ def tone_of(backdrop: Backdrop) -> RGB:
         return backdrop.first.rgb
     assert isinstance(backdrop, Background)
     return backdrop.tone.rgb
+
+
+def kind_of(backdrop: Backdrop) -> str | None:
+    """The kind of a drawn backdrop, the id of a setting; None of a photo."""
+    match backdrop:
+        case Promo():
+            return backdrop.kind
+        case Background():
+            return backdrop.setting.id
+        case _:
+            return None
 
 
 def moves_of(scene: Scene) -> list[Scene]:

@@ -19,6 +19,7 @@ from tbstar_jax.data_engine.layout.bases import (
     sample_card,
 )
 from tbstar_jax.data_engine.layout.card import (
+    Backdrop,
     Badge,
     Card,
     Form,
@@ -93,18 +94,21 @@ _WIDE_FORMS: tuple[Form, ...] = ("pill", "plate", "ribbon", "tag")
 _TEXTS: tuple[PartId, ...] = ("headline", "headline", "note")
 
 
-def sample_card_edit(rng: np.random.Generator, task: str, size: Size) -> Edit | None:
+def sample_card_edit(
+    rng: np.random.Generator, task: str, size: Size, backdrop: Backdrop | None = None
+) -> Edit | None:
     """Draws a card with a product, and the card after an edit.
 
     Args:
       rng: source of random numbers.
       task: one of `CARD_TASKS`.
       size: rows and columns, pixels.
+      backdrop: of the card before, if it is not to be drawn.
 
     Returns:
       The edit, or None where this draw has no room for it; draw again.
     """
-    card = sample_card(rng, size)
+    card = sample_card(rng, size, backdrop)
     match task:
         case "bg_white" | "bg_scene":
             return replace_backdrop(rng, card, task)

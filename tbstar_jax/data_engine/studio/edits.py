@@ -14,7 +14,7 @@ import numpy as np
 from tbstar_jax.data_engine.facts import Facts, Language
 from tbstar_jax.data_engine.render.sampling import choose, uniform
 from tbstar_jax.data_engine.studio import sampling, words
-from tbstar_jax.data_engine.studio.sampling import Needs, sample_scene
+from tbstar_jax.data_engine.studio.sampling import Needs, Wishes, sample_scene
 from tbstar_jax.data_engine.studio.scene import Item, Scene, Size, color_of
 from tbstar_jax.data_engine.studio.settings import (
     SETTINGS,
@@ -65,10 +65,10 @@ class _Draw:
     rng: np.random.Generator
     size: Size
     supersampling: int
-    family: str | None
+    wishes: Wishes
 
     def scene(self, needs: Needs) -> tuple[Scene, Setting]:
-        needs = dataclasses.replace(needs, family=self.family)
+        needs = sampling.wished(needs, self.wishes)
         return sample_scene(self.rng, self.size, self.supersampling, needs)
 
 
@@ -77,7 +77,7 @@ def sample_edit(
     task: str,
     size: Size,
     supersampling: int = 2,
-    family: str | None = None,
+    wishes: Wishes = sampling.NO_WISHES,
 ) -> Edit:
     """Draws an edit of a task.
 
@@ -86,7 +86,7 @@ def sample_edit(
       task: one of `EDIT_TASKS`.
       size: rows and columns, in pixels.
       supersampling: rays per pixel and direction.
-      family: of the product; None for as it falls. A text needs one with a plate.
+      wishes: what the source is to show.
 
     Raises:
       UserError: the studio does not render this task.
@@ -96,7 +96,7 @@ def sample_edit(
             f"the studio does not render the task {task!r}; it renders "
             f"{', '.join(EDIT_TASKS)}"
         )
-    draw = _Draw(rng=rng, size=size, supersampling=supersampling, family=family)
+    draw = _Draw(rng=rng, size=size, supersampling=supersampling, wishes=wishes)
     edit = _SAMPLERS[task](draw)
     scenes = edit.before, edit.after
     if any(sampling.has_tiny_plate(scene) for scene in scenes):
@@ -199,7 +199,11 @@ def _text(draw: _Draw, task: str) -> Edit:
 
 
 def _prop(draw: _Draw, task: str) -> Edit:
-    full, setting = draw.scene(Needs(num_props=choose(draw.rng, (1, 1, 2))))
+    num_props = draw.wishes.num_items or choose(draw.rng, (1, 1, 2))
+    if draw.wishes.num_items and task != "object_add":
+        # What goes is one of the things in the source, as the product is.
+        num_props -= 1
+    full, setting = draw.scene(Needs(num_props=num_props))
     number = len(full.items) - 1
     item = full.items[number]
     facts = words.thing(item) | words.thing(full.items[0], "other_", color=False)

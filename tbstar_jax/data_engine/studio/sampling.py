@@ -60,6 +60,21 @@ _GAP = 0.06
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Wishes:
+    """What a source is to show, where that is not left to chance (None).
+
+    Attributes:
+      family: of the product; a text needs one with a plate.
+      backdrops: kinds of backdrop to choose from.
+      num_items: things, in edits that do not say how many there are.
+    """
+
+    family: str | None = None
+    backdrops: tuple[str, ...] | None = None
+    num_items: int | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Needs:
     """What a scene must contain for an edit to make sense.
 
@@ -67,6 +82,8 @@ class Needs:
       label: whether the product has a printed plate; None for as it falls.
       num_props: things beside the product; None for 0 to 2.
       is_white: whether the backdrop is pure white; None for as it falls.
+      backdrops: kinds of backdrop to choose from, of those that `is_white` allows;
+        None for as it falls.
       is_colored: whether the product shows its colour (wood does not).
       room: free space around the things, as a factor on their extent.
       family: of the product; None for as it falls. A label needs one with a plate.
@@ -75,9 +92,27 @@ class Needs:
     label: bool | None = None
     num_props: int | None = None
     is_white: bool | None = None
+    backdrops: tuple[str, ...] | None = None
     is_colored: bool = False
     room: float = 1.0
     family: str | None = None
+
+
+NO_WISHES = Wishes()
+"""All is left to chance."""
+
+
+def wished(needs: Needs, wishes: Wishes) -> Needs:
+    """What an edit needs, and what is wished for where the edit leaves it open."""
+    num_props = needs.num_props
+    if num_props is None and wishes.num_items is not None:
+        num_props = wishes.num_items - 1
+    return dataclasses.replace(
+        needs,
+        family=wishes.family,
+        backdrops=wishes.backdrops,
+        num_props=num_props,
+    )
 
 
 def sample_scene(
@@ -95,10 +130,7 @@ def sample_scene(
       A scene whose things can be told from each other and from the backdrop, and the
       words for its backdrop.
     """
-    is_white = needs.is_white
-    if is_white is None:
-        is_white = bool(rng.random() < 0.2)
-    setting = WHITE if is_white else choose(rng, SETTINGS)
+    setting = _sample_setting(rng, needs)
     items = [sample_product(rng, setting, needs)]
     num_props = needs.num_props
     if num_props is None:
@@ -116,6 +148,23 @@ def sample_scene(
         supersampling=supersampling,
     )
     return (without_logo(scene) if has_tiny_plate(scene) else scene), setting
+
+
+def _sample_setting(rng: np.random.Generator, needs: Needs) -> Setting:
+    is_white = needs.is_white
+    if needs.backdrops is not None:
+        return choose(
+            rng,
+            [
+                setting
+                for setting in (WHITE, *SETTINGS)
+                if setting.kind in needs.backdrops
+                and is_white in (None, setting is WHITE)
+            ],
+        )
+    if is_white is None:
+        is_white = bool(rng.random() < 0.2)
+    return WHITE if is_white else choose(rng, SETTINGS)
 
 
 def has_tiny_plate(scene: Scene) -> bool:

@@ -17,6 +17,7 @@ from tbstar_jax.data_engine.render.sampling import uniform
 from tbstar_jax.data_engine.studio import words
 from tbstar_jax.data_engine.studio.families import family_of
 from tbstar_jax.data_engine.studio.renderer import Frame, render
+from tbstar_jax.data_engine.studio.sampling import NO_WISHES, Wishes
 from tbstar_jax.data_engine.studio.scene import Scene
 from tbstar_jax.evaluation.cases.case import Masks, TargetObject
 from tbstar_jax.evaluation.cases.draft import Ask, Draft, box_of, no_mask
@@ -62,19 +63,19 @@ class _Detail:
 
 
 def closeup_draft(
-    rng: np.random.Generator, size: Size, family: str | None = None
+    rng: np.random.Generator, size: Size, wishes: Wishes = NO_WISHES
 ) -> Draft | None:
     """Draws a product photo and a close-up of what is in it.
 
     Args:
       rng: source of random numbers.
       size: rows and columns, pixels.
-      family: of the product; None for as it falls.
+      wishes: what the photo is to show.
 
     Returns:
       The draft, or None where what was drawn is too large or too small for one.
     """
-    scene = plain_scene(rng, size, family)
+    scene = plain_scene(rng, size, wishes)
     is_label = bool(rng.random() < _LABELS)
     if is_label:
         label = scene.items[0].label

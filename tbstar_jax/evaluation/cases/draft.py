@@ -11,6 +11,7 @@ from tbstar_jax.data_engine.facts import Facts
 from tbstar_jax.evaluation.cases.case import (
     AskedEdit,
     KeptText,
+    Language,
     Masks,
     TargetColor,
     TargetLight,
@@ -147,6 +148,11 @@ def ink_color(
     densest = ink >= 0.95 * np.max(ink)
     red, green, blue = np.rint(np.median(picture[densest], axis=0)).tolist()
     return int(red), int(green), int(blue)
+
+
+def is_in(facts: Facts, language: Language | None) -> bool:
+    """Whether the text that an edit is about is in a language; None: in any."""
+    return language in (None, facts.text_language, facts.new_text_language)
 
 
 def is_readable(text: TargetText, size: tuple[int, int]) -> bool:

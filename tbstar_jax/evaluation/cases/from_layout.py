@@ -6,20 +6,20 @@ and after share every layer the edit does not touch, so both differ only where t
 changed layers reach.
 """
 
-import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, UInt8
 
+from tbstar_jax.data_engine.layout.bases import kind_of, sample_backdrop
 from tbstar_jax.data_engine.layout.card import (
+    Backdrop,
     Badge,
     Damage,
     Price,
     Product,
-    Promo,
     Rect,
     Text,
     Watermark,
@@ -32,7 +32,6 @@ from tbstar_jax.data_engine.layout.pairs import Drawn, draw_edit
 from tbstar_jax.data_engine.layout.text_boxes import text_boxes
 from tbstar_jax.data_engine.render.layers import Layer, support
 from tbstar_jax.data_engine.render.sampling import choose
-from tbstar_jax.data_engine.render.scene import Background
 from tbstar_jax.evaluation.cases.case import (
     KeptText,
     Language,
@@ -48,6 +47,7 @@ from tbstar_jax.evaluation.cases.draft import (
     box_from_edges,
     box_of,
     ink_color,
+    is_in,
     is_readable,
     no_mask,
 )
@@ -76,10 +76,27 @@ _OPEN_TASKS = (*_TEXT_REPLACE, "text_add", "object_add", "object_replace")
 
 
 def draw_card(
-    rng: np.random.Generator, task: str, size: tuple[int, int]
+    rng: np.random.Generator,
+    task: str,
+    size: tuple[int, int],
+    backgrounds: Sequence[str] | None = None,
+    language: Language | None = None,
 ) -> Drawn | None:
-    """Draws a card of a task with the benchmark's words; None where none has room."""
-    sample = functools.partial(_sample_card, task=task, size=size)
+    """Draws a card of a task with the benchmark's words; None where none has room.
+
+    Args:
+      rng: source of random numbers.
+      task: of the benchmark.
+      size: rows and columns, pixels.
+      backgrounds: kinds of background to choose from; None for as it falls.
+      language: of the text that the edit is about; None for as it falls.
+    """
+
+    def sample(rng: np.random.Generator) -> Edit | None:
+        backdrop = sample_backdrop(rng, kinds=backgrounds)
+        edit = _sample_card(rng, task, size, backdrop)
+        return edit if edit and is_in(edit.facts, language) else None
+
     return draw_edit(rng, sample)
 
 
@@ -89,6 +106,7 @@ def draw_overlay(
     photo: Photo,
     taken: tuple[Rect, ...],
     alter: Alter | None = None,
+    language: Language | None = None,
 ) -> Drawn | None:
     """Draws overlays of a task on a photo; None where none has room.
 
@@ -98,11 +116,14 @@ def draw_overlay(
       photo: its pixels.
       taken: where no part may lie: the product.
       alter: what is done to an edit before it has the benchmark's words.
+      language: of the text that the edit is about; None for as it falls.
     """
 
     def sample(rng: np.random.Generator) -> Edit | None:
         edit = sample_photo_edit(rng, task, photo, taken)
-        return _retexted(rng, alter(rng, edit) if alter and edit else edit)
+        if edit is None or not is_in(edit.facts, language):
+            return None
+        return _retexted(rng, alter(rng, edit) if alter else edit)
 
     return draw_edit(rng, sample, photo)
 
@@ -169,10 +190,11 @@ def _asks(edit: Edit) -> tuple[Ask, ...]:
 
 
 def _sample_card(
-    rng: np.random.Generator, task: str, size: tuple[int, int]
+    rng: np.random.Generator, task: str, size: tuple[int, int], backdrop: Backdrop
 ) -> Edit | None:
     kinds = ("layout", "move") if task == "layout" else (task,)
-    edit = _retexted(rng, sample_card_edit(rng, choose(rng, kinds), size))
+    sampled = sample_card_edit(rng, choose(rng, kinds), size, backdrop)
+    edit = _retexted(rng, sampled)
     if edit is None or edit.wording == "shift":
         # "To the left" does not say how far, and a card is right in every pixel.
         return None
@@ -348,12 +370,10 @@ def _target_objects(drawn: Drawn, parts: Parts) -> tuple[TargetObject, ...]:
 
 
 def _tags(edit: Edit) -> dict[str, str]:
-    backdrop = edit.before.backdrop
     tags = {"num_objects": str(len(edit.before.parts))}
-    if isinstance(backdrop, Background):
-        tags["background"] = backdrop.setting.id
-    elif isinstance(backdrop, Promo):
-        tags["background"] = backdrop.kind
+    background = kind_of(edit.before.backdrop)
+    if background is not None:
+        tags["background"] = background
     for part in edit.before.parts:
         match part:
             case Product():

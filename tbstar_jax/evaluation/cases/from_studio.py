@@ -20,7 +20,12 @@ from tbstar_jax.data_engine.studio.edits import Edit, sample_edit
 from tbstar_jax.data_engine.studio.families import family_of
 from tbstar_jax.data_engine.studio.pairs import Pair, pair_of
 from tbstar_jax.data_engine.studio.renderer import Frame, render, render_all
-from tbstar_jax.data_engine.studio.sampling import has_tiny_plate, without_logo
+from tbstar_jax.data_engine.studio.sampling import (
+    NO_WISHES,
+    Wishes,
+    has_tiny_plate,
+    without_logo,
+)
 from tbstar_jax.data_engine.studio.scene import Scene
 from tbstar_jax.data_engine.studio.stage import is_visible, text_boxes
 from tbstar_jax.evaluation.cases.case import (
@@ -35,6 +40,7 @@ from tbstar_jax.evaluation.cases.draft import (
     box_from_edges,
     box_of,
     ink_color,
+    is_in,
     is_readable,
     no_mask,
 )
@@ -72,7 +78,8 @@ def sample_shot_edit(
     rng: np.random.Generator,
     task: str,
     size: tuple[int, int],
-    family: str | None = None,
+    wishes: Wishes = NO_WISHES,
+    language: Language | None = None,
 ) -> Edit:
     """Draws a studio edit of a task of the benchmark, with the benchmark's words.
 
@@ -80,24 +87,27 @@ def sample_shot_edit(
       rng: source of random numbers.
       task: of the benchmark.
       size: rows and columns, pixels.
-      family: of the product; None for as it falls.
+      wishes: what the source is to show.
+      language: of the text that the edit is about; None for as it falls.
     """
     kinds = ("layout", "layout", "move") if task == "layout" else (task,)
     if task == "light_shadow" and rng.random() < 0.5:
-        edit = _local_light(rng, size, family)
+        edit = _local_light(rng, size, wishes)
     else:
-        edit = sample_edit(rng, choose(rng, kinds), size, family=family)
+        edit = sample_edit(rng, choose(rng, kinds), size, wishes=wishes)
+    while not is_in(edit.facts, language):
+        edit = sample_edit(rng, task, size, wishes=wishes)
     edit = retext_studio(edit, draw_renaming(rng))
     # A label is a small part of its picture: come as close as the things allow.
     return zoomed(edit, _CLOSE) if task in TEXT_TASKS else edit
 
 
 def _local_light(
-    rng: np.random.Generator, size: tuple[int, int], family: str | None
+    rng: np.random.Generator, size: tuple[int, int], wishes: Wishes
 ) -> Edit:
     """An edit of light that leaves most of the picture alone."""
     while True:
-        edit = sample_edit(rng, "light_shadow", size, family=family)
+        edit = sample_edit(rng, "light_shadow", size, wishes=wishes)
         if edit.before.light.warmth == edit.after.light.warmth:
             return edit
 

@@ -27,6 +27,7 @@ from tbstar_jax.data_engine.layout.card import Rect
 from tbstar_jax.data_engine.layout.edit import Edit as LayoutEdit
 from tbstar_jax.data_engine.render.sampling import choose
 from tbstar_jax.data_engine.studio.edits import Edit
+from tbstar_jax.data_engine.studio.sampling import NO_WISHES, Wishes
 from tbstar_jax.data_engine.studio.scene import Scene, color_of
 from tbstar_jax.evaluation.cases.draft import Draft
 from tbstar_jax.evaluation.cases.from_layout import Alter, Photo, draw_overlay
@@ -75,6 +76,19 @@ _FAR = 1.7
 _BLEND = 0.7
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Photo:
+    """What every kind begins with.
+
+    Attributes:
+      size: rows and columns, pixels.
+      wishes: what it is to show.
+    """
+
+    size: tuple[int, int]
+    wishes: Wishes
+
+
 def hard_kind(task: str, index: int) -> Kind:
     """What makes a case hard."""
     kind = KINDS[index % len(KINDS)]
@@ -88,7 +102,11 @@ def hard_kind(task: str, index: int) -> Kind:
 
 
 def hard_draft(
-    rng: np.random.Generator, task: str, index: int, size: tuple[int, int]
+    rng: np.random.Generator,
+    task: str,
+    index: int,
+    size: tuple[int, int],
+    wishes: Wishes = NO_WISHES,
 ) -> Draft | None:
     """Draws a hard case; None where this draw gives none, draw again.
 
@@ -97,29 +115,31 @@ def hard_draft(
       task: of the benchmark.
       index: decides the kind.
       size: rows and columns, pixels.
+      wishes: what the photo is to show, but for the background of `contrast`.
     """
+    photo = _Photo(size=size, wishes=wishes)
     kind = hard_kind(task, index)
     is_studio = task in STUDIO_TASKS
     if kind in NUM_EDITS:
-        draft = _several(rng, task, size, NUM_EDITS[kind])
+        draft = _several(rng, task, photo, NUM_EDITS[kind])
     elif kind == "dense":
-        draft = (_dense_studio if is_studio else _dense_overlay)(rng, task, size)
+        draft = (_dense_studio if is_studio else _dense_overlay)(rng, task, photo)
     elif is_studio:
-        draft = _plain_studio(rng, task, size, kind)
+        draft = _plain_studio(rng, task, photo, kind)
     else:
-        draft = _plain_overlay(rng, task, size, kind)
+        draft = _plain_overlay(rng, task, photo, kind)
     if draft is None:
         return None
     return dataclasses.replace(draft, tags={**draft.tags, "difficulty": kind})
 
 
 def _several(
-    rng: np.random.Generator, task: str, size: tuple[int, int], count: int
+    rng: np.random.Generator, task: str, photo: _Photo, count: int
 ) -> Draft | None:
     """So many edits in one instruction, the task's first."""
     is_studio = task in STUDIO_TASKS
     under = _under(rng, task)
-    stack = _bottom(rng, under, size)
+    stack = _bottom(rng, under, photo)
     if stack is None:
         return None
     second = [
@@ -167,10 +187,8 @@ def _under(rng: np.random.Generator, task: str) -> str:
     return "recolor" if task == "outpaint" else choose(rng, _UNDER)
 
 
-def _dense_studio(
-    rng: np.random.Generator, task: str, size: tuple[int, int]
-) -> Draft | None:
-    stack = _bottom(rng, task, size)
+def _dense_studio(rng: np.random.Generator, task: str, photo: _Photo) -> Draft | None:
+    stack = _bottom(rng, task, photo)
     if stack is None:
         return None
     crowd = _crowd(stack.source, stack.taken)
@@ -180,19 +198,17 @@ def _dense_studio(
     return stack.draft((0,))
 
 
-def _bottom(rng: np.random.Generator, task: str, size: tuple[int, int]) -> Stack | None:
+def _bottom(rng: np.random.Generator, task: str, photo: _Photo) -> Stack | None:
     """A stack with a studio edit that has room for overlays around the things."""
-    edit = sample_shot_edit(rng, task, size)
+    edit = sample_shot_edit(rng, task, photo.size, photo.wishes)
     if edit.before.light.warmth != edit.after.light.warmth:
         return None
     shot = shoot(zoomed(edit, _ROOM))
     return begin(shot, task) if shot else None
 
 
-def _dense_overlay(
-    rng: np.random.Generator, task: str, size: tuple[int, int]
-) -> Draft | None:
-    shot = plain_shot(rng, size)
+def _dense_overlay(rng: np.random.Generator, task: str, photo: _Photo) -> Draft | None:
+    shot = plain_shot(rng, photo.size, photo.wishes)
     taken = taken_by(shot)
     drawn = draw_overlay(
         rng, task, shot.pair.source, taken, _crowd(shot.pair.source, taken)
@@ -205,24 +221,24 @@ def _crowd(photo: Photo, taken: Sequence[Rect]) -> Alter:
 
 
 def _plain_studio(
-    rng: np.random.Generator, task: str, size: tuple[int, int], kind: Kind
+    rng: np.random.Generator, task: str, photo: _Photo, kind: Kind
 ) -> Draft | None:
-    edit = sample_shot_edit(rng, task, size)
+    edit = sample_shot_edit(rng, task, photo.size, photo.wishes)
     edit = zoomed(edit, _FAR) if kind == "tiny" else _camouflaged(edit)
     shot = shoot(edit)
     return studio_draft(shot, task) if shot else None
 
 
 def _plain_overlay(
-    rng: np.random.Generator, task: str, size: tuple[int, int], kind: Kind
+    rng: np.random.Generator, task: str, photo: _Photo, kind: Kind
 ) -> Draft | None:
-    shot = plain_shot(rng, size)
-    photo = shot.pair.source
+    shot = plain_shot(rng, photo.size, photo.wishes)
+    source = shot.pair.source
 
     def alter(rng: np.random.Generator, edit: LayoutEdit) -> LayoutEdit | None:
-        return shrunk(edit) if kind == "tiny" else faint(edit, photo)
+        return shrunk(edit) if kind == "tiny" else faint(edit, source)
 
-    drawn = draw_overlay(rng, task, photo, taken_by(shot), alter)
+    drawn = draw_overlay(rng, task, source, taken_by(shot), alter)
     return overlay_draft(drawn, shot) if drawn else None
 
 

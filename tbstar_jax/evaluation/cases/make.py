@@ -10,13 +10,10 @@ Generators take turns by index, so that every task is drawn in several ways:
 
 import dataclasses
 import math
-from collections.abc import Mapping
-from typing import Literal, TypeAlias
 
 import numpy as np
 
 from tbstar_jax.data_engine.render.sampling import choose
-from tbstar_jax.data_engine.studio.sampling import product_families
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.cases.case import BENCHMARK_TASKS, Case, Split
 from tbstar_jax.evaluation.cases.closeup import closeup_draft
@@ -28,7 +25,6 @@ from tbstar_jax.evaluation.cases.from_layout import (
     layout_draft,
 )
 from tbstar_jax.evaluation.cases.from_studio import (
-    TEXT_TASKS,
     Shot,
     sample_shot_edit,
     shoot,
@@ -43,33 +39,8 @@ from tbstar_jax.evaluation.cases.shown import with_object
 from tbstar_jax.evaluation.cases.splits import size_of, split_plan
 from tbstar_jax.evaluation.cases.spoiled import SPOILS, spoiled_draft
 from tbstar_jax.evaluation.cases.tags import case_tags
+from tbstar_jax.evaluation.cases.turns import GENERATORS, Turn, num_ways, turn_of
 from tbstar_jax.evaluation.cases.wording import STYLES, Style, instructions
-
-Generator: TypeAlias = Literal["studio", "layout", "overlay", "closeup"]
-
-GENERATORS: Mapping[str, tuple[Generator, ...]] = {
-    "bg_white": ("studio", "layout"),
-    "bg_scene": ("studio", "layout"),
-    "recolor": ("studio", "layout", "studio", "overlay"),
-    "material": ("studio",),
-    "watermark_remove": ("overlay", "layout"),
-    "text_remove": ("overlay", "studio", "layout"),
-    "text_replace_en": ("studio", "overlay", "layout"),
-    "text_replace_zh": ("overlay", "studio", "layout"),
-    "text_add": ("overlay", "studio", "layout"),
-    "object_add": ("studio", "overlay"),
-    "object_remove": ("studio", "overlay"),
-    "object_replace": ("studio", "overlay"),
-    "light_shadow": ("studio", "studio", "layout"),
-    "outpaint": ("overlay", "layout"),
-    "layout": ("studio", "layout", "studio", "overlay"),
-    "repair_zoom": (
-        *("overlay", "layout", "studio"),
-        *("closeup", "layout", "studio"),
-        *("overlay", "layout", "studio"),
-    ),
-}
-"""What draws a task, in turn."""
 
 LEAST_SHARE, LARGEST_SHARE = 0.002, 0.995
 """Bounds of the edit's share of the canvas, but for `GLOBAL_WORDINGS`."""
@@ -86,8 +57,6 @@ materials, whose changes are spread thinly."""
 
 _SPOILED_EVERY = 3
 """Every such repair is one of a spoiled photo."""
-_FAMILY_ROUND = 5
-"""Cases of a task in the smallest split that is to have all families alike."""
 _HEX_EVERY = 3
 """Every such recolouring names its colour by six hexadecimal digits."""
 _SHOWN_ROUND = 8
@@ -132,12 +101,12 @@ def make_case(split: Split, task: str, index: int, seed: int | None = None) -> C
             "seed of at least 0, and all others have none"
         )
     key = seed or 0
-    size = size_of(split, index)
+    size, turn = size_of(split, index), turn_of(split, key, task, index)
     for attempt in range(_ATTEMPTS):
         rng = case_generator(split, key, task, index, f"scene-{attempt}")
-        draft = _draft(rng, split, task, index, size)
-        if draft is not None and is_sound(draft):
-            condition = condition_of(draft, task, index, _num_generators(split, task))
+        draft = _draft(rng, turn, task, index, size)
+        if draft is not None and is_sound(draft) and turn.is_shown_by(draft):
+            condition = condition_of(draft, task, index, num_ways(split, task))
             camera = case_generator(split, key, task, index, "camera")
             words = case_generator(split, key, task, index, "words")
             return finish(taken(draft, condition, camera), split, task, index, words)
@@ -217,68 +186,34 @@ def _said(draft: Draft, task: str, index: int) -> tuple[Ask, ...]:
     return (dataclasses.replace(ask, facts=facts),)
 
 
-def _num_generators(split: Split, task: str) -> int:
-    """How many ways of drawing take turns; the hard split stacks edits on renders."""
-    return 1 if split == "hard" else len(GENERATORS[task])
-
-
 def _draft(
-    rng: np.random.Generator, split: Split, task: str, index: int, size: tuple[int, int]
+    rng: np.random.Generator,
+    turn: Turn,
+    task: str,
+    index: int,
+    size: tuple[int, int],
 ) -> Draft | None:
-    if split == "hard":
-        return hard_draft(rng, task, index, size)
-    family = family_in_turn(task, index)
-    match _way(task, index):
+    match turn.way:
+        case "hard":
+            return hard_draft(rng, task, index, size, turn.wishes)
         case "studio" if task == "repair_zoom":
             kind = SPOILS[index // _SPOILED_EVERY % len(SPOILS)]
-            return spoiled_draft(rng, size, family, kind)
+            return spoiled_draft(rng, size, turn.wishes, kind)
         case "studio":
-            shot = shoot(sample_shot_edit(rng, task, size, family))
+            edit = sample_shot_edit(rng, task, size, turn.wishes, turn.language)
+            shot = shoot(edit)
             draft = studio_draft(shot, task) if shot else None
             if shot and draft and is_shown(task, index):
                 return with_object(draft, shot)
             return draft
         case "layout":
-            card = draw_card(rng, task, size)
+            card = draw_card(rng, task, size, turn.backgrounds, turn.language)
             return layout_draft(card, None) if card else None
         case "overlay":
-            return _overlay(rng, task, plain_shot(rng, size, family))
+            return _overlay(rng, task, plain_shot(rng, size, turn.wishes), turn)
         case "closeup":
             assert task == "repair_zoom", "no other task has close-ups"
-            return closeup_draft(rng, size, family)
-
-
-def family_in_turn(task: str, index: int) -> str:
-    """The product's family of a case: in turn, over those of its task drawn as it is.
-
-    Each way of drawing a task has a turn of its own, else families would go with ways.
-    The hard split draws families at random, and cards have none.
-    """
-    way = _way(task, index)
-    is_labelled = task in TEXT_TASKS and way == "studio"
-    families = product_families(has_plate=is_labelled)
-    turn = _first_turn(task, way) + _num_drawn(task, way, index)
-    return families[turn % len(families)]
-
-
-def _first_turn(task: str, way: Generator) -> int:
-    """Turns go on from one another's first cases, so that small splits have all."""
-    turn = 0
-    for one in BENCHMARK_TASKS:
-        for other in dict.fromkeys(GENERATORS[one]):
-            if (one, other) == (task, way):
-                return turn
-            turn += 0 if other == "layout" else _num_drawn(one, other, _FAMILY_ROUND)
-    raise AssertionError(f"{task} is never drawn by {way}")
-
-
-def _num_drawn(task: str, way: Generator, count: int) -> int:
-    """How many of a task's first cases are drawn in a way."""
-    return sum(_way(task, index) == way for index in range(count))
-
-
-def _way(task: str, index: int) -> Generator:
-    return GENERATORS[task][index % len(GENERATORS[task])]
+            return closeup_draft(rng, size, turn.wishes)
 
 
 def is_shown(task: str, index: int) -> bool:
@@ -286,13 +221,22 @@ def is_shown(task: str, index: int) -> bool:
 
     So it is in half of the renders of these tasks; elsewhere the words alone tell.
     """
-    if task not in _SHOWN_TURNS or _way(task, index) != "studio":
+    ways = GENERATORS[task]
+    if task not in _SHOWN_TURNS or ways[index % len(ways)] != "studio":
         return False
-    turn = _num_drawn(task, "studio", index) % _SHOWN_ROUND
+    turn = index // len(ways) % _SHOWN_ROUND
     return turn in _SHOWN_TURNS[task]
 
 
-def _overlay(rng: np.random.Generator, task: str, under: Shot) -> Draft | None:
+def _overlay(
+    rng: np.random.Generator, task: str, under: Shot, turn: Turn
+) -> Draft | None:
     kinds = ("layout", "move") if task == "layout" else (task,)
-    drawn = draw_overlay(rng, choose(rng, kinds), under.pair.source, taken_by(under))
+    drawn = draw_overlay(
+        rng,
+        choose(rng, kinds),
+        under.pair.source,
+        taken_by(under),
+        language=turn.language,
+    )
     return overlay_draft(drawn, under) if drawn else None

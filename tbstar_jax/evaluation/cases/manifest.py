@@ -1,9 +1,9 @@
 """Which cases a split has: digests that are shipped in place of the pictures.
 
 A manifest maps case ids to digests of pixels, masks and instructions (`case_digest`),
-with the versions that made them. Another version of NumPy or Pillow may round a pixel
-otherwise; then the cases are as fair, but others than those of published numbers, and a
-report says so.
+with the versions that made them, and tells how many cases the slices have. Another
+version of NumPy or Pillow may round a pixel otherwise; then the cases are as fair, but
+others than those of published numbers, and a report says so.
 
 `python -m tbstar_jax.evaluation.cases.manifest smoke` writes one anew; `--workers=8
 --done=digests.jsonl` draws in processes, and goes on where it stopped.
@@ -12,6 +12,7 @@ report says so.
 import argparse
 import contextlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from importlib import resources
@@ -30,6 +31,12 @@ from tbstar_jax.evaluation.journal import Journal, read_journal
 
 MANIFEST_SPLITS: tuple[Split, ...] = ("smoke", "mini", "dev", "test", "hard")
 """Splits that have a manifest."""
+
+SLICED_TAGS = (
+    *("family", "background_class", "num_objects", "script", "text_height"),
+    *("edit_share", "contrast", "damage_level", "condition", "style"),
+)
+"""Tags whose slices are told: what takes turns, and what is cut into like parts."""
 
 _FOLDER = "manifest"
 _Job: TypeAlias = tuple[Split, str, int]
@@ -86,49 +93,62 @@ def make_manifest(
     Args:
       split: one of `MANIFEST_SPLITS`.
       num_workers: processes that draw.
-      done: a journal of digests as they are made, of this software, for a run that goes
+      done: a journal of cases as they are drawn, for a run that goes
         on where another one was interrupted; None keeps none.
 
     Raises:
       UserError: the journal cannot be read, or is being written.
     """
-    digests = _read_done(done) if done else {}
+    drawn = {
+        entry["id"]: entry
+        for entry in (read_journal(done) if done else ())
+        if entry.get("bench_version") == BENCHMARK_VERSION
+    }
     ids = {f"{split}/{task}/{n:03d}": (task, n) for task, n in case_names(split)}
-    jobs = [(split, *ids[id]) for id in ids if id not in digests]
+    jobs = [(split, *ids[id]) for id in ids if id not in drawn]
     with (
         Journal(done) if done else contextlib.nullcontext() as journal,
         tqdm(total=len(jobs), desc=f"{split}: digests", unit="case") as bar,
     ):
-        for id, digest in _digests(jobs, num_workers):
-            digests[id] = digest
+        for entry in _entries(jobs, num_workers):
+            drawn[entry["id"]] = entry
             if journal is not None:
-                journal.append({"id": id, "digest": digest})
+                journal.append(entry)
             bar.update()
     return {
         "bench_version": BENCHMARK_VERSION,
         "split": split,
         "versions": versions(),
-        "cases": {id: digests[id] for id in ids},
+        "slices": _slices([drawn[id]["tags"] for id in ids]),
+        "cases": {id: drawn[id]["digest"] for id in ids},
     }
 
 
-def _digests(jobs: Sequence[_Job], num_workers: int) -> Iterator[tuple[str, str]]:
+def _slices(tags: Sequence[Mapping[str, str]]) -> dict[str, dict[str, int]]:
+    """How many cases each value of `SLICED_TAGS` has."""
+    return {
+        name: dict(sorted(Counter(one[name] for one in tags).items()))
+        for name in SLICED_TAGS
+    }
+
+
+def _entries(jobs: Sequence[_Job], num_workers: int) -> Iterator[dict[str, Any]]:
     if num_workers <= 1:
-        yield from map(_digest, jobs)
+        yield from map(_entry, jobs)
         return
     # Spawned, since threads of the parent (JAX has some) do not survive a fork.
     with ProcessPoolExecutor(num_workers, get_context("spawn")) as pool:
-        yield from pool.map(_digest, jobs)
+        yield from pool.map(_entry, jobs)
 
 
-def _digest(job: _Job) -> tuple[str, str]:
+def _entry(job: _Job) -> dict[str, Any]:
     case = make_case(*job)
-    return case.id, case_digest(case)
-
-
-def _read_done(path: Path) -> dict[str, str]:
-    """The digests that an interrupted run left."""
-    return {str(entry["id"]): str(entry["digest"]) for entry in read_journal(path)}
+    return {
+        "bench_version": BENCHMARK_VERSION,
+        "id": case.id,
+        "digest": case_digest(case),
+        "tags": dict(case.tags),
+    }
 
 
 def main() -> None:

@@ -7,7 +7,13 @@ from jaxtyping import Bool
 
 from tbstar_jax.data_engine.layout.card import Rect
 from tbstar_jax.data_engine.layout.pairs import Drawn
-from tbstar_jax.data_engine.studio.sampling import Needs, sample_scene
+from tbstar_jax.data_engine.studio.sampling import (
+    NO_WISHES,
+    Needs,
+    Wishes,
+    sample_scene,
+    wished,
+)
 from tbstar_jax.data_engine.studio.scene import Scene
 from tbstar_jax.evaluation.cases.draft import Draft, box_of
 from tbstar_jax.evaluation.cases.from_layout import layout_draft
@@ -25,24 +31,24 @@ _SEEN = 0.5
 
 
 def plain_scene(
-    rng: np.random.Generator, size: tuple[int, int], family: str | None = None
+    rng: np.random.Generator, size: tuple[int, int], wishes: Wishes = NO_WISHES
 ) -> Scene:
     """Draws a product photo with room for overlays around the things.
 
     Args:
       rng: source of random numbers.
       size: rows and columns, pixels.
-      family: of the product; None for as it falls.
+      wishes: what the photo is to show.
     """
-    scene, _ = sample_scene(rng, size, 2, Needs(room=_ROOM, family=family))
+    scene, _ = sample_scene(rng, size, 2, wished(Needs(room=_ROOM), wishes))
     return retext_scene(scene, draw_renaming(rng))
 
 
 def plain_shot(
-    rng: np.random.Generator, size: tuple[int, int], family: str | None = None
+    rng: np.random.Generator, size: tuple[int, int], wishes: Wishes = NO_WISHES
 ) -> Shot:
     """Draws and renders a product photo; arguments as in `plain_scene`."""
-    return still(plain_scene(rng, size, family))
+    return still(plain_scene(rng, size, wishes))
 
 
 def taken_by(shot: Shot) -> tuple[Rect, ...]:
@@ -79,14 +85,10 @@ def overlay_draft(drawn: Drawn, under: Shot) -> Draft | None:
     if draft is None:
         return None
     hidden = draft.masks.edit | covered(drawn)
-    tags = {**draft.tags, **scene_tags(under.edit)}
-    tags["num_objects"] = str(
-        len(under.edit.before.items) + len(drawn.edit.before.parts)
-    )
     return dataclasses.replace(
         draft,
         kept_texts=(*kept_texts(under, hidden), *draft.kept_texts),
-        tags=tags,
+        tags={**draft.tags, **scene_tags(under.edit)},
     )
 
 

@@ -13,7 +13,7 @@ from importlib import metadata
 
 import numpy as np
 
-BENCHMARK_VERSION = 4
+BENCHMARK_VERSION = 5
 """Raised whenever a case would have other pixels, masks or words."""
 
 PACKAGES = ("numpy", "pillow")
@@ -28,8 +28,8 @@ def case_key(split: str, seed: int, task: str, index: int, stream: str) -> bytes
     Args:
       split: of the case.
       seed: 0, or what the user gave for the split `fresh` and for photos.
-      task: of the case.
-      index: of the case, or another name of what is drawn for.
+      task: of the case; or a stratum of cases that take turns.
+      index: of the case, or of what else is drawn for: a block of turns.
       stream: what the numbers are for.
     """
     key = [_DOMAIN, BENCHMARK_VERSION, split, seed, task, index, stream]

@@ -12,6 +12,7 @@ from jaxtyping import Float, UInt8
 from tbstar_jax.data_engine.facts import Facts
 from tbstar_jax.data_engine.render.sampling import choose, uniform
 from tbstar_jax.data_engine.studio import words
+from tbstar_jax.data_engine.studio.sampling import Wishes
 from tbstar_jax.evaluation.cases.case import Masks
 from tbstar_jax.evaluation.cases.draft import Ask, Draft, no_mask
 from tbstar_jax.evaluation.cases.from_studio import kept_texts, scene_tags
@@ -33,17 +34,17 @@ _CASTS = (
 
 
 def spoiled_draft(
-    rng: np.random.Generator, size: tuple[int, int], family: str, kind: Spoil
+    rng: np.random.Generator, size: tuple[int, int], wishes: Wishes, kind: Spoil
 ) -> Draft:
     """Draws a product photo and spoils it.
 
     Args:
       rng: source of random numbers.
       size: rows and columns, pixels.
-      family: of the product.
+      wishes: what the photo is to show.
       kind: of the damage.
     """
-    shot = plain_shot(rng, size, family)
+    shot = plain_shot(rng, size, wishes)
     clean = shot.pair.source
     product = shot.pair.before.coverage[0] > _SEEN
     thing = words.thing(shot.edit.before.items[0])

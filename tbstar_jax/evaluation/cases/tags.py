@@ -1,4 +1,8 @@
-"""The slices of a case: closed lists of short values, so that tables stay small."""
+"""The slices of a case: closed lists of short values, so that tables stay small.
+
+Bounds of what is measured lie about where the split `dev` falls into parts of equal
+size, so that every slice has cases enough.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -35,7 +39,10 @@ BACKGROUND_CLASSES: Mapping[str, tuple[str, ...]] = {
 }
 """Classes of backgrounds: of renders and cards by their kind."""
 
-_LIGHT_DAMAGE, _HEAVY_DAMAGE = 32.0, 72.0
+_LIGHT_DAMAGE, _HEAVY_DAMAGE = 42.0, 70.0
+_SMALL_TEXT, _LARGE_TEXT = 0.07, 0.10
+"""Heights of texts, of the shorter side."""
+_LOW_CONTRAST, _HIGH_CONTRAST = 1.6, 2.6
 
 
 def case_tags(draft: Draft, style: str) -> dict[str, str]:
@@ -59,7 +66,7 @@ def case_tags(draft: Draft, style: str) -> dict[str, str]:
         "damage": known.get("damage", "none"),
         "damage_level": _damage_level(draft),
         "script": _script(draft.target_texts),
-        "text_height": _height(draft.target_texts),
+        "text_height": _height(draft.target_texts, min(draft.source.shape[:2])),
         "edit_share": _share(float(draft.masks.edit.mean())),
         "contrast": _contrast(draft.source, draft.masks.product),
         "difficulty": known.get("difficulty", "normal"),
@@ -85,7 +92,7 @@ def _damage_level(draft: Draft) -> str:
 
 
 def _count(count: int) -> str:
-    return "1" if count <= 1 else "2" if count == 2 else "3" if count == 3 else "4+"
+    return "1" if count <= 1 else "2" if count == 2 else "3+"
 
 
 def _script(texts: Sequence[TargetText]) -> str:
@@ -93,17 +100,20 @@ def _script(texts: Sequence[TargetText]) -> str:
     return "none" if not kinds else kinds.pop() if len(kinds) == 1 else "mixed"
 
 
-def _height(texts: Sequence[TargetText]) -> str:
+def _height(texts: Sequence[TargetText], shorter_side: int) -> str:
+    """Of the lowest text, as a share of the picture's shorter side."""
     if not texts:
         return "none"
-    least = min(text.box.height for text in texts)
-    return "<12" if least < 12 else "12-31" if least < 32 else ">=32"
+    share = min(text.box.height for text in texts) / shorter_side
+    if share < _SMALL_TEXT:
+        return "<7%"
+    return "7-10%" if share < _LARGE_TEXT else ">=10%"
 
 
 def _share(share: float) -> str:
     if share < 0.05:
         return "<5%"
-    return "5-25%" if share < 0.25 else "25-75%" if share < 0.75 else ">=75%"
+    return "5-15%" if share < 0.15 else "15-40%" if share < 0.40 else ">=40%"
 
 
 def _contrast(
@@ -116,7 +126,9 @@ def _contrast(
         picture[mask].astype(np.float64).mean(axis=0) for mask in (product, ~product)
     )
     ratio = contrast(_rgb(inside), _rgb(outside))
-    return "low" if ratio < 1.5 else "middle" if ratio < 4.0 else "high"
+    if ratio < _LOW_CONTRAST:
+        return "low"
+    return "middle" if ratio < _HIGH_CONTRAST else "high"
 
 
 def _rgb(color: np.ndarray) -> tuple[int, int, int]:

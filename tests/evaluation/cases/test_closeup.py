@@ -9,8 +9,9 @@ from PIL import Image
 from tbstar_jax.evaluation.cases.case import Case, Prompt
 from tbstar_jax.evaluation.cases.closeup import closeup_draft
 from tbstar_jax.evaluation.cases.draft import box_of
-from tbstar_jax.evaluation.cases.make import GENERATORS, finish, is_sound, make_case
+from tbstar_jax.evaluation.cases.make import finish, is_sound, make_case
 from tbstar_jax.evaluation.cases.seeds import case_generator
+from tbstar_jax.evaluation.cases.turns import GENERATORS
 from tbstar_jax.evaluation.scores.prompt import score_answer
 
 _SIZE = (144, 192)

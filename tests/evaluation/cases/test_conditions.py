@@ -16,8 +16,9 @@ from tbstar_jax.evaluation.cases.conditions import (
 )
 from tbstar_jax.evaluation.cases.draft import Ask, Draft
 from tbstar_jax.evaluation.cases.hard import hard_draft
-from tbstar_jax.evaluation.cases.make import GENERATORS, make_case
+from tbstar_jax.evaluation.cases.make import make_case
 from tbstar_jax.evaluation.cases.splits import case_names
+from tbstar_jax.evaluation.cases.turns import GENERATORS
 from tbstar_jax.geometry import Box
 
 SIZE = (48, 40)

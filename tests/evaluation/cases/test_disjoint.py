@@ -10,7 +10,7 @@ import numpy as np
 from tbstar_jax.data_engine.construct.rules import NEW_TEXTS
 from tbstar_jax.data_engine.fonts.loader import require_coverage
 from tbstar_jax.data_engine.layout import vocabulary as layout_words
-from tbstar_jax.data_engine.layout.bases import sample_card
+from tbstar_jax.data_engine.layout.bases import sample_backdrop, sample_card
 from tbstar_jax.data_engine.layout.card import card_digest
 from tbstar_jax.data_engine.render import sampling as flat
 from tbstar_jax.data_engine.render.scene import LABEL_TEXTS, WATERMARK_TEXTS
@@ -22,12 +22,13 @@ from tbstar_jax.evaluation.cases import vocabulary
 from tbstar_jax.evaluation.cases.case import Case
 from tbstar_jax.evaluation.cases.draft import Wording
 from tbstar_jax.evaluation.cases.from_studio import sample_shot_edit
-from tbstar_jax.evaluation.cases.make import GENERATORS
+from tbstar_jax.evaluation.cases.hard import STUDIO_TASKS
 from tbstar_jax.evaluation.cases.overlaid import plain_scene
 from tbstar_jax.evaluation.cases.phrases import PHRASES
 from tbstar_jax.evaluation.cases.retext import draw_renaming
 from tbstar_jax.evaluation.cases.seeds import case_generator, case_key
 from tbstar_jax.evaluation.cases.splits import SPLITS, case_names, size_of
+from tbstar_jax.evaluation.cases.turns import turn_of
 
 _SIZE = (128, 128)
 
@@ -133,18 +134,20 @@ def test_keys_are_of_another_form_than_those_of_training() -> None:
 
 def test_no_scene_is_one_of_training() -> None:
     ours: set[str] = set()
-    for split in ("smoke", "mini", "dev"):
+    for split in ("smoke", "mini", "dev", "test", "hard"):
         for task, index in case_names(split):
-            generator = GENERATORS[task][index % len(GENERATORS[task])]
+            size, turn = size_of(split, index), turn_of(split, 0, task, index)
             rng = case_generator(split, 0, task, index, "scene-0")
-            if generator == "layout":
-                ours.add(card_digest(sample_card(rng, _SIZE)))
-            elif generator == "studio" and task != "repair_zoom":
-                edit = sample_shot_edit(rng, task, size_of(split, index))
+            is_edited = turn.way == "studio" and task != "repair_zoom"
+            if turn.way == "layout":
+                backdrop = sample_backdrop(rng, kinds=turn.backgrounds)
+                ours.add(card_digest(sample_card(rng, _SIZE, backdrop)))
+            elif is_edited or (turn.way == "hard" and task in STUDIO_TASKS):
+                edit = sample_shot_edit(rng, task, size, turn.wishes, turn.language)
                 ours |= {_bare(edit.before), _bare(edit.after)}
             else:
-                ours.add(_bare(plain_scene(rng, size_of(split, index))))
-    assert len(ours) > 336
+                ours.add(_bare(plain_scene(rng, size, turn.wishes)))
+    assert len(ours) > 1400
     theirs: set[str] = set()
     for index in range(200):
         rng = record_generator(index % 4, "studio", str(index))

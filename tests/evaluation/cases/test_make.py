@@ -13,22 +13,20 @@ import pytest
 
 from tbstar_jax.data_engine.layout.card import PromoKind
 from tbstar_jax.data_engine.render.scene import SETTINGS as CARD_SETTINGS
-from tbstar_jax.data_engine.studio.sampling import product_families
 from tbstar_jax.data_engine.studio.scene import BackdropKind
 from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.cases.case import BENCHMARK_TASKS, Case
 from tbstar_jax.evaluation.cases.digest import case_digest
 from tbstar_jax.evaluation.cases.kept import MIN_KEPT_SHARE
 from tbstar_jax.evaluation.cases.make import (
-    GENERATORS,
     GLOBAL_WORDINGS,
-    family_in_turn,
     make_case,
     style_of,
 )
 from tbstar_jax.evaluation.cases.manifest import read_manifest
 from tbstar_jax.evaluation.cases.splits import SPLITS, case_names, size_of
 from tbstar_jax.evaluation.cases.tags import BACKGROUND_CLASSES, background_class
+from tbstar_jax.evaluation.cases.turns import GENERATORS
 from tbstar_jax.evaluation.cases.wording import STYLES
 from tbstar_jax.evaluation.scores.preservation import preservation
 from tbstar_jax.geometry import OUTPAINT_FILL, Box
@@ -190,43 +188,6 @@ def test_styles_are_balanced_in_every_task_and_generator() -> None:
             assert max(counts) - min(counts) <= 2, (task, generator, counts)
 
 
-def test_families_are_balanced_over_a_split_and_in_a_task() -> None:
-    families = product_families(has_plate=False)
-    assert len(families) == 12
-    for per_task, spread in ((5, 5), (15, 5), (40, 10)):
-        drawn = Counter(
-            family_in_turn(task, index)
-            for task in BENCHMARK_TASKS
-            for index in range(per_task)
-            if GENERATORS[task][index % len(GENERATORS[task])] != "layout"
-        )
-        assert set(drawn) == set(families)
-        assert max(drawn.values()) - min(drawn.values()) <= spread
-    own = Counter(family_in_turn("material", index) for index in range(36))
-    assert own == dict.fromkeys(families, 3)
-
-
-def test_families_are_balanced_in_every_way_of_drawing_a_task() -> None:
-    for task in BENCHMARK_TASKS:
-        ways = GENERATORS[task]
-        for way in set(ways) - {"layout"}:
-            indices = [i for i in range(40) if ways[i % len(ways)] == way]
-            is_labelled = way == "studio" and task.startswith("text_")
-            families = product_families(has_plate=is_labelled)
-            drawn = Counter(family_in_turn(task, index) for index in indices)
-            counts = [drawn[family] for family in families]
-            assert sum(counts) == len(indices), (task, way)
-            assert max(counts) - min(counts) <= 1, (task, way)
-
-
-@pytest.mark.parametrize("task", ["material", "repair_zoom", "outpaint", "text_remove"])
-def test_a_case_shows_the_family_whose_turn_it_is(task: str) -> None:
-    for index in (0, 1, 2, 3):
-        case = _small_case(task, index)
-        if case.generator != "layout":
-            assert case.tags["family"] == family_in_turn(task, index)
-
-
 def test_photos_are_spoiled_in_turn() -> None:
     damages = [_small_case("repair_zoom", index).tags["damage"] for index in (2, 5, 8)]
     assert damages == ["blur", "noise", "cast"]
@@ -272,11 +233,11 @@ def test_damage_has_a_level(smoke: Smoke) -> None:
     levels = {case.task: case.tags["damage_level"] for case in smoke}
     assert levels["recolor"] == "none"
     assert levels["watermark_remove"] != "none"
-    blur, scratch, dust = (_small_case("repair_zoom", index) for index in (2, 0, 5))
-    assert [one.tags["damage_level"] for one in (blur, scratch, dust)] == [
+    blur, dust, specks = (_small_case("repair_zoom", index) for index in (2, 1, 4))
+    assert [one.tags["damage_level"] for one in (blur, dust, specks)] == [
         "light",
         "heavy",
-        "light",
+        "middle",
     ]
 
 

@@ -73,14 +73,21 @@ def test_the_versions_told_are_of_the_manifest_and_of_what_drew_the_cases(
     )
 
 
-def test_digests_go_on_where_they_were_interrupted(tmp_path: Path) -> None:
+def test_digests_go_on_where_they_were_interrupted(
+    smoke: tuple[Case, ...], tmp_path: Path
+) -> None:
     done = tmp_path / "digests.jsonl"
     whole = read_manifest("smoke")
     first, second, *others = whole["cases"]
-    entries = [{"id": id, "digest": whole["cases"][id]} for id in others]
-    entries.append({"id": first, "digest": "kept"})
+    tags = {case.id: dict(case.tags) for case in smoke}
+    digests = whole["cases"] | {first: "kept"}
+    entries = [
+        {"bench_version": version, "id": id, "digest": digest, "tags": tags[id]}
+        for version, ids in ((BENCHMARK_VERSION, (*others, first)), (0, (second,)))
+        for id, digest in ((id, digests[id]) for id in ids)
+    ]
     lines = "".join(json.dumps(entry) + "\n" for entry in entries)
-    # The second was being written: its line has no end.
+    # The second is of another version; and was being written: its line has no end.
     done.write_text(f'{lines}{{"id": "{second}"')
     again = make_manifest("smoke", num_workers=2, done=done)
     assert again == whole | {

@@ -13,15 +13,10 @@ from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.cases.case import BENCHMARK_TASKS
 from tbstar_jax.evaluation.cases.digest import case_digest
 from tbstar_jax.evaluation.cases.from_studio import sample_shot_edit
-from tbstar_jax.evaluation.cases.make import (
-    GENERATORS,
-    family_in_turn,
-    is_shown,
-    make_case,
-    style_of,
-)
+from tbstar_jax.evaluation.cases.make import is_shown, make_case, style_of
 from tbstar_jax.evaluation.cases.shown import packshot
 from tbstar_jax.evaluation.cases.store import load_cases, write_cases
+from tbstar_jax.evaluation.cases.turns import GENERATORS, family_in_turn
 
 TASKS = ("object_add", "object_replace")
 
@@ -55,7 +50,7 @@ def test_neither_styles_nor_families_go_with_it(task):
         styles = Counter(style_of(task, index) for index in indices)
         assert min(styles.values()) >= 2
         assert len(styles) == 4
-        families = {family_in_turn(task, index) for index in indices}
+        families = {family_in_turn("test", task, index) for index in indices}
         assert len(families) >= 10
     assert len(product_families(has_plate=False)) == 12
 

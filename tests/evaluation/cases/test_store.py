@@ -299,7 +299,7 @@ def _light(**fields: Any) -> dict[str, Any]:
         (lambda line: line.update(facts={"nonsense": "x"}), "no field 'nonsense'"),
         (lambda line: line.update(instruction=""), "instruction"),
         (lambda line: line.update(size_out=[128, 1e9]), "size_out"),
-        (lambda line: line.update(size_out=[64, 64]), "leaves the canvas"),
+        (lambda line: line.update(size_out=[16, 16]), "leaves the canvas"),
         (lambda line: line.update(targets=None), "targets"),
         (lambda line: line["inputs"].append({}), "list of one photo"),
         (lambda line: line["inputs"][0].update(role="mask"), "one of photo"),

@@ -61,7 +61,7 @@ def test_a_wrong_alpha_costs_by_its_width(index, fault):
     assert 0.2 < scores[-1].value < scores[0].value < 0.97
 
 
-@pytest.mark.parametrize("index", [0, 2])
+@pytest.mark.parametrize("index", [2, 3])
 def test_a_hard_aliased_edge_costs_more_than_a_jpeg(index):
     case = case_of("bg_white", index, "mini")
     product = case.masks.product_after
@@ -239,7 +239,7 @@ def has_room(case):
 
 
 def test_a_text_written_again_costs_each_time():
-    case = case_of("text_add", 8, "dev")
+    case = case_of("text_add", 0, "dev")
     assert has_room(case)
     scores = [edit(case, again(case, times)) for times in (1, 2, 3)]
     falls([score.parts["once"] for score in scores], below=0.65)
@@ -330,7 +330,7 @@ def test_a_silhouette_in_the_colour_of_its_ground_is_left_out():
     assert edit(case, faint).value == 1.0
 
 
-@pytest.mark.parametrize(("task", "index"), [("bg_scene", 3), ("outpaint", 2)])
+@pytest.mark.parametrize(("task", "index"), [("bg_scene", 3), ("outpaint", 0)])
 def test_the_wrong_fine_contrast_leaves_a_little(task, index):
     case = case_of(task, index, "mini")
     rng = np.random.default_rng(0)
@@ -345,9 +345,9 @@ def test_the_wrong_fine_contrast_leaves_a_little(task, index):
     assert values[-1].value > 0.2
 
 
-@pytest.mark.parametrize("index", [2, 3])
+@pytest.mark.parametrize("index", [3, 5])
 def test_one_of_two_arranged_things_that_is_lost_leaves_a_little(index):
-    case = case_of("layout", index, "mini")
+    case = case_of("layout", index, "dev")
     boxes = [one.after for one in case.target_objects if one.after is not None]
     assert len(boxes) == 2
     for box in boxes:

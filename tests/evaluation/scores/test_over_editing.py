@@ -11,7 +11,7 @@ _CASES = [
     ("object_add", "smoke", 0, "extent"),
     ("object_add", "mini", 1, "extent"),
     ("text_add", "mini", 0, "extent"),
-    ("text_add", "mini", 3, "once"),
+    ("text_add", "dev", 9, "once"),
     ("object_replace", "smoke", 0, "around"),
     ("object_replace", "mini", 2, "around"),
     ("recolor", "mini", 4, "intact"),
