@@ -53,6 +53,7 @@ $(VENV)/.installed-demo: $(VENV)/.created $(INPUTS)
 
 # libtpu compiles for TPUs in the tests. It lies aside, where only those tests look:
 # among the other packages it would make jax look for a TPU in every command.
+# NumPy and Pillow of another version lie aside as well: a test draws cases with them.
 # torch first and by its exact number: pip then prefers a CPU build of that number
 # wherever one is offered, and does not look for a newer one with GPU libraries.
 $(VENV)/.installed-test: $(VENV)/.created $(INPUTS)
@@ -60,6 +61,8 @@ $(VENV)/.installed-test: $(VENV)/.created $(INPUTS)
 	$(PIP_INSTALL) -e '.[test]' --group dev
 	$(PIP_INSTALL) --no-deps --upgrade --target $(VENV)/libtpu \
 	  'libtpu; sys_platform == "linux" and platform_machine == "x86_64"'
+	$(VENV)/bin/python -m pip install $(PIP_FLAGS) --no-deps --upgrade \
+	  --target $(VENV)/oldest 'numpy==2.2.6' 'pillow==12.0.0'
 	touch $@
 
 # The CUDA wheels have a virtual environment of their own: beside the others they would
