@@ -21,6 +21,7 @@ from jaxtyping import (
     Scalar,
     Shaped,
     UInt8,
+    UInt16,
 )
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "Shaped",
     "Tree",
     "UInt8",
+    "UInt16",
     "Variables",
 ]
 

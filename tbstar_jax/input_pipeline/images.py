@@ -12,7 +12,7 @@ import zlib
 import numpy as np
 from PIL import Image
 
-from tbstar_jax.array_types import UInt8
+from tbstar_jax.array_types import UInt8, UInt16
 from tbstar_jax.errors import UserError
 
 MAX_PIXELS = 64_000_000
@@ -20,6 +20,11 @@ MAX_PIXELS = 64_000_000
 
 _FORMATS = ("PNG", "JPEG", "WEBP")
 _MODES = ("1", "L", "LA", "P", "RGB", "RGBA")
+_GREY_16 = ("I;16",)
+_ACCEPTED = {
+    _MODES: "8-bit grey, palette, RGB and RGBA are accepted; convert it to RGB first",
+    _GREY_16: "grey of 16 bits is accepted",
+}
 _ORIENTATION_TAG = 0x0112
 _QUARTER_TURNS = (5, 6, 7, 8)
 _BROKEN = (
@@ -34,14 +39,16 @@ _BROKEN = (
 _BOMB = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 
-def encode_png(image: UInt8[np.ndarray, "h w *c"]) -> bytes:
+def encode_png(
+    image: UInt8[np.ndarray, "h w *c"] | UInt16[np.ndarray, "h w"],
+) -> bytes:
     """Encodes an image losslessly.
 
     Args:
-      image: `[h w 3]` RGB or `[h w]` grey, 0..255.
+      image: `[h w 3]` RGB or `[h w]` grey, 0..255; or grey, 0..65535.
 
     Returns:
-      A PNG file of mode RGB or L.
+      A PNG file of mode RGB, L or I;16.
     """
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, format="PNG", compress_level=1)
@@ -74,6 +81,16 @@ def decode_mask(data: bytes, name: str = "mask") -> UInt8[np.ndarray, "h w"]:
     return np.array(_load(data, name).convert("L"))
 
 
+def decode_grey16(data: bytes, name: str = "image") -> UInt16[np.ndarray, "h w"]:
+    """Decodes a grey PNG file of 16 bits; raises as `decode_image` does."""
+    image = _open(data, name, _GREY_16)
+    try:
+        image.load()
+    except _BROKEN as error:
+        raise UserError(f"{name} is damaged or truncated ({error})") from error
+    return np.array(image).astype(np.uint16)
+
+
 def image_size(data: bytes, name: str = "image") -> tuple[int, int]:
     """Reads (rows, columns) in pixels, as decoded, from the file's header alone.
 
@@ -85,7 +102,7 @@ def image_size(data: bytes, name: str = "image") -> tuple[int, int]:
     return image.size if is_turned else (image.height, image.width)
 
 
-def _open(data: bytes, name: str) -> Image.Image:
+def _open(data: bytes, name: str, modes: tuple[str, ...] = _MODES) -> Image.Image:
     try:
         image = Image.open(io.BytesIO(data), formats=_FORMATS)
     except _BOMB as error:
@@ -96,11 +113,8 @@ def _open(data: bytes, name: str) -> Image.Image:
         ) from error
     if image.width * image.height > MAX_PIXELS:
         raise UserError(_too_large(name))
-    if image.mode not in _MODES:
-        raise UserError(
-            f"{name} has mode {image.mode}, but only 8-bit grey, palette, RGB and "
-            "RGBA are accepted; convert it to RGB first"
-        )
+    if image.mode not in modes:
+        raise UserError(f"{name} has mode {image.mode}, but only {_ACCEPTED[modes]}")
     return image
 
 

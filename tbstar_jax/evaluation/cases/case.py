@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, UInt8, UInt16
 
 from tbstar_jax.data_engine.facts import Facts
 from tbstar_jax.geometry import Box
@@ -203,6 +203,25 @@ class Masks:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class SceneMaps:
+    """What a renderer knows of a scene besides its pixels.
+
+    Of the render before the edit, on the whole canvas: overlays hide nothing of it, and
+    it goes on where the photo of an outpainting ends.
+
+    Attributes:
+      instances: what most of a pixel shows: 0 the backdrop, k + 1 the thing that
+        `TargetObject` calls `item-k`; item 0 is the product.
+      depth: distance from the camera to the nearest thing or ground in a pixel,
+        thousandths of the scene's unit (a bottle is about one unit high);
+        65535 where there is only the wall, which has no distance.
+    """
+
+    instances: UInt8[np.ndarray, "h w"]
+    depth: UInt16[np.ndarray, "h w"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class AskedEdit:
     """One of the edits of a case whose instruction asks for several.
 
@@ -254,6 +273,8 @@ class Case:
         else empty. The other fields are about all of them together.
       object_photo: a second picture that a system is given, which the instruction
         calls so: what is to be added, alone on white. None: there is none.
+      scene: what the renderer knows of the source; None: it is a card or a user's
+        photo.
     """
 
     id: str
@@ -278,6 +299,7 @@ class Case:
     target_light: TargetLight | None = None
     asked: tuple[AskedEdit, ...] = ()
     object_photo: UInt8[np.ndarray, "_ _ 3"] | None = None
+    scene: SceneMaps | None = None
 
     @property
     def photo(self) -> UInt8[np.ndarray, "_ _ 3"]:

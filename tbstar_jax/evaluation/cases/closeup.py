@@ -22,6 +22,7 @@ from tbstar_jax.data_engine.studio.scene import Scene
 from tbstar_jax.evaluation.cases.case import Masks, TargetObject
 from tbstar_jax.evaluation.cases.draft import Ask, Draft, box_of, no_mask
 from tbstar_jax.evaluation.cases.overlaid import plain_scene
+from tbstar_jax.evaluation.cases.scene_maps import scene_maps
 from tbstar_jax.geometry import Box
 
 Size = tuple[int, int]
@@ -252,6 +253,7 @@ def _draft(detail: _Detail, wide: Frame, close: Frame) -> Draft | None:
             "background": detail.scene.backdrop.kind,
             "num_objects": str(len(detail.scene.items)),
         },
+        scene=scene_maps(wide),
     )
 
 

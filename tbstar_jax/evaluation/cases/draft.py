@@ -13,6 +13,7 @@ from tbstar_jax.evaluation.cases.case import (
     KeptText,
     Language,
     Masks,
+    SceneMaps,
     TargetColor,
     TargetLight,
     TargetObject,
@@ -96,6 +97,7 @@ class Draft:
       target_color: that the edit asks for, if it recolours.
       target_light: that the edit asks for, if it is about light.
       asked: the edits, where there are several.
+      scene: what the renderer knows of the source, if it is a render.
     """
 
     generator: Literal["studio", "layout", "overlay", "photo"]
@@ -113,6 +115,7 @@ class Draft:
     target_color: TargetColor | None = None
     target_light: TargetLight | None = None
     asked: tuple[AskedEdit, ...] = ()
+    scene: SceneMaps | None = None
 
 
 def box_of(mask: Bool[np.ndarray, "h w"]) -> Box | None:

@@ -47,6 +47,7 @@ from tbstar_jax.evaluation.cases.draft import (
 from tbstar_jax.evaluation.cases.quads import smallest_quad
 from tbstar_jax.evaluation.cases.regions import around, beside, without
 from tbstar_jax.evaluation.cases.retext import draw_renaming, retext_studio
+from tbstar_jax.evaluation.cases.scene_maps import scene_maps
 from tbstar_jax.evaluation.cases.studio_words import ask_of
 from tbstar_jax.evaluation.cases.targets import scene_color, scene_light
 
@@ -196,6 +197,7 @@ def studio_draft(shot: Shot, task: str) -> Draft | None:
         target_color=scene_color(edit),
         target_light=scene_light(edit),
         tags=scene_tags(edit),
+        scene=scene_maps(pair.before),
     )
 
 

@@ -171,6 +171,7 @@ def finish(
         tags=case_tags(draft, style),
         licence=draft.licence,
         asked=draft.asked,
+        scene=draft.scene,
     )
 
 

@@ -25,6 +25,7 @@ from tbstar_jax.evaluation.cases.from_studio import (
 )
 from tbstar_jax.evaluation.cases.parts import part_support
 from tbstar_jax.evaluation.cases.retext import draw_renaming, retext_scene
+from tbstar_jax.evaluation.cases.scene_maps import scene_maps
 
 _ROOM = 1.5
 _SEEN = 0.5
@@ -89,6 +90,7 @@ def overlay_draft(drawn: Drawn, under: Shot) -> Draft | None:
         draft,
         kept_texts=(*kept_texts(under, hidden), *draft.kept_texts),
         tags={**draft.tags, **scene_tags(under.edit)},
+        scene=scene_maps(under.pair.before),
     )
 
 

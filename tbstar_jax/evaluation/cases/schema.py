@@ -18,6 +18,8 @@ Fields, one line per prompt:
     asked                  where the instruction asks for two to four edits: [{task,
                            masks, targets, undone: {path, sha256}}], of each edit alone,
                            the task's first; else absent
+    scene                  where the source is a render: {instances, depth}: {path,
+                           sha256} of PNG files, see `case.SceneMaps`; else absent
     keep_text              [{box, string, script}]
     facts                  the words of the edit
     tags                   names to values
@@ -47,6 +49,7 @@ from tbstar_jax.evaluation.cases.case import (
 from tbstar_jax.evaluation.cases.digest import MASKS
 from tbstar_jax.evaluation.cases.fields import Fields
 from tbstar_jax.evaluation.cases.hard import NUM_EDITS
+from tbstar_jax.evaluation.cases.scene_maps import SCENE_MAPS
 from tbstar_jax.evaluation.cases.schema_targets import (
     edges,
     read_language,
@@ -100,9 +103,9 @@ def prompt_record(
     Args:
       case: what is asked.
       language: of the instruction.
-      files: `photo`, `reference`, the masks and `REGIONS` by name; `object` where
-        the case has one; with several edits also `first_undone`, `second_undone`, ...,
-        and the masks of each, named likewise.
+      files: `photo`, `reference`, the masks and `REGIONS` by name; `object` and
+        `SCENE_MAPS` where the case has them; with several edits also `first_undone`,
+        `second_undone`, ..., and the masks of each, named likewise.
       seed: the case was drawn with; 0 where there is none.
       drawn_with: versions of the packages that drew it.
     """
@@ -135,6 +138,9 @@ def prompt_record(
             ),
         },
         **({"asked": _asked_records(case, stored)} if case.asked else {}),
+        **(
+            {"scene": {name: stored[name] for name in SCENE_MAPS}} if case.scene else {}
+        ),
         "keep_text": [
             {
                 "box": edges(one.box),
@@ -212,6 +218,7 @@ def read_prompt(line: Fields) -> ReadPrompt:
         **_inputs(line, task),
         "reference": _file(line.object("reference")),
         **_mask_files(line, (*MASKS, *REGIONS)),
+        **_scene_files(line),
     }
     targets = line.object("targets")
     outpaint = targets.raw("outpaint")
@@ -324,6 +331,13 @@ def _asked(
 def _mask_files(fields: Fields, names: Sequence[str]) -> dict[str, StoredFile]:
     masks = fields.object("masks")
     return {name: _file(masks.object(name)) for name in names}
+
+
+def _scene_files(line: Fields) -> dict[str, StoredFile]:
+    if line.raw("scene") is None:
+        return {}
+    scene = line.object("scene")
+    return {name: _file(scene.object(name)) for name in SCENE_MAPS}
 
 
 def _file(fields: Fields) -> StoredFile:

@@ -17,6 +17,7 @@ from tbstar_jax.evaluation.cases.case import Masks
 from tbstar_jax.evaluation.cases.draft import Ask, Draft, no_mask
 from tbstar_jax.evaluation.cases.from_studio import kept_texts, scene_tags
 from tbstar_jax.evaluation.cases.overlaid import plain_shot
+from tbstar_jax.evaluation.cases.scene_maps import scene_maps
 from tbstar_jax.geometry import erode
 
 Photo = UInt8[np.ndarray, "h w 3"]
@@ -83,6 +84,7 @@ def spoiled_draft(
         target_texts=(),
         target_objects=(),
         tags={**scene_tags(shot.edit), "damage": kind},
+        scene=scene_maps(shot.pair.before),
     )
 
 

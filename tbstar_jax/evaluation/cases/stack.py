@@ -168,6 +168,7 @@ class Stack:
                 for name, value in level.draft.tags.items()
             },
             asked=tuple(edits) if len(edits) > 1 else (),
+            scene=self.levels[0].draft.scene,
         )
 
     def _edit(self, number: int) -> AskedEdit:

@@ -2,8 +2,9 @@
 
     cases.jsonl                              all lines, case by case
     pictures/<split>/<task>/<index>/*.png    photo, reference and masks; the object
-                                             where there is one; with several edits,
-                                             also each one's masks and what lacks it
+                                             and the scene's maps where there are any;
+                                             with several edits, also each one's masks
+                                             and what lacks it
     pictures/<split>/<task>/<index>/case.json    the lines of this case, written last
 
 A case is there when its `case.json` is and every file has the hash that it tells, so
@@ -23,11 +24,15 @@ from jaxtyping import Bool, UInt8
 from tqdm import tqdm
 
 from tbstar_jax.errors import UserError
-from tbstar_jax.evaluation.cases.case import AskedEdit, Case, Masks, Split
+from tbstar_jax.evaluation.cases.case import AskedEdit, Case, Masks, SceneMaps, Split
+from tbstar_jax.evaluation.cases.case_files import case_files, derived_regions
 from tbstar_jax.evaluation.cases.digest import MASKS, case_digest
 from tbstar_jax.evaluation.cases.fields import Fields
-from tbstar_jax.evaluation.cases.kept import guard_region, kept_region
 from tbstar_jax.evaluation.cases.make import make_case
+from tbstar_jax.evaluation.cases.scene_maps import (
+    SCENE_MAPS,
+    decoded_maps,
+)
 from tbstar_jax.evaluation.cases.schema import (
     LANGUAGES,
     PLACES,
@@ -41,7 +46,7 @@ from tbstar_jax.evaluation.cases.seeds import versions
 from tbstar_jax.evaluation.cases.splits import case_names
 from tbstar_jax.evaluation.files import write_whole
 from tbstar_jax.geometry import OutpaintPlan, place_on_canvas
-from tbstar_jax.input_pipeline.images import decode_image, decode_mask, encode_png
+from tbstar_jax.input_pipeline.images import decode_image, decode_mask
 
 INDEX = "cases.jsonl"
 MAX_FILE_BYTES = 256 << 20
@@ -176,21 +181,8 @@ def _draw(job: tuple[Split, str, int, int | None, Path]) -> None:
 
 
 def _write_case(case: Case, folder: Path, seed: int) -> None:
-    pictures = {
-        "photo": encode_png(case.photo),
-        "reference": encode_png(case.reference),
-    }
-    if case.object_photo is not None:
-        pictures["object"] = encode_png(case.object_photo)
-    pictures |= _encoded(case.masks, "")
-    pictures |= {
-        name: _encoded_mask(region) for name, region in _regions(case.masks).items()
-    }
-    for place, one in zip(PLACES, case.asked, strict=False):
-        pictures[f"{place}_undone"] = encode_png(one.undone)
-        pictures |= _encoded(one.masks, f"{place}_")
     files = {}
-    for name, data in pictures.items():
+    for name, data in case_files(case).items():
         path = f"pictures/{case.id}/{name}.png"
         write_whole(folder / path, data)
         files[name] = StoredFile(path=path, sha256=hashlib.sha256(data).hexdigest())
@@ -201,20 +193,6 @@ def _write_case(case: Case, folder: Path, seed: int) -> None:
         for language in LANGUAGES
     ]
     write_whole(_lines_of(case.id, folder), ("\n".join(lines) + "\n").encode())
-
-
-def _encoded(masks: Masks, prefix: str) -> dict[str, bytes]:
-    """Masks as PNG, by name."""
-    return {prefix + name: _encoded_mask(getattr(masks, name)) for name in MASKS}
-
-
-def _encoded_mask(marked: Bool[np.ndarray, "h w"]) -> bytes:
-    return encode_png(np.where(marked, np.uint8(255), np.uint8(0)))
-
-
-def _regions(masks: Masks) -> dict[str, Bool[np.ndarray, "h w"]]:
-    """What follows from the edit, by the names of `REGIONS`."""
-    return {"keep": kept_region(masks.edit), "guard": guard_region(masks.edit)}
 
 
 def _is_written(case_id: str, folder: Path, seed: int) -> bool:
@@ -319,7 +297,7 @@ def load_case(pair: PromptPair, folder: Path) -> Case:
         _require_size(picture, size, id)
     shown = first.files.get("object")
     masks = _masks(first, "", folder)
-    for name, region in _regions(masks).items():
+    for name, region in derived_regions(masks).items():
         stored = _mask(first.files[name], folder)
         if stored.shape != region.shape or np.any(stored != region):
             raise UserError(
@@ -335,6 +313,7 @@ def load_case(pair: PromptPair, folder: Path) -> Case:
         photo_box=first.photo_box,
         object_photo=None if shown is None else _picture(shown, folder),
         asked=_asked(first, folder),
+        scene=_scene(first, folder),
         questions=questions_of(first, second),
         **first.fields,
     )
@@ -345,6 +324,13 @@ def _masks(prompt: ReadPrompt, prefix: str, folder: Path) -> Masks:
     for mask in masks.values():
         _require_size(mask, prompt.size, prompt.pair_id)
     return Masks(**masks)
+
+
+def _scene(prompt: ReadPrompt, folder: Path) -> SceneMaps | None:
+    if "depth" not in prompt.files:
+        return None
+    files = {name: _read(prompt.files[name], folder) for name in SCENE_MAPS}
+    return decoded_maps(files, prompt.size, prompt.pair_id)
 
 
 def _asked(prompt: ReadPrompt, folder: Path) -> tuple[AskedEdit, ...]:
