@@ -1,13 +1,14 @@
 """Colour as people see it: sRGB to CIE Lab (D65) and the CIEDE2000 difference.
 
 Every function computes with the module its arrays come from: numpy in float64, or jax
-(also under `jit`) in its default float. The white point is the sRGB matrix's own sum,
-so that grey has a* = b* = 0.
+(also under `jit`) in its default float, to its full precision on any device. The white
+point is the sRGB matrix's own sum, so that grey has a* = b* = 0.
 
 References: IEC 61966-2-1; Sharma, Wu, Dalal, "The CIEDE2000 color-difference formula"
 (2005), whose published pairs are in the tests.
 """
 
+import math
 from types import ModuleType
 from typing import Any
 
@@ -43,8 +44,15 @@ def srgb_to_lab(image: Shaped[Any, "*b 3"]) -> Float[Any, "*b 3"]:
     """Converts sRGB (uint8, or float in [0, 1]) to CIE L* in [0, 100], a*, b*."""
     xp: ModuleType = image.__array_namespace__()
     linear = srgb_to_linear(unit_image(image))
-    matrix = xp.asarray(_XYZ_FROM_RGB, dtype=float)
-    relative = linear @ (matrix / xp.sum(matrix, axis=1, keepdims=True)).T
+    red, green, blue = linear[..., 0], linear[..., 1], linear[..., 2]
+    # Sums, no matrix product: accelerators round the factors of one to 8 or 11 bits.
+    relative = xp.stack(
+        [
+            (row[0] * red + row[1] * green + row[2] * blue) / math.fsum(row)
+            for row in _XYZ_FROM_RGB
+        ],
+        axis=-1,
+    )
     cube_root = xp.where(
         relative > (6 / 29) ** 3,
         xp.cbrt(xp.maximum(relative, 0.0)),

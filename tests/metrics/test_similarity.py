@@ -211,6 +211,18 @@ def test_mask_iou():
 @pytest.mark.parametrize(
     "metric", ["psnr", "ciede2000_mean", "share_identical", "ssim"]
 )
+def test_no_product_is_rounded_by_an_accelerator(metric):
+    # GPUs round the factors of matrix products to 11 bits (TF32) unless told not to,
+    # TPUs to 8: CIEDE2000 was off by 0.06.
+    arrays = (*images(), half_mask())
+    program = str(jax.make_jaxpr(getattr(similarity, metric))(*arrays))
+    for product in ("dot_general", "conv_general_dilated"):
+        assert program.count(product) == program.count("precision=(HIGHEST, HIGHEST)")
+
+
+@pytest.mark.parametrize(
+    "metric", ["psnr", "ciede2000_mean", "share_identical", "ssim"]
+)
 def test_jax_equals_numpy(metric):
     first, second = images()
     second[3:5] = first[3:5]
