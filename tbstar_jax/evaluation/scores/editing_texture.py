@@ -127,11 +127,23 @@ def distribution_distance(
 
 
 def distribution_skill(
-    view: View, mask: Bool[np.ndarray, "h w"], texture_weight: float = 3.0
+    view: View,
+    mask: Bool[np.ndarray, "h w"],
+    texture_weight: float = 3.0,
+    least: float = 0.0,
 ) -> float:
-    """Skill of `distribution_distance` from the reference."""
+    """Skill of `distribution_distance` from the reference.
+
+    Args:
+      view: the pictures.
+      mask: the region.
+      texture_weight: of the texture in the distance.
+      least: distance that the source is taken to have at least. Where old and new have
+        the same colours, the skill would be about a JPEG's else; other parts must tell
+        the source from the reference then.
+    """
     error, source_error = (
         distribution_distance(lab, view.reference_lab, mask, texture_weight)
         for lab in (view.answer_lab, view.source_lab)
     )
-    return skill(error, source_error)
+    return skill(error, max(source_error, least))

@@ -359,6 +359,21 @@ def test_one_of_two_arranged_things_that_is_lost_leaves_a_little(index):
         assert 0.05 < score.value < 0.4
 
 
+def test_a_new_thing_of_the_old_colours_may_be_a_jpeg_and_of_no_others():
+    # A brown logo in place of another brown logo.
+    case = case_of("object_replace", 1, "mini")
+    assert edit(case, jpeg(case.reference)).value > 0.85
+    assert edit(case, case.source).value == 0
+    changed = near((case.source != case.reference).any(axis=2), 2)
+    values = []
+    for share in (0.25, 0.5, 1.0):
+        blue = case.reference[..., ::-1] * share + case.reference * (1 - share)
+        answer = np.where(changed[..., None], levels(blue), case.reference)
+        values.append(part(case, answer, "color"))
+    falls(values, below=0.99)
+    assert values[-1] < 0.75
+
+
 @pytest.mark.parametrize("num_channels", [1, 3])
 @pytest.mark.parametrize("task", ["text_remove", "watermark_remove", "object_remove"])
 def test_noise_where_something_was_to_vanish_is_no_edit(task, num_channels):
