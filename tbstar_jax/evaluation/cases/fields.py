@@ -68,6 +68,14 @@ class Fields:
         red, green, blue = value  # type: ignore[misc]
         return red, green, blue
 
+    def size(self, name: str) -> tuple[int, int]:
+        """Rows and columns, at least 1."""
+        value = self._values.get(name)
+        if not _are_integers(value, 2, _MAX_SIDE) or 0 in value:  # type: ignore[operator]
+            self.refuse(name, "two integers, rows and columns")
+        rows, columns = value  # type: ignore[misc]
+        return rows, columns
+
     def box(self, name: str) -> Box:
         """Top, left, height and width in pixels, not empty."""
         value = self._values.get(name)

@@ -137,10 +137,7 @@ def prompt_record(
                 None if case.photo_box is None else {"place_box": edges(case.photo_box)}
             ),
         },
-        **({"asked": _asked_records(case, stored)} if case.asked else {}),
-        **(
-            {"scene": {name: stored[name] for name in SCENE_MAPS}} if case.scene else {}
-        ),
+        **_optional_records(case, stored),
         "keep_text": [
             {
                 "box": edges(one.box),
@@ -153,6 +150,17 @@ def prompt_record(
         "tags": dict(case.tags),
         "questions": [_question_record(one, language) for one in case.questions],
     }
+
+
+def _optional_records(
+    case: Case, stored: Mapping[str, dict[str, Any]]
+) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if case.asked:
+        found["asked"] = _asked_records(case, stored)
+    if case.scene is not None:
+        found["scene"] = {name: stored[name] for name in SCENE_MAPS}
+    return found
 
 
 def _question_record(question: Question, language: Language) -> dict[str, Any]:
@@ -238,12 +246,12 @@ def read_prompt(line: Fields) -> ReadPrompt:
     difficulty = fields["tags"].get("difficulty", "normal")
     num_edits = NUM_EDITS.get(difficulty, 1) if split == "hard" else 1
     asked = _asked(line, files, num_edits) if num_edits > 1 else ()
-    size = _size(line, "size_out")
+    size = line.size("size_out")
     if line.object("reference").text("gt_level") != GROUND_TRUTH[task]:
         line.object("reference").refuse("gt_level", GROUND_TRUTH[task])
     _require_inside(line, size, place, (fields, *asked))
     photo_size = (place.height, place.width) if place else size
-    if _size(line, "size_in") != photo_size:
+    if line.size("size_in") != photo_size:
         line.refuse("size_in", f"{list(photo_size)}, the size of the photo")
     return ReadPrompt(
         pair_id=case_id,
@@ -365,14 +373,6 @@ def _kept(one: Fields) -> KeptText:
 
 def _question(one: Fields) -> tuple[str, bool, str]:
     return one.text("q"), one.flag("answer"), one.text("type", _KINDS)
-
-
-def _size(line: Fields, name: str) -> tuple[int, int]:
-    size = line.raw(name)
-    is_fine = isinstance(size, list) and len(size) == 2
-    if not is_fine or any(type(v) is not int or not 1 <= v <= 16384 for v in size):
-        line.refuse(name, "two integers, rows and columns")
-    return size[0], size[1]
 
 
 def _require_inside(
