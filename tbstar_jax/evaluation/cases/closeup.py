@@ -249,7 +249,7 @@ def _draft(detail: _Detail, wide: Frame, close: Frame) -> Draft | None:
             ),
         ),
         tags={
-            "family": family.id,
+            "family": detail.scene.items[0].family,
             "background": detail.scene.backdrop.kind,
             "num_objects": str(len(detail.scene.items)),
         },

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tbstar_jax.data_engine.studio.sampling import Wishes
 from tbstar_jax.evaluation.cases.case import Case, Prompt
 from tbstar_jax.evaluation.cases.closeup import closeup_draft
 from tbstar_jax.evaluation.cases.draft import box_of
@@ -30,6 +31,19 @@ def _closeup(*, is_label: bool) -> Case:
         if str(draft.asks[0].facts.object_en).startswith("label of") == is_label:
             return finish(draft, "dev", "repair_zoom", 3, np.random.default_rng(1))
     raise AssertionError("no close-up")
+
+
+def test_the_family_is_the_product_s_even_where_a_prop_is_shown() -> None:
+    shown = set()
+    for seed in range(120):
+        wishes = Wishes(family="box", num_items=3)
+        draft = closeup_draft(np.random.default_rng(seed), (96, 96), wishes)
+        if draft is not None:
+            assert draft.tags["family"] == "box"
+            shown.add(draft.target_objects[0].kind)
+        if len(shown) > 1:
+            break
+    assert shown > {"box"}
 
 
 def _scores(case: Case, answer: np.ndarray) -> tuple[float, float]:
