@@ -62,7 +62,7 @@ $(VENV)/.installed-test: $(VENV)/.created $(INPUTS)
 	$(PIP_INSTALL) --no-deps --upgrade --target $(VENV)/libtpu \
 	  'libtpu; sys_platform == "linux" and platform_machine == "x86_64"'
 	$(VENV)/bin/python -m pip install $(PIP_FLAGS) --no-deps --upgrade \
-	  --target $(VENV)/oldest 'numpy==2.2.6' 'pillow==12.0.0'
+	  --target $(VENV)/older 'numpy==2.2.6' 'pillow==12.0.0'
 	touch $@
 
 # The CUDA wheels have a virtual environment of their own: beside the others they would

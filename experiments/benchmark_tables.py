@@ -1,6 +1,5 @@
 """Commands of the benchmark that need neither a model nor a judge."""
 
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
@@ -37,12 +36,9 @@ def list_all(argv: Sequence[str]) -> None:
     dev, test = (read_manifest(split)["slices"] for split in ("dev", "test"))
     print("\nslices, for compare --by=TAG (cases of dev, of test)")
     for tag in test:
-        told = [
-            f"{value} {dev[tag].get(value, 0)}, {test[tag].get(value, 0)}"
-            for value in sorted({*dev[tag], *test[tag]})
-        ]
-        first, *others = textwrap.wrap("; ".join(told), width=66)
-        print("\n".join([f"    {tag:<18}{first}", *(" " * 22 + one for one in others)]))
+        for k, value in enumerate(sorted({*dev[tag], *test[tag]})):
+            counts = f"{dev[tag].get(value, 0):>6}{test[tag].get(value, 0):>6}"
+            print(f"    {'' if k else tag:<18}{value:<12}{counts}")
     print("\nmeasures (which way is better; the largest difference that is a tie)")
     for measure in MEASURES:
         arrow = {True: "up", False: "down", None: "-"}[measure.is_higher_better]

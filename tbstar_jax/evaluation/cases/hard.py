@@ -77,7 +77,7 @@ _BLEND = 0.7
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class _Photo:
+class _Wanted:
     """What every kind begins with.
 
     Attributes:
@@ -117,29 +117,29 @@ def hard_draft(
       size: rows and columns, pixels.
       wishes: what the photo is to show, but for the background of `contrast`.
     """
-    photo = _Photo(size=size, wishes=wishes)
+    wanted = _Wanted(size=size, wishes=wishes)
     kind = hard_kind(task, index)
     is_studio = task in STUDIO_TASKS
     if kind in NUM_EDITS:
-        draft = _several(rng, task, photo, NUM_EDITS[kind])
+        draft = _several(rng, task, wanted, NUM_EDITS[kind])
     elif kind == "dense":
-        draft = (_dense_studio if is_studio else _dense_overlay)(rng, task, photo)
+        draft = (_dense_studio if is_studio else _dense_overlay)(rng, task, wanted)
     elif is_studio:
-        draft = _plain_studio(rng, task, photo, kind)
+        draft = _plain_studio(rng, task, wanted, kind)
     else:
-        draft = _plain_overlay(rng, task, photo, kind)
+        draft = _plain_overlay(rng, task, wanted, kind)
     if draft is None:
         return None
     return dataclasses.replace(draft, tags={**draft.tags, "difficulty": kind})
 
 
 def _several(
-    rng: np.random.Generator, task: str, photo: _Photo, count: int
+    rng: np.random.Generator, task: str, wanted: _Wanted, count: int
 ) -> Draft | None:
     """So many edits in one instruction, the task's first."""
     is_studio = task in STUDIO_TASKS
     under = _under(rng, task)
-    stack = _bottom(rng, under, photo)
+    stack = _bottom(rng, under, wanted)
     if stack is None:
         return None
     second = [
@@ -187,8 +187,8 @@ def _under(rng: np.random.Generator, task: str) -> str:
     return "recolor" if task == "outpaint" else choose(rng, _UNDER)
 
 
-def _dense_studio(rng: np.random.Generator, task: str, photo: _Photo) -> Draft | None:
-    stack = _bottom(rng, task, photo)
+def _dense_studio(rng: np.random.Generator, task: str, wanted: _Wanted) -> Draft | None:
+    stack = _bottom(rng, task, wanted)
     if stack is None:
         return None
     crowd = _crowd(stack.source, stack.taken)
@@ -198,17 +198,19 @@ def _dense_studio(rng: np.random.Generator, task: str, photo: _Photo) -> Draft |
     return stack.draft((0,))
 
 
-def _bottom(rng: np.random.Generator, task: str, photo: _Photo) -> Stack | None:
+def _bottom(rng: np.random.Generator, task: str, wanted: _Wanted) -> Stack | None:
     """A stack with a studio edit that has room for overlays around the things."""
-    edit = sample_shot_edit(rng, task, photo.size, photo.wishes)
+    edit = sample_shot_edit(rng, task, wanted.size, wanted.wishes)
     if edit.before.light.warmth != edit.after.light.warmth:
         return None
     shot = shoot(zoomed(edit, _ROOM))
     return begin(shot, task) if shot else None
 
 
-def _dense_overlay(rng: np.random.Generator, task: str, photo: _Photo) -> Draft | None:
-    shot = plain_shot(rng, photo.size, photo.wishes)
+def _dense_overlay(
+    rng: np.random.Generator, task: str, wanted: _Wanted
+) -> Draft | None:
+    shot = plain_shot(rng, wanted.size, wanted.wishes)
     taken = taken_by(shot)
     drawn = draw_overlay(
         rng, task, shot.pair.source, taken, _crowd(shot.pair.source, taken)
@@ -221,18 +223,18 @@ def _crowd(photo: Photo, taken: Sequence[Rect]) -> Alter:
 
 
 def _plain_studio(
-    rng: np.random.Generator, task: str, photo: _Photo, kind: Kind
+    rng: np.random.Generator, task: str, wanted: _Wanted, kind: Kind
 ) -> Draft | None:
-    edit = sample_shot_edit(rng, task, photo.size, photo.wishes)
+    edit = sample_shot_edit(rng, task, wanted.size, wanted.wishes)
     edit = zoomed(edit, _FAR) if kind == "tiny" else _camouflaged(edit)
     shot = shoot(edit)
     return studio_draft(shot, task) if shot else None
 
 
 def _plain_overlay(
-    rng: np.random.Generator, task: str, photo: _Photo, kind: Kind
+    rng: np.random.Generator, task: str, wanted: _Wanted, kind: Kind
 ) -> Draft | None:
-    shot = plain_shot(rng, photo.size, photo.wishes)
+    shot = plain_shot(rng, wanted.size, wanted.wishes)
     source = shot.pair.source
 
     def alter(rng: np.random.Generator, edit: LayoutEdit) -> LayoutEdit | None:

@@ -122,7 +122,7 @@ def turn_of(split: Split, seed: int, task: str, index: int) -> Turn:
       task: of the benchmark.
       index: in its task.
     """
-    way = way_of(split, task, index)
+    way = _way_of(split, task, index)
 
     def drawn(options_of: _OptionsOf[_Option]) -> _Option | None:
         options = options_of(way, task)
@@ -149,15 +149,15 @@ def _position(
 ) -> int:
     """How many earlier cases are in the stratum: drawn alike, from the same options."""
     names = case_names(split)
-    way = way_of(split, task, index)
+    way = _way_of(split, task, index)
     options = options_of(way, task)
     return sum(
-        way_of(split, *one) == way and options_of(way, one[0]) == options
+        _way_of(split, *one) == way and options_of(way, one[0]) == options
         for one in names[: names.index((task, index))]
     )
 
 
-def way_of(split: Split, task: str, index: int) -> Way:
+def _way_of(split: Split, task: str, index: int) -> Way:
     """What draws a case; the hard split stacks edits on renders."""
     if split == "hard":
         return "hard"
@@ -169,9 +169,9 @@ def num_ways(split: Split, task: str) -> int:
     return 1 if split == "hard" else len(GENERATORS[task])
 
 
-def num_drawn(split: Split, task: str, way: Way, count: int) -> int:
+def _num_drawn(split: Split, task: str, way: Way, count: int) -> int:
     """How many of a task's first cases are drawn in a way."""
-    return sum(way_of(split, task, index) == way for index in range(count))
+    return sum(_way_of(split, task, index) == way for index in range(count))
 
 
 def family_in_turn(split: Split, task: str, index: int) -> str:
@@ -179,10 +179,10 @@ def family_in_turn(split: Split, task: str, index: int) -> str:
 
     Each way of drawing a task has a turn of its own, else families would go with ways.
     """
-    way = way_of(split, task, index)
+    way = _way_of(split, task, index)
     is_labelled = task in TEXT_TASKS and way == "studio"
     families = product_families(has_plate=is_labelled)
-    turn = _first_turn(split, task, way) + num_drawn(split, task, way, index)
+    turn = _first_turn(split, task, way) + _num_drawn(split, task, way, index)
     return families[turn % len(families)]
 
 
@@ -194,7 +194,7 @@ def _first_turn(split: Split, task: str, way: Way) -> int:
             if (one, other) == (task, way):
                 return turn
             if other != "layout":
-                turn += num_drawn(split, one, other, _FAMILY_ROUND)
+                turn += _num_drawn(split, one, other, _FAMILY_ROUND)
     raise AssertionError(f"{task} is never drawn by {way}")
 
 

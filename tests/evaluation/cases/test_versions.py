@@ -10,7 +10,7 @@ import pytest
 
 from tbstar_jax.evaluation.cases.seeds import versions
 
-OLDEST = Path(sys.prefix) / "oldest"
+OLDER = Path(sys.prefix) / "older"
 
 _DRAW = """
 import sys
@@ -27,11 +27,11 @@ print(versions())
 """
 
 
-@pytest.mark.skipif(not OLDEST.is_dir(), reason="make test installs older packages")
+@pytest.mark.skipif(not OLDER.is_dir(), reason="make test installs older packages")
 def test_older_packages_draw_the_same_within_one_level(smoke, tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", _DRAW, str(tmp_path)],
-        env={**os.environ, "PYTHONPATH": f"{OLDEST}{os.pathsep}{os.getcwd()}"},
+        env={**os.environ, "PYTHONPATH": f"{OLDER}{os.pathsep}{os.getcwd()}"},
         capture_output=True,
         text=True,
         check=True,
