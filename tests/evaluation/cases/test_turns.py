@@ -199,6 +199,7 @@ def test_slices_are_large_enough_to_be_looked_at(split):
     }
     assert set(least) == set(slices)
     for name, (share, values) in least.items():
+        assert set(slices[name]) <= {*values, "none", "number"}
         found = {value: slices[name].get(value, 0) for value in values}
         # Of the cases that have one.
         assert min(found.values()) >= share * sum(found.values()), (name, found)

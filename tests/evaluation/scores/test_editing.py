@@ -65,12 +65,8 @@ def test_noise_and_a_flat_picture_earn_nothing(task):
 
 @pytest.mark.parametrize("task", TASKS)
 def test_the_edits_of_other_photos_earn_nothing(task):
-    # A can at the place of another photo's bottle is a little like it, and so is a wall
-    # without a pattern.
-    split, index = {"layout": ("mini", 0), "outpaint": ("mini", 2)}.get(
-        task, ("smoke", 0)
-    )
-    case = case_of(task, index, split)
+    # A can at the place of another photo's bottle is a little like it.
+    case = case_of(task, 0, "mini") if task == "layout" else case_of(task)
     region = case.masks.edit
     scores = {}
     for other in (*TASKS[::3], *TASKS[1::3]):
@@ -81,17 +77,19 @@ def test_the_edits_of_other_photos_earn_nothing(task):
         if other != task and not shows_it and len(scores) < 6:
             scores[other] = edit(case, answer).value
     assert len(scores) >= 3
-    assert {other: value for other, value in scores.items() if value >= 0.35} == {}
+    # Plain sky goes on in many a picture's plain strip.
+    most = 0.5 if task == "outpaint" else 0.35
+    assert {other: value for other, value in scores.items() if value >= most} == {}
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_a_jpeg_of_the_reference_keeps_most(task):
     cases = [case_of(task)]
     if task in ("text_remove", "repair_zoom"):
-        # On some grounds a JPEG is no clean removal, on most it is.
+        # On the ground of the smoke case a JPEG is no clean repair.
         cases = [case_of(task, index, "mini") for index in range(5)]
     values = [edit(case, jpeg(case.reference)).value for case in cases]
-    assert np.median(values) >= FAINT.get(task, 0.8)
+    assert min(values) >= FAINT.get(task, 0.8)
 
 
 @pytest.mark.parametrize(
@@ -142,14 +140,15 @@ def test_painting_over_the_edit_region_is_not_an_edit(task):
     assert edit(case, answer).value < 0.2
 
 
-def test_a_neighbouring_hue_is_a_good_recolour():
-    case = case_of("recolor", 0, "mini")
+@pytest.mark.parametrize("split", ["smoke", "mini"])
+def test_a_neighbouring_hue_is_a_good_recolour(split):
+    case = case_of("recolor", 0, split)
     changed = (case.source != case.reference).any(axis=2)
     answer = case.reference.astype(float)
     answer[changed] = answer[changed] * (0.97, 1.0, 0.95) + (4, 0, 0)
     score = edit(case, np.clip(np.rint(answer), 0, 255).astype(np.uint8))
     assert 0.75 < score.value < 1
-    assert score.weakest in ("color", "chroma")
+    assert score.weakest in ("color", "chroma", "hue")
 
 
 def test_a_recolour_that_flattens_the_product_loses_its_structure():
@@ -244,9 +243,9 @@ def test_a_part_that_cannot_be_measured_is_left_out():
     assert score.value == 1.0
 
 
-def _added(index, rows):
+def _added(split, index, rows):
     """A case, and its text as the reference has it, `rows` lower in the zone."""
-    case = case_of("text_add", index, "dev")
+    case = case_of("text_add", index, split)
     change = (case.source != case.reference).any(axis=2)
     moved = np.roll(change, rows, axis=0)
     assert case.masks.edit[moved].all()
@@ -256,12 +255,18 @@ def _added(index, rows):
 
 
 @pytest.mark.parametrize(
-    ("index", "rows"), [(0, -10), (0, -14), (0, -30), (0, -60), (2, -10), (2, -14)]
+    ("split", "index", "rows"),
+    [
+        *(("dev", 0, rows) for rows in (-10, -14, -30, -60)),
+        *(("dev", 2, rows) for rows in (-10, -14)),
+        *(("mini", 3, rows) for rows in (-10, -14, -30, -60)),
+        *(("mini", 0, rows) for rows in (10, 14, 30)),
+    ],
 )
-def test_a_text_may_stand_elsewhere_in_its_zone(index, rows):
-    case, answer = _added(index, rows)
+def test_a_text_may_stand_elsewhere_in_its_zone(split, index, rows):
+    case, answer = _added(split, index, rows)
     assert edit(case, answer).value > 0.95
-    # Letters from 20 px up outlast a JPEG, and are found where they are.
+    # Letters from 17 px up outlast a JPEG, and are found where they are.
     assert edit(case, jpeg(answer, 90)).value > 0.85
     assert edit(case, jpeg(answer, 75)).value > 0.8
 
@@ -269,7 +274,7 @@ def test_a_text_may_stand_elsewhere_in_its_zone(index, rows):
 @pytest.mark.parametrize("rows", [10, 14, 30])
 def test_a_label_may_stand_elsewhere_on_a_pattern(rows):
     # Its plate hides other rays than the reference's.
-    case, answer = _added(8, rows)
+    case, answer = _added("dev", 8, rows)
     for shown in (answer, jpeg(answer, 90), jpeg(answer, 75)):
         assert edit(case, shown).value > 0.45
 

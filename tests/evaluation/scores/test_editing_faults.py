@@ -61,7 +61,8 @@ def test_a_wrong_alpha_costs_by_its_width(index, fault):
     assert 0.2 < scores[-1].value < scores[0].value < 0.97
 
 
-@pytest.mark.parametrize("index", [2, 3])
+# Of the cases 0 and 1 the hard edge (0.785) and the JPEG (0.833) miss their bounds.
+@pytest.mark.parametrize("index", [2, 3, 4])
 def test_a_hard_aliased_edge_costs_more_than_a_jpeg(index):
     case = case_of("bg_white", index, "mini")
     product = case.masks.product_after
@@ -330,7 +331,10 @@ def test_a_silhouette_in_the_colour_of_its_ground_is_left_out():
     assert edit(case, faint).value == 1.0
 
 
-@pytest.mark.parametrize(("task", "index"), [("bg_scene", 3), ("outpaint", 0)])
+# On grounds that are plain in the reference; coarse ones hide a pattern.
+@pytest.mark.parametrize(
+    ("task", "index"), [("bg_scene", 3), ("outpaint", 0), ("outpaint", 4)]
+)
 def test_the_wrong_fine_contrast_leaves_a_little(task, index):
     case = case_of(task, index, "mini")
     rng = np.random.default_rng(0)
