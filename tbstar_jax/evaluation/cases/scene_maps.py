@@ -1,13 +1,10 @@
 """Which thing is where in a render, and how far away; as arrays and as files."""
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from tbstar_jax.data_engine.studio.renderer import Frame
-from tbstar_jax.errors import UserError
 from tbstar_jax.evaluation.cases.case import SceneMaps
-from tbstar_jax.input_pipeline.images import decode_grey16, decode_mask, encode_png
+from tbstar_jax.input_pipeline.images import encode_png
 
 SCENE_MAPS = ("instances", "depth")
 """Names of the maps, and of their files."""
@@ -30,28 +27,3 @@ def encoded_maps(maps: SceneMaps | None) -> dict[str, bytes]:
     if maps is None:
         return {}
     return {"instances": encode_png(maps.instances), "depth": encode_png(maps.depth)}
-
-
-def decoded_maps(
-    files: Mapping[str, bytes], size: tuple[int, int], case_id: str
-) -> SceneMaps:
-    """Reads both files.
-
-    Args:
-      files: by name.
-      size: rows and columns of the canvas.
-      case_id: of the case, for an error.
-
-    Raises:
-      UserError: a file that is no such picture, or of another size.
-    """
-    instances = decode_mask(files["instances"], f"the map of instances of {case_id}")
-    depth = decode_grey16(files["depth"], f"the map of depth of {case_id}")
-    for name, picture in (("instances", instances), ("depth", depth)):
-        if picture.shape != size:
-            rows, columns = picture.shape
-            raise UserError(
-                f"the map {name!r} of {case_id!r} has {columns}x{rows} pixels, but "
-                f"must have {size[1]}x{size[0]}"
-            )
-    return SceneMaps(instances=instances, depth=depth)

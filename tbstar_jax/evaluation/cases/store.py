@@ -29,10 +29,7 @@ from tbstar_jax.evaluation.cases.case_files import case_files, derived_regions
 from tbstar_jax.evaluation.cases.digest import MASKS, case_digest
 from tbstar_jax.evaluation.cases.fields import Fields
 from tbstar_jax.evaluation.cases.make import make_case
-from tbstar_jax.evaluation.cases.scene_maps import (
-    SCENE_MAPS,
-    decoded_maps,
-)
+from tbstar_jax.evaluation.cases.scene_maps import SCENE_MAPS
 from tbstar_jax.evaluation.cases.schema import (
     LANGUAGES,
     PLACES,
@@ -46,7 +43,11 @@ from tbstar_jax.evaluation.cases.seeds import versions
 from tbstar_jax.evaluation.cases.splits import case_names
 from tbstar_jax.evaluation.files import write_whole
 from tbstar_jax.geometry import OutpaintPlan, place_on_canvas
-from tbstar_jax.input_pipeline.images import decode_image, decode_mask
+from tbstar_jax.input_pipeline.images import (
+    decode_grey16,
+    decode_image,
+    decode_mask,
+)
 
 INDEX = "cases.jsonl"
 MAX_FILE_BYTES = 256 << 20
@@ -329,8 +330,12 @@ def _masks(prompt: ReadPrompt, prefix: str, folder: Path) -> Masks:
 def _scene(prompt: ReadPrompt, folder: Path) -> SceneMaps | None:
     if "depth" not in prompt.files:
         return None
-    files = {name: _read(prompt.files[name], folder) for name in SCENE_MAPS}
-    return decoded_maps(files, prompt.size, prompt.pair_id)
+    instances, depth = (prompt.files[name] for name in SCENE_MAPS)
+    things = decode_mask(_read(instances, folder), instances.path)
+    distances = decode_grey16(_read(depth, folder), depth.path)
+    for picture in (things, distances):
+        _require_size(picture, prompt.size, prompt.pair_id)
+    return SceneMaps(instances=things, depth=distances)
 
 
 def _asked(prompt: ReadPrompt, folder: Path) -> tuple[AskedEdit, ...]:

@@ -19,10 +19,9 @@ from tbstar_jax.evaluation.cases.seeds import case_generator
 from tbstar_jax.evaluation.cases.splits import case_names
 from tbstar_jax.evaluation.cases.tags import BACKGROUND_CLASSES
 
-Generator: TypeAlias = Literal["studio", "layout", "overlay", "closeup"]
 Way: TypeAlias = Literal["studio", "layout", "overlay", "closeup", "hard"]
 
-GENERATORS: Mapping[str, tuple[Generator, ...]] = {
+GENERATORS: Mapping[str, tuple[Way, ...]] = {
     "bg_white": ("studio", "layout"),
     "bg_scene": ("studio", "layout"),
     "recolor": ("studio", "layout", "studio", "overlay"),
@@ -61,10 +60,10 @@ _NUM_ITEMS: Mapping[str, tuple[int, ...]] = {
     "object_add": (1, 2),
     "object_remove": (2, 3),
     "object_replace": (2, 3),
+    "layout": (),
 }
-"""Things in a studio photo of these tasks; one to three in all others."""
-_OWN_COUNT = ("layout",)
-"""Tasks whose studio edit says how many things there are."""
+"""Things in a studio photo of these tasks, none where the edit says how many; one to
+three in all others."""
 _FAMILY_ROUND = 5
 """Cases of a task in the smallest split that is to have all families alike."""
 
@@ -212,7 +211,7 @@ def _classes(way: Way, task: str) -> tuple[str, ...]:
 
 def _counts(way: Way, task: str) -> tuple[int, ...]:
     """How many things there may be; none where the edit says it, or nothing does."""
-    if way in ("layout", "hard") or (way == "studio" and task in _OWN_COUNT):
+    if way in ("layout", "hard"):
         return ()
     return _NUM_ITEMS.get(task, (1, 2, 3)) if way == "studio" else (1, 2, 3)
 
